@@ -1,0 +1,10 @@
+# Finds NCCL; also accepts an installation that ships only libnccl.so.2 (the Python package does). Target: NCCL::nccl.
+file(GLOB _candor_nccl ${LIBTORCH_PREFIX}/nvidia/nccl)
+find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${_candor_nccl}/include ${CUDAToolkit_INCLUDE_DIRS} $ENV{CUDA_HOME}/include)
+find_library(NCCL_LIBRARY NAMES libnccl.so.2 nccl HINTS ${_candor_nccl}/lib ${CUDAToolkit_LIBRARY_DIR} $ENV{CUDA_HOME}/lib $ENV{CUDA_HOME}/lib64)
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(NCCL REQUIRED_VARS NCCL_LIBRARY NCCL_INCLUDE_DIR)
+if(NCCL_FOUND AND NOT TARGET NCCL::nccl)
+  add_library(NCCL::nccl UNKNOWN IMPORTED)
+  set_target_properties(NCCL::nccl PROPERTIES IMPORTED_LOCATION ${NCCL_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${NCCL_INCLUDE_DIR})
+endif()
