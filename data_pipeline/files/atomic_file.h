@@ -1,0 +1,41 @@
+// Files that appear whole or not at all: content goes to a temporary name in the same folder, is flushed to disk and renamed over the final name.
+// A crash leaves at worst a file called NAME.tmp-<16 hex digits>, never a half-written NAME. The folder must exist.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace candor {
+
+// Throws std::system_error naming the path (no such folder, no permission, disk full); the old file, if any, is then untouched.
+void write_file_atomically(const std::string& path, std::string_view content);
+
+// The same for content made piece by piece. Without commit() nothing appears and the temporary file is removed. One thread at a time.
+//
+// Usage:   AtomicFile file(path);   file.write(data, bytes) as often as wanted;   file.commit();
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::string path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(const void* data, std::size_t size_bytes);
+  void write(std::string_view text) { write(text.data(), text.size()); }
+
+  // Flushes, renames and flushes the folder. At most once; std::logic_error on write() or commit() afterwards.
+  void commit();
+
+ private:
+  void flush();
+  void write_all(const char* data, std::size_t size_bytes);
+  [[noreturn]] void fail(const char* what);
+
+  std::string path_;
+  std::string temporary_path_;
+  std::string buffer_;
+  int descriptor_ = -1;
+};
+
+}  // namespace candor
