@@ -1,0 +1,44 @@
+#include "trainer/model/linear.h"
+
+#include <ATen/ATen.h>
+
+#include "trainer/kernels/row_kernels.h"
+
+namespace candor {
+namespace {
+
+at::Tensor dropped(const LoraCall& call, LinearModule module, const at::Tensor& x) {
+  if (call.dropout <= 0) return x;
+  const uint64_t key = dropout_key_of(call.dropout_key, call.layer, static_cast<int64_t>(module));
+  at::Tensor y = at::empty_like(x);
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "dropout", [&] {
+    dropout_rows<scalar_t>(x.const_data_ptr<scalar_t>(), key, call.dropout, x.size(0), x.size(1), y.mutable_data_ptr<scalar_t>());
+  });
+  return y;
+}
+
+}  // namespace
+
+void add_lora(const LoraCall& call, LinearModule module, const at::Tensor& x, int64_t column, at::Tensor& y, at::Tensor& z) {
+  const LoraAdapter::Entry* entry = call.adapter == nullptr ? nullptr : call.adapter->find(call.layer, module);
+  if (entry == nullptr) return;
+  const at::Tensor& flat = call.adapter->parameters();
+  z = at::mm(dropped(call, module, x), call.adapter->a_of(*entry, flat).t());
+  y.narrow(1, column, entry->out).add_(at::mm(z, call.adapter->b_of(*entry, flat).t()), call.adapter->scale());
+}
+
+void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tensor& x, const at::Tensor& z, int64_t column, const at::Tensor& dy,
+                       at::Tensor& dx, at::Tensor& gradient_flat) {
+  const LoraAdapter::Entry* entry = call.adapter == nullptr ? nullptr : call.adapter->find(call.layer, module);
+  if (entry == nullptr) return;
+  const at::Tensor& flat = call.adapter->parameters();
+  const at::Tensor dy_module = dy.narrow(1, column, entry->out);
+  const double scale = call.adapter->scale();
+  call.adapter->b_of(*entry, gradient_flat).add_(at::mm(dy_module.t(), z), scale);
+  const at::Tensor dz = at::mm(dy_module, call.adapter->b_of(*entry, flat)).mul_(scale);
+  call.adapter->a_of(*entry, gradient_flat).add_(at::mm(dz.t(), dropped(call, module, x)));
+  // The same mask on the way back: dropout is its own transpose.
+  dx.add_(dropped(call, module, at::mm(dz, call.adapter->a_of(*entry, flat))));
+}
+
+}  // namespace candor

@@ -1,0 +1,75 @@
+// A frozen Llama-architecture model with an optional LoRA adapter: forward and hand-written backward over packed micro-batches.
+//
+// Only rows that somebody reads go through the head: the confidence rows, and with lm_rows the rows that predict the response's tokens.
+// Backward stops at the lowest adapted layer. Nothing here communicates.
+// Legend: T packed rows, B examples, R head rows, D width, V vocabulary. Tensors are on the CPU, in the model's dtype (fp32 or fp64).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data_pipeline/tokens/micro_batch.h"
+#include "trainer/kernels/packed_attention.h"
+#include "trainer/model/lora.h"
+#include "trainer/model/model_config.h"
+#include "trainer/model/model_weights.h"
+
+namespace candor {
+
+struct ForwardOptions {
+  const LoraAdapter* adapter = nullptr;  // null: the base model
+  bool keep_for_backward = false;
+  bool lm_rows = false;         // also head rows that predict the response tokens
+  bool collect_hidden = false;  // hidden states of the confidence rows after every layer
+  uint64_t dropout_key = 0;     // from dropout_key_of(seed, step, micro-batch); used only when keeping for backward
+};
+
+// What backward needs of one linear module, layer and micro-batch.
+struct LayerActivations {
+  at::Tensor x_in, rstd_in, h_in, qkv, attention, lse, x_mid, rstd_mid, h_mid, gate_up, act;
+  std::array<at::Tensor, 7> lora_z;  // A dropout(x) of each adapted module, [rows, rank]
+};
+
+struct ForwardResult {
+  at::Tensor head_in_RD;           // normed hidden states of the head rows: confidence rows first, in example order
+  at::Tensor hidden_LBD;           // with collect_hidden: [layers, B, D], the last after the final norm as transformers gives it
+  std::vector<int64_t> head_rows;  // row in T of each head row
+  std::vector<int64_t> lm_labels;  // for head rows B.. on: the token each predicts
+  // Kept for backward:
+  std::vector<LayerActivations> layers;
+  at::Tensor final_in_RD, final_rstd_R;
+  std::vector<KeyRuns> queries_T, queries_R;
+  at::Tensor cos_TJ, sin_TJ;
+};
+
+uint64_t dropout_key_of(uint64_t seed, int64_t step, int64_t micro_batch);
+
+class LlamaModel {
+ public:
+  // Throws as ModelConfig and ModelWeights do.
+  LlamaModel(const std::string& dir, at::ScalarType dtype);
+
+  const ModelConfig& config() const { return config_; }
+  const ModelWeights& weights() const { return weights_; }
+  at::ScalarType dtype() const { return dtype_; }
+
+  ForwardResult forward(const MicroBatch& batch, const ForwardOptions& options) const;
+  at::Tensor logits(const at::Tensor& head_in_RD) const;                                           // [R, V]
+  at::Tensor logits_of(const at::Tensor& head_in_RD, const std::vector<uint32_t>& token_ids) const;  // [R, K]
+
+  // Adds the gradient of every adapted weight to gradient_flat (layout of the adapter). dhead_RD: gradient with respect to head_in_RD.
+  void backward(const ForwardResult& kept, const ForwardOptions& options, const at::Tensor& dhead_RD, at::Tensor& gradient_flat) const;
+
+  // cos and sin of RoPE for the given positions: [positions, head_size / 2].
+  std::pair<at::Tensor, at::Tensor> rope_tables(const std::vector<int64_t>& positions) const;
+
+ private:
+  ModelConfig config_;
+  at::ScalarType dtype_;
+  ModelWeights weights_;
+  std::vector<double> frequencies_;
+};
+
+}  // namespace candor

@@ -1,0 +1,191 @@
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <stdexcept>
+
+#include "trainer/kernels/row_kernels.h"
+#include "trainer/model/linear.h"
+#include "trainer/model/llama.h"
+
+namespace candor {
+namespace {
+
+template <typename Function>
+void dispatch(at::ScalarType dtype, const Function& function) {
+  if (dtype == at::kDouble) {
+    function(double{});
+  } else {
+    function(float{});
+  }
+}
+
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon, at::Tensor& rstd) {
+  at::Tensor y = at::empty_like(x);
+  rstd = at::empty({x.size(0)}, x.options());
+  dispatch(x.scalar_type(), [&](auto zero) {
+    using Real = decltype(zero);
+    rms_norm_forward<Real>(x.const_data_ptr<Real>(), weight.const_data_ptr<Real>(), epsilon, x.size(0), x.size(1), y.mutable_data_ptr<Real>(),
+                           rstd.mutable_data_ptr<Real>());
+  });
+  return y;
+}
+
+at::Tensor rows_of(const at::Tensor& x, const std::vector<int64_t>& rows) {
+  return x.index_select(0, at::tensor(rows, at::TensorOptions().dtype(at::kLong)));
+}
+
+std::vector<KeyRuns> key_runs_of(const MicroBatch& batch) {
+  std::vector<KeyRuns> runs;
+  for (const Segment& segment : batch.segments) {
+    KeyRuns row;
+    if (segment.parent >= 0) {
+      const Segment& prefix = batch.segments[static_cast<size_t>(segment.parent)];
+      if (prefix.parent >= 0) throw std::invalid_argument("micro-batch: a prefix of a prefix isn't supported");
+      row.prefix_begin = prefix.begin;
+      row.prefix_length = prefix.length;
+    }
+    row.own_begin = segment.begin;
+    for (int64_t t = 0; t < segment.length; ++t) {
+      row.query_row = segment.begin + t;
+      row.own_length = t + 1;
+      runs.push_back(row);
+    }
+  }
+  return runs;
+}
+
+// Confidence rows first; with lm_rows then the row before each response token, labelled with that token.
+void choose_head_rows(const MicroBatch& batch, bool lm_rows, ForwardResult& result) {
+  result.head_rows = batch.confidence_row_B;
+  if (!lm_rows) return;
+  for (const auto& [begin, end] : batch.response_rows_B) {
+    for (int64_t row = begin; row < end; ++row) {
+      if (row == 0) continue;
+      result.head_rows.push_back(row - 1);
+      result.lm_labels.push_back(batch.tokens_T[static_cast<size_t>(row)]);
+    }
+  }
+}
+
+}  // namespace
+
+uint64_t dropout_key_of(uint64_t seed, int64_t step, int64_t micro_batch) {
+  uint64_t z = seed;
+  for (const int64_t part : {step, micro_batch}) {
+    z = (z ^ static_cast<uint64_t>(part)) + 0x9e3779b97f4a7c15ULL;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    z ^= z >> 31;
+  }
+  return z;
+}
+
+LlamaModel::LlamaModel(const std::string& dir, at::ScalarType dtype)
+    : config_(ModelConfig::from_model_dir(dir)), dtype_(dtype), weights_(ModelWeights::load(dir, config_, dtype)),
+      frequencies_(rope_frequencies(config_)) {}
+
+std::pair<at::Tensor, at::Tensor> LlamaModel::rope_tables(const std::vector<int64_t>& positions) const {
+  const auto rows = static_cast<int64_t>(positions.size()), half = config_.head_size / 2;
+  at::Tensor angles = at::empty({rows, half}, at::kDouble);
+  double* values = angles.mutable_data_ptr<double>();
+  for (int64_t t = 0; t < rows; ++t) {
+    for (int64_t j = 0; j < half; ++j) {
+      values[t * half + j] = static_cast<double>(positions[static_cast<size_t>(t)]) * frequencies_[static_cast<size_t>(j)];
+    }
+  }
+  return {angles.cos().to(dtype_), angles.sin().to(dtype_)};
+}
+
+at::Tensor LlamaModel::logits(const at::Tensor& head_in_RD) const { return at::mm(head_in_RD, weights_.head_VD.t()); }
+
+at::Tensor LlamaModel::logits_of(const at::Tensor& head_in_RD, const std::vector<uint32_t>& token_ids) const {
+  return at::mm(head_in_RD, rows_of(weights_.head_VD, {token_ids.begin(), token_ids.end()}).t());
+}
+
+ForwardResult LlamaModel::forward(const MicroBatch& batch, const ForwardOptions& options) const {
+  const ModelConfig& c = config_;
+  const auto rows = static_cast<int64_t>(batch.tokens_T.size());
+  const int64_t q_width = c.heads * c.head_size, kv_width = c.key_heads * c.head_size;
+  ForwardResult result;
+  choose_head_rows(batch, options.lm_rows, result);
+  result.queries_T = key_runs_of(batch);
+  // In the last layer only the head rows have queries: nobody reads the others.
+  for (const int64_t row : result.head_rows) result.queries_R.push_back(result.queries_T[static_cast<size_t>(row)]);
+
+  std::vector<int64_t> ids, positions;
+  for (const uint32_t token : batch.tokens_T) {
+    if (token >= static_cast<uint64_t>(c.vocabulary)) {
+      throw std::invalid_argument(fmt::format("token id {} is outside the model's vocabulary of {}: wrong tokenizer?", token, c.vocabulary));
+    }
+    ids.push_back(token);
+  }
+  for (const Segment& segment : batch.segments) {
+    for (int64_t t = 0; t < segment.length; ++t) positions.push_back(segment.position + t);
+  }
+  std::tie(result.cos_TJ, result.sin_TJ) = rope_tables(positions);
+
+  const int64_t keep_from = options.keep_for_backward && options.adapter != nullptr ? options.adapter->options().layer_begin : c.layers;
+  result.layers.resize(static_cast<size_t>(c.layers));
+  std::vector<at::Tensor> hidden;
+  at::Tensor x = rows_of(weights_.embedding_VD, ids);
+  for (int64_t layer = 0; layer < c.layers; ++layer) {
+    const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
+    const bool last = layer + 1 == c.layers;
+    LayerActivations kept;
+    const double dropout = options.keep_for_backward && options.adapter != nullptr ? options.adapter->options().dropout : 0.0;
+    const LoraCall lora{options.adapter, layer, dropout, options.dropout_key};
+    const auto z_of = [&kept](LinearModule module) -> at::Tensor& { return kept.lora_z[static_cast<size_t>(module)]; };
+
+    kept.x_in = x;
+    kept.h_in = rms_norm(x, w.input_norm_D, c.norm_epsilon, kept.rstd_in);
+    kept.qkv = at::mm(kept.h_in, w.qkv.t());
+    add_lora(lora, LinearModule::kQ, kept.h_in, 0, kept.qkv, z_of(LinearModule::kQ));
+    add_lora(lora, LinearModule::kK, kept.h_in, q_width, kept.qkv, z_of(LinearModule::kK));
+    add_lora(lora, LinearModule::kV, kept.h_in, q_width + kv_width, kept.qkv, z_of(LinearModule::kV));
+    const std::vector<KeyRuns>& queries = last ? result.queries_R : result.queries_T;
+    kept.attention = last ? at::zeros({rows, q_width}, x.options()) : at::empty({rows, q_width}, x.options());
+    kept.lse = at::empty({rows, c.heads}, x.options());
+    dispatch(dtype_, [&](auto zero) {
+      using Real = decltype(zero);
+      Real* qkv = kept.qkv.mutable_data_ptr<Real>();
+      const int64_t stride = q_width + 2 * kv_width;
+      rope_rows<Real>(qkv, stride, result.cos_TJ.const_data_ptr<Real>(), result.sin_TJ.const_data_ptr<Real>(), rows, c.heads + c.key_heads,
+                      c.head_size, Real(1));
+      const AttentionBuffers<Real> buffers{qkv, qkv + q_width, qkv + q_width + kv_width, stride, stride, c.heads, c.key_heads, c.head_size};
+      packed_attention_forward<Real>(buffers, queries, kept.attention.mutable_data_ptr<Real>(), kept.lse.mutable_data_ptr<Real>());
+    });
+    at::Tensor attention = kept.attention;
+    if (last) {
+      attention = rows_of(attention, result.head_rows);
+      x = rows_of(x, result.head_rows);
+    }
+    at::Tensor o = at::mm(attention, w.o.t());
+    add_lora(lora, LinearModule::kO, attention, 0, o, z_of(LinearModule::kO));
+    x = x + o;
+    kept.x_mid = x;
+    kept.h_mid = rms_norm(x, w.post_norm_D, c.norm_epsilon, kept.rstd_mid);
+    kept.gate_up = at::mm(kept.h_mid, w.gate_up.t());
+    add_lora(lora, LinearModule::kGate, kept.h_mid, 0, kept.gate_up, z_of(LinearModule::kGate));
+    add_lora(lora, LinearModule::kUp, kept.h_mid, c.mlp_width, kept.gate_up, z_of(LinearModule::kUp));
+    kept.act = at::empty({x.size(0), c.mlp_width}, x.options());
+    dispatch(dtype_, [&](auto zero) {
+      using Real = decltype(zero);
+      swiglu_forward<Real>(kept.gate_up.const_data_ptr<Real>(), x.size(0), c.mlp_width, kept.act.mutable_data_ptr<Real>());
+    });
+    at::Tensor down = at::mm(kept.act, w.down.t());
+    add_lora(lora, LinearModule::kDown, kept.act, 0, down, z_of(LinearModule::kDown));
+    x = x + down;
+    if (options.collect_hidden && !last) hidden.push_back(rows_of(x, batch.confidence_row_B));
+    if (layer >= keep_from) result.layers[static_cast<size_t>(layer)] = std::move(kept);
+  }
+  result.final_in_RD = x;
+  result.head_in_RD = rms_norm(x, weights_.final_norm_D, c.norm_epsilon, result.final_rstd_R);
+  if (options.collect_hidden) {
+    hidden.push_back(result.head_in_RD.narrow(0, 0, static_cast<int64_t>(batch.confidence_row_B.size())));
+    result.hidden_LBD = at::stack(hidden);
+  }
+  return result;
+}
+
+}  // namespace candor

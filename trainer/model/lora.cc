@@ -1,0 +1,115 @@
+#include "trainer/model/lora.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace candor {
+namespace {
+
+std::pair<int64_t, int64_t> in_and_out(const ModelConfig& c, LinearModule module) {
+  switch (module) {
+    case LinearModule::kQ: return {c.width, c.heads * c.head_size};
+    case LinearModule::kK:
+    case LinearModule::kV: return {c.width, c.key_heads * c.head_size};
+    case LinearModule::kO: return {c.heads * c.head_size, c.width};
+    case LinearModule::kGate:
+    case LinearModule::kUp: return {c.width, c.mlp_width};
+    case LinearModule::kDown: return {c.mlp_width, c.width};
+  }
+  return {0, 0};
+}
+
+// SplitMix64 keyed by (seed, element): the same numbers whoever draws them.
+double uniform_of(uint64_t seed, uint64_t element) {
+  uint64_t z = seed * 0x9e3779b97f4a7c15ULL + (element + 1) * 0xd1b54a32d192ed03ULL;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+
+}  // namespace
+
+LoraAdapter::LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype) : options_(std::move(options)) {
+  if (options_.layer_end < 0) options_.layer_end = config.layers;
+  if (options_.rank < 1) throw std::invalid_argument(fmt::format("lora.rank: expected at least 1, got {}", options_.rank));
+  if (options_.layer_begin < 0 || options_.layer_begin >= options_.layer_end || options_.layer_end > config.layers) {
+    throw std::invalid_argument(fmt::format("lora.layers: {}-{} is no range of the model's layers 0-{}", options_.layer_begin,
+                                            options_.layer_end - 1, config.layers - 1));
+  }
+  std::vector<LinearModule> modules;
+  for (size_t m = 0; m < kLinearModuleNames.size(); ++m) {
+    const auto times = std::count(options_.modules.begin(), options_.modules.end(), kLinearModuleNames[m]);
+    if (times > 1) throw std::invalid_argument(fmt::format("lora.modules: {} is named twice", kLinearModuleNames[m]));
+    if (times == 1) modules.push_back(static_cast<LinearModule>(m));
+  }
+  if (modules.empty() || modules.size() != options_.modules.size()) {
+    throw std::invalid_argument("lora.modules: expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
+  }
+  int64_t offset = 0;
+  for (int64_t layer = options_.layer_begin; layer < options_.layer_end; ++layer) {
+    for (const LinearModule module : modules) {
+      const auto [in, out] = in_and_out(config, module);
+      entries_.push_back({layer, module, in, out, offset, offset + options_.rank * in});
+      offset += options_.rank * (in + out);
+    }
+  }
+  parameters_ = at::zeros({offset}, at::TensorOptions().dtype(dtype));
+}
+
+void LoraAdapter::initialize(uint64_t seed) {
+  parameters_.zero_();
+  for (const Entry& entry : entries_) {
+    at::Tensor a = at::empty({options_.rank * entry.in}, at::kDouble);
+    const double bound = 1.0 / std::sqrt(static_cast<double>(entry.in));
+    double* values = a.mutable_data_ptr<double>();
+    for (int64_t i = 0; i < a.numel(); ++i) values[i] = bound * (2 * uniform_of(seed, static_cast<uint64_t>(entry.a_offset + i)) - 1);
+    parameters_.narrow(0, entry.a_offset, a.numel()).copy_(a);
+  }
+}
+
+const LoraAdapter::Entry* LoraAdapter::find(int64_t layer, LinearModule module) const {
+  for (const Entry& entry : entries_) {
+    if (entry.layer == layer && entry.module == module) return &entry;
+  }
+  return nullptr;
+}
+
+double LoraAdapter::scale() const {
+  const auto rank = static_cast<double>(options_.rank);
+  return options_.alpha / (options_.rslora ? std::sqrt(rank) : rank);
+}
+
+at::Tensor LoraAdapter::a_of(const Entry& entry, const at::Tensor& flat) const {
+  return flat.narrow(0, entry.a_offset, options_.rank * entry.in).view({options_.rank, entry.in});
+}
+
+at::Tensor LoraAdapter::b_of(const Entry& entry, const at::Tensor& flat) const {
+  return flat.narrow(0, entry.b_offset, options_.rank * entry.out).view({entry.out, options_.rank});
+}
+
+std::vector<std::string> LoraAdapter::names() const {
+  std::vector<std::string> names;
+  for (const Entry& entry : entries_) {
+    const char* block = entry.module <= LinearModule::kO ? "self_attn" : "mlp";
+    const char* module = kLinearModuleNames[static_cast<size_t>(entry.module)];
+    for (const char* part : {"lora_A", "lora_B"}) {
+      names.push_back(fmt::format("base_model.model.model.layers.{}.{}.{}.{}.weight", entry.layer, block, module, part));
+    }
+  }
+  return names;
+}
+
+std::vector<int64_t> LoraAdapter::numels() const {
+  std::vector<int64_t> numels;
+  for (const Entry& entry : entries_) {
+    numels.push_back(options_.rank * entry.in);
+    numels.push_back(options_.rank * entry.out);
+  }
+  return numels;
+}
+
+}  // namespace candor

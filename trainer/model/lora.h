@@ -1,0 +1,66 @@
+// LoRA: y = W x + scale * B A dropout(x) on any subset of a layer's seven linear modules, over a range of decoder layers.
+//
+// All weights lie in one flat tensor (fp32, or fp64 for an fp64 model), so that the optimiser, the gradient sum and checkpoints see one array;
+// a(i) and b(i) are views of it. Gradients use a flat tensor of the same layout, owned by the caller.
+// Names are PEFT's: base_model.model.model.layers.N.<block>.<module>.lora_A.weight (rank, in), .lora_B.weight (out, rank).
+// Source: Hu et al. 2021 (LoRA), Kalajdzievski 2023 (rsLoRA: scale alpha / sqrt(rank)).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "trainer/model/model_config.h"
+
+namespace candor {
+
+enum class LinearModule { kQ, kK, kV, kO, kGate, kUp, kDown };
+inline constexpr std::array<const char*, 7> kLinearModuleNames = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+
+struct LoraOptions {
+  int64_t rank = 8;
+  double alpha = 32;
+  double dropout = 0.05;
+  bool rslora = false;
+  std::vector<std::string> modules = {"q_proj", "v_proj"};
+  int64_t layer_begin = 0;
+  int64_t layer_end = -1;  // one past the last; -1: all
+};
+
+class LoraAdapter {
+ public:
+  struct Entry {
+    int64_t layer;
+    LinearModule module;
+    int64_t in, out;
+    int64_t a_offset, b_offset;  // into the flat tensors
+  };
+
+  // Throws std::invalid_argument for an unknown or repeated module, an empty range or one beyond the model.
+  LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype);
+
+  // A uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5, as PEFT), B zero; a pure function of the seed.
+  void initialize(uint64_t seed);
+
+  const LoraOptions& options() const { return options_; }
+  const std::vector<Entry>& entries() const { return entries_; }
+  const Entry* find(int64_t layer, LinearModule module) const;  // null where not adapted
+  double scale() const;
+  at::Tensor& parameters() { return parameters_; }
+  const at::Tensor& parameters() const { return parameters_; }
+  at::Tensor a_of(const Entry& entry, const at::Tensor& flat) const;  // view [rank, in]
+  at::Tensor b_of(const Entry& entry, const at::Tensor& flat) const;  // view [out, rank]
+  // PEFT's names with the numel of each, in flat order: A then B of every entry.
+  std::vector<std::string> names() const;
+  std::vector<int64_t> numels() const;
+
+ private:
+  LoraOptions options_;
+  std::vector<Entry> entries_;
+  at::Tensor parameters_;
+};
+
+}  // namespace candor

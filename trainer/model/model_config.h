@@ -1,0 +1,30 @@
+// The shape of a Llama-architecture model, read from Hugging Face's config.json (both styles: rope_theta + rope_scaling, or rope_parameters).
+// Throws std::invalid_argument naming the file and key for anything this code can't compute exactly as transformers does.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace candor {
+
+struct Llama3RopeScaling {
+  double factor = 8, low_freq_factor = 1, high_freq_factor = 4;
+  double original_max_position = 8192;
+};
+
+struct ModelConfig {
+  int64_t vocabulary = 0, width = 0, mlp_width = 0, layers = 0, heads = 0, key_heads = 0, head_size = 0;
+  double norm_epsilon = 1e-5, rope_theta = 10000;
+  std::optional<Llama3RopeScaling> rope_scaling;
+  bool tied_embeddings = false;
+  std::vector<int64_t> end_tokens;  // eos_token_id of config.json and generation_config.json
+
+  static ModelConfig from_model_dir(const std::string& dir);
+};
+
+// Rotation frequencies, one per pair of a head: [head_size / 2], with "llama3" scaling where the config asks for it.
+std::vector<double> rope_frequencies(const ModelConfig& config);
+
+}  // namespace candor

@@ -1,0 +1,30 @@
+// The frozen base weights of a Llama-architecture model, in the layout that the forward pass multiplies with.
+// Read from Hugging Face safetensors (F32, BF16, F16 or F64), converted once to the model's dtype (fp32 or fp64).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+#include "trainer/model/model_config.h"
+
+namespace candor {
+
+struct LayerWeights {
+  at::Tensor input_norm_D, post_norm_D;
+  at::Tensor qkv;      // [(H + 2 K) * head_size, D]: q, k and v rows stacked, one GEMM
+  at::Tensor o;        // [D, H * head_size]
+  at::Tensor gate_up;  // [2 F, D]
+  at::Tensor down;     // [D, F]
+};
+
+struct ModelWeights {
+  at::Tensor embedding_VD, head_VD, final_norm_D;  // head_VD is embedding_VD itself where the config ties them
+  std::vector<LayerWeights> layers;
+
+  // Throws std::invalid_argument naming the file, tensor, expected and found shape.
+  static ModelWeights load(const std::string& dir, const ModelConfig& config, at::ScalarType dtype);
+};
+
+}  // namespace candor
