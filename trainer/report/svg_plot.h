@@ -1,0 +1,35 @@
+// Small line, bar and point plots as inline SVG. Colours come from CSS variables of the page (--series-0.., --axis, --grid), so one drawing serves
+// light and dark.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "trainer/evaluation/metrics.h"
+
+namespace candor {
+
+// &, <, >, " and ' become entities; control characters other than tab and new line, and bytes that aren't UTF-8, become U+FFFD.
+std::string escape_html(std::string_view text);
+
+enum class SeriesKind { kLine, kPoints, kBars, kReference };  // kReference: thin dashed line, not in the legend
+
+struct Series {
+  std::string label;
+  SeriesKind kind = SeriesKind::kLine;
+  int colour = 0;  // 0..3
+  std::vector<CurvePoint> points;
+  std::vector<double> sizes;  // kPoints: relative area of each, empty for equal
+  double bar_width = 0;       // kBars, in x units, centred on x
+};
+
+struct PlotOptions {
+  std::string title, x_label, y_label;
+  double x_min = 0, x_max = 1, y_min = 0, y_max = 1;  // points outside are clipped; NaN points are left out
+  int width = 360, height = 280;
+};
+
+std::string svg_plot(const PlotOptions& options, const std::vector<Series>& series);
+
+}  // namespace candor
