@@ -1,0 +1,98 @@
+#include "data_pipeline/files/atomic_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <random>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+namespace candor {
+namespace {
+
+constexpr std::size_t kBufferBytes = 1 << 20;
+
+// Makes the rename itself last through a power cut. Some file systems can't flush a folder (EINVAL); nothing can be done about it there.
+void flush_folder_of(const std::string& path) {
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  if (folder.empty()) folder = ".";
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) throw std::system_error(errno, std::generic_category(), fmt::format("cannot open folder {}", folder));
+  const int result = ::fsync(descriptor);
+  const int error = errno;
+  ::close(descriptor);
+  if (result != 0 && error != EINVAL) throw std::system_error(error, std::generic_category(), fmt::format("cannot flush folder {}", folder));
+}
+
+}  // namespace
+
+void write_file_atomically(const std::string& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content);
+  file.commit();
+}
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
+  std::random_device random;
+  // A random name, not a process id: ranks in different containers may share both ids and the folder.
+  temporary_path_ = fmt::format("{}.tmp-{:08x}{:08x}", path_, random(), random());
+  descriptor_ = ::open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), fmt::format("cannot create {}", path_));
+  buffer_.reserve(kBufferBytes);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  ::unlink(temporary_path_.c_str());
+}
+
+void AtomicFile::fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), fmt::format("cannot {} {}", what, path_));
+}
+
+void AtomicFile::write_all(const char* data, std::size_t size_bytes) {
+  while (size_bytes > 0) {
+    const ssize_t written = ::write(descriptor_, data, size_bytes);
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      fail("write");
+    }
+    data += written;
+    size_bytes -= static_cast<std::size_t>(written);
+  }
+}
+
+void AtomicFile::flush() {
+  write_all(buffer_.data(), buffer_.size());
+  buffer_.clear();
+}
+
+void AtomicFile::write(const void* data, std::size_t size_bytes) {
+  if (descriptor_ < 0) throw std::logic_error("AtomicFile::write after commit");
+  if (size_bytes == 0) return;
+  if (buffer_.size() + size_bytes > kBufferBytes) flush();
+  if (size_bytes >= kBufferBytes) {
+    write_all(static_cast<const char*>(data), size_bytes);
+  } else {
+    buffer_.append(static_cast<const char*>(data), size_bytes);
+  }
+}
+
+void AtomicFile::commit() {
+  if (descriptor_ < 0) throw std::logic_error("AtomicFile::commit after commit");
+  flush();
+  if (::fsync(descriptor_) != 0) fail("flush to disk");
+  // Renamed before closing, so that a failure still leaves the destructor everything to clean up. All data is on disk by now.
+  if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) fail("rename the temporary file to");
+  const int descriptor = std::exchange(descriptor_, -1);
+  ::close(descriptor);
+  flush_folder_of(path_);
+}
+
+}  // namespace candor
