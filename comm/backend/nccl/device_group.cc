@@ -1,0 +1,23 @@
+// make_device_process_group of a build with CUDA.
+#include "comm/device_group.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "comm/backend/nccl/nccl_group.h"
+
+namespace candor {
+
+std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host, const DeviceGroupOptions& options) {
+  if (!(options.timeout_s > 0)) throw std::invalid_argument(fmt::format("device group: timeout_s must be above 0, got {}", options.timeout_s));
+  auto own_host = host.split(0, host.rank());
+  if (options.device_type == at::DeviceType::CPU) return own_host;
+  if (options.device_type != at::DeviceType::CUDA) {
+    throw std::invalid_argument(fmt::format("device group: expected cpu or cuda, got {}", c10::DeviceTypeName(options.device_type, true)));
+  }
+  const int device_index = options.device_index >= 0 ? options.device_index : own_host->rank_info().local_rank;
+  return std::make_unique<NcclGroup>(std::move(own_host), [device_index] { return make_cuda_stream(device_index); }, options);
+}
+
+}  // namespace candor

@@ -1,0 +1,37 @@
+// The two exceptions of comm/: CommError for ranks and networks, NonFiniteError for numbers.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+namespace candor {
+
+// A collective that failed, timed out or was called differently by different ranks. what() names the rank, the operation, the element count and why.
+class CommError : public std::runtime_error {
+ public:
+  CommError(int rank, int world_size, const std::string& operation, std::int64_t numel, const std::string& reason)
+      : std::runtime_error(fmt::format("rank {} of {}: {} of {} elements: {}", rank, world_size, operation, numel, reason)),
+        rank_(rank),
+        operation_(operation),
+        numel_(numel) {}
+
+  int rank() const { return rank_; }
+  const std::string& operation() const { return operation_; }
+  std::int64_t numel() const { return numel_; }
+
+ private:
+  int rank_;
+  std::string operation_;
+  std::int64_t numel_;
+};
+
+// A NaN or an infinity where a finite number is needed.
+class NonFiniteError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace candor

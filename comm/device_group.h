@@ -1,0 +1,23 @@
+// The group whose collectives run where the tensors live. Compiled the same everywhere; the build chooses the file that implements it.
+//
+// Collective over `host`, which isn't kept (the new group works on a split of it).
+// device_type CPU: MPI, in every build. device_type CUDA: NCCL in a CANDOR_CUDA build, on GPU local_rank; CPU tensors still travel by MPI.
+// Throws std::invalid_argument for CUDA in a build without it; CommError, on all ranks together, if one rank has no GPU of its own or NCCL can't start.
+#pragma once
+
+#include <memory>
+
+#include "comm/process_group.h"
+
+namespace candor {
+
+struct DeviceGroupOptions {
+  at::DeviceType device_type = at::DeviceType::CPU;
+  int device_index = -1;  // GPU of this rank; -1: its rank on this host
+  double timeout_s = 600;
+  bool check_agreement = true;
+};
+
+std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host, const DeviceGroupOptions& options);
+
+}  // namespace candor

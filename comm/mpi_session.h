@@ -1,0 +1,33 @@
+// MPI's life in this process, and the group of all ranks.
+//
+// Usage:   MpiSession session(&argc, &argv);   auto group = make_mpi_process_group({.timeout_s = 600});   ...   session.finalize();
+// A program started without mpirun is a group of one rank.
+// The destructor doesn't finalise: MPI_Finalize waits for all ranks and may hang after a failure. Call finalize() on a clean exit only, and
+// ProcessGroup::abort on any other.
+#pragma once
+
+#include <memory>
+
+#include "comm/process_group.h"
+
+namespace candor {
+
+class MpiSession {
+ public:
+  // Initialises MPI unless somebody has; throws std::runtime_error if it can't.
+  MpiSession(int* argc, char*** argv);
+  MpiSession(const MpiSession&) = delete;
+  MpiSession& operator=(const MpiSession&) = delete;
+
+  // Collective; does nothing if this session didn't initialise MPI, or the second time.
+  void finalize();
+
+ private:
+  bool owns_mpi_ = false;
+};
+
+// The group of all ranks of the job, on a communicator of its own. Collective. Needs a live MpiSession.
+// Throws std::invalid_argument for an option out of range, CommError if a rank doesn't arrive in time.
+std::unique_ptr<ProcessGroup> make_mpi_process_group(ProcessGroupOptions options);
+
+}  // namespace candor

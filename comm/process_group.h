@@ -1,0 +1,55 @@
+// The ranks that work together, and the collectives between them.
+//
+// Collective: every call but rank_info() and abort() must be made by all ranks of the group, in the same order, with the same dtype and element count.
+// Tensors are contiguous and changed in place; they may be on the CPU or on a GPU. A call returns when its result is there for this rank's next operation.
+// Dtypes: all_reduce_* takes int64, int32, uint8, fp32 and fp64; broadcast takes any. all_reduce_max of a NaN is undefined: encode it first.
+// Threads: one thread at a time per group.
+// Throws CommError when a rank doesn't arrive before the deadline, when ranks disagree about the call (ProcessGroupOptions::check_agreement), or when
+// the library fails; std::invalid_argument for a tensor that can't be sent. After a time-out the group is broken: each later call throws at once.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "comm/rank_info.h"
+
+namespace candor {
+
+struct ProcessGroupOptions {
+  double timeout_s = 600;                         // for each collective, from this rank's arrival; must exceed the longest wait for the slowest rank
+  bool check_agreement = true;                    // compare operation, dtype, element count, root and sequence number first; one more small message
+  std::int64_t chunk_numel = std::int64_t{1} << 26;  // longer tensors go in chunks of this many elements (MPI counts are 32-bit)
+};
+
+class ProcessGroup {
+ public:
+  virtual ~ProcessGroup() = default;  // doesn't communicate: leave after a barrier(), or to abandon the group
+
+  virtual RankInfo rank_info() const = 0;
+  int rank() const { return rank_info().rank; }
+  int world_size() const { return rank_info().world_size; }
+
+  virtual void all_reduce_sum(at::Tensor& tensor) = 0;
+  virtual void all_reduce_max(at::Tensor& tensor) = 0;
+  virtual void broadcast(at::Tensor& tensor, int root) = 0;
+
+  // Every rank gets every rank's bytes, in rank order; lengths may differ.
+  virtual std::vector<std::string> all_gather_bytes(const std::string& bytes) = 0;
+  // On ranks other than root, `bytes` is replaced.
+  virtual void broadcast_bytes(std::string& bytes, int root) = 0;
+  virtual void barrier() = 0;
+
+  // Ranks with the same color form a new group, ordered by (key, rank). color < 0: this rank gets nullptr.
+  virtual std::unique_ptr<ProcessGroup> split(int color, int key) = 0;
+  // The group of the ranks that still live. Throws CommError where the MPI library can't (Open MPI 5 with ULFM is needed).
+  virtual std::unique_ptr<ProcessGroup> shrink() = 0;
+
+  // Ends every rank of the job with this exit code. Not collective; doesn't return; prints nothing itself.
+  [[noreturn]] virtual void abort(int exit_code) = 0;
+};
+
+}  // namespace candor

@@ -1,0 +1,75 @@
+// RAII for HDF5 identifiers, and the one mutex under which the library is called. Include it only in the .cc files of this folder.
+// Every function here needs the caller to hold hdf5_mutex() (via Hdf5Session).
+#pragma once
+
+#include <hdf5.h>
+
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace candor {
+
+inline std::mutex& hdf5_mutex() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+// Holds the mutex and keeps HDF5 from printing its error stack; the messages go into our exceptions instead.
+class Hdf5Session {
+ public:
+  Hdf5Session() : lock_(hdf5_mutex()) {
+    H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  }
+  ~Hdf5Session() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
+  Hdf5Session(const Hdf5Session&) = delete;
+  Hdf5Session& operator=(const Hdf5Session&) = delete;
+
+ private:
+  std::lock_guard<std::mutex> lock_;
+  H5E_auto2_t function_ = nullptr;
+  void* data_ = nullptr;
+};
+
+class Hdf5Handle {
+ public:
+  using Close = herr_t (*)(hid_t);
+  Hdf5Handle(hid_t id, Close close) : id_(id), close_(close) {}
+  Hdf5Handle(Hdf5Handle&& other) noexcept : id_(std::exchange(other.id_, H5I_INVALID_HID)), close_(other.close_) {}
+  Hdf5Handle& operator=(Hdf5Handle&&) = delete;
+  ~Hdf5Handle() {
+    if (id_ >= 0) close_(id_);
+  }
+  operator hid_t() const { return id_; }
+  bool valid() const { return id_ >= 0; }
+  // For those who must know that closing, which writes, went well.
+  herr_t close_now() { return close_(std::exchange(id_, H5I_INVALID_HID)); }
+
+ private:
+  hid_t id_;
+  Close close_;
+};
+
+// The innermost message of HDF5's error stack: the one nearest to the cause.
+inline std::string hdf5_error_text() {
+  std::string text = "unknown HDF5 error";
+  auto visit = [](unsigned, const H5E_error2_t* error, void* out) -> herr_t {
+    if (error->desc != nullptr && *error->desc != '\0') *static_cast<std::string*>(out) = error->desc;
+    return 0;
+  };
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, visit, &text);
+  return text;
+}
+
+// Throws std::runtime_error "path: what: HDF5's text" for a negative status or identifier.
+template <class Status>
+Status hdf5_check(Status status, const std::string& path, const std::string& what) {
+  if (status < 0) throw std::runtime_error(fmt::format("{}: {}: {}", path, what, hdf5_error_text()));
+  return status;
+}
+
+}  // namespace candor

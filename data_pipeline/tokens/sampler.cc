@@ -1,0 +1,78 @@
+#include "data_pipeline/tokens/sampler.h"
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace candor {
+namespace {
+
+constexpr uint64_t kGamma = 0x9E3779B97F4A7C15ULL;
+
+uint64_t mix(uint64_t value) {
+  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  value = (value ^ (value >> 27)) * 0x94D049BB133111EBULL;
+  return value ^ (value >> 31);
+}
+
+class SplitMix64 {
+ public:
+  explicit SplitMix64(uint64_t state) : state_(state) {}
+  uint64_t next() { return mix(state_ += kGamma); }
+
+  // Uniform on [0, bound); draws again where 2^64 isn't a multiple of the bound.
+  uint64_t below(uint64_t bound) {
+    const uint64_t biased = (0 - bound) % bound;  // 2^64 mod bound
+    uint64_t value = next();
+    while (value < biased) value = next();
+    return value % bound;
+  }
+
+ private:
+  uint64_t state_;
+};
+
+}  // namespace
+
+std::vector<int64_t> examples_of_split(const TokenData& data, std::string_view split, bool graded_only) {
+  std::vector<int64_t> result;
+  for (size_t i = 0; i < data.examples(); ++i) {
+    if (data.split[i] == split && (!graded_only || data.graded[i] != 0)) result.push_back(static_cast<int64_t>(i));
+  }
+  return result;
+}
+
+std::vector<int64_t> epoch_order(uint64_t seed, int64_t epoch, std::span<const int64_t> examples) {
+  std::vector<int64_t> order(examples.begin(), examples.end());
+  // The gamma in front keeps seed 0 away from mix's fixed point at 0.
+  SplitMix64 random(mix(mix(seed + kGamma) + static_cast<uint64_t>(epoch)));
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  return order;
+}
+
+std::vector<int> assign_micro_batches(std::span<const int64_t> tokens_per_micro_batch, int world_size) {
+  if (world_size < 1) throw std::invalid_argument(fmt::format("assign_micro_batches: expected at least one rank, got {}", world_size));
+  std::vector<size_t> longest_first(tokens_per_micro_batch.size());
+  std::iota(longest_first.begin(), longest_first.end(), size_t{0});
+  std::stable_sort(longest_first.begin(), longest_first.end(),
+                   [&](size_t a, size_t b) { return tokens_per_micro_batch[a] > tokens_per_micro_batch[b]; });
+  struct Load {
+    int64_t tokens = 0;
+    int64_t micro_batches = 0;
+    auto operator<=>(const Load&) const = default;
+  };
+  std::vector<Load> loads(static_cast<size_t>(world_size));
+  std::vector<int> rank_of(tokens_per_micro_batch.size(), 0);
+  for (const size_t index : longest_first) {
+    const auto least = std::min_element(loads.begin(), loads.end());
+    rank_of[index] = static_cast<int>(least - loads.begin());
+    least->tokens += tokens_per_micro_batch[index];
+    ++least->micro_batches;
+  }
+  return rank_of;
+}
+
+}  // namespace candor

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Writes tests/model/data/tiny: a tiny random Llama model (GQA, llama3 RoPE scaling, untied head) with a LoRA adapter on all seven modules,
+and what transformers + PEFT + autograd compute with it in fp64: the logits at the last position and the gradient of every adapter weight
+for loss = sum(logits * weights). Usage: make_golden.py [OUT]"""
+import json
+import os
+import sys
+
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import save_file
+from transformers import LlamaConfig, LlamaForCausalLM
+
+MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def main():
+    out = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "data", "tiny")
+    os.makedirs(out, exist_ok=True)
+    torch.manual_seed(1)
+    config = LlamaConfig(vocab_size=61, hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=6, num_key_value_heads=2,
+                         head_dim=8, rms_norm_eps=1e-5, tie_word_embeddings=False, max_position_embeddings=256,
+                         rope_parameters={"rope_type": "llama3", "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0,
+                                          "high_freq_factor": 4.0, "original_max_position_embeddings": 32}, attn_implementation="eager")
+    model = LlamaForCausalLM(config)
+    for name, parameter in model.named_parameters():
+        parameter.data = (1 + 0.1 * torch.randn_like(parameter)) if "norm" in name else 0.3 * torch.randn_like(parameter)
+    model.to(torch.float32).save_pretrained(out)
+    for extra in ("generation_config.json",):
+        if os.path.exists(os.path.join(out, extra)):
+            os.remove(os.path.join(out, extra))
+    model = model.double()
+    peft = get_peft_model(model, LoraConfig(r=3, lora_alpha=6, lora_dropout=0.0, target_modules=MODULES, layers_to_transform=[1, 2],
+                                            layers_pattern="layers"))
+    for name, parameter in peft.named_parameters():
+        if "lora_" in name:
+            parameter.data = (0.2 * torch.randn_like(parameter)).float().double()  # exact in fp32 too
+    prefix = [5, 9, 33, 60, 2]
+    suffixes = [[7, 1, 20, 14], [3], [44, 8, 19, 27, 31, 6]]
+    weights = torch.randn(len(suffixes), config.vocab_size, dtype=torch.float64).float().double()
+    logits = []
+    loss = 0
+    for k, suffix in enumerate(suffixes):
+        row = peft(torch.tensor([prefix + suffix])).logits[0, -1]
+        loss = loss + (row * weights[k]).sum()
+        logits.append(row.detach())
+    loss.backward()
+    tensors = {"logits": torch.stack(logits).contiguous(), "dlogits": weights.contiguous()}
+    for name, parameter in peft.named_parameters():
+        if "lora_" in name:
+            plain = name.replace(".default", "")
+            tensors["weight." + plain] = parameter.detach().contiguous()
+            tensors["gradient." + plain] = parameter.grad.contiguous()
+    save_file(tensors, os.path.join(out, "golden.safetensors"))
+    with open(os.path.join(out, "batch.json"), "w") as file:
+        json.dump({"prefix": prefix, "suffixes": suffixes}, file)
+
+
+main()

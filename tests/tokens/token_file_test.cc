@@ -1,0 +1,198 @@
+#include "data_pipeline/tokens/token_file.h"
+
+#include <gmock/gmock.h>
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <iterator>
+#include <system_error>
+
+#include "tests/tokens/token_fixture.h"
+
+namespace candor {
+namespace {
+
+using testing::HasSubstr;
+using testing_support::small_data;
+using testing_support::TemporaryFolder;
+
+std::string bytes_of(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void put_bytes(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+
+std::string read_error(const std::string& path) {
+  try {
+    read_token_file(path);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(TokenFileTest, RoundTrip) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("tokens.h5");
+  const TokenData data = small_data();
+  write_token_file(path, data);
+  EXPECT_EQ(read_token_file(path), data);
+  const std::string first = bytes_of(path);
+  write_token_file(path, data);
+  EXPECT_EQ(bytes_of(path), first) << "the same data gives the same bytes";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "no temporary file stays";
+}
+
+TEST(TokenFileTest, RoundTripWithoutPrefixesAndWithManyChunks) {
+  const TemporaryFolder folder;
+  TokenData data = small_data();
+  data.prefix_tokens.clear();
+  data.prefix_offsets = {0};
+  data.prefix_parent.clear();
+  data.prefix_index.assign(5, -1);
+  data.model_identity.clear();
+  data.tokens.resize(50'000, 9);
+  data.offsets.back() = data.tokens.size();
+  write_token_file(folder.file("t.h5"), data);
+  EXPECT_EQ(read_token_file(folder.file("t.h5")), data);
+}
+
+TEST(TokenFileTest, MissingEmptyAndForeignFilesHaveErrorsOfTheirOwn) {
+  const TemporaryFolder folder;
+  try {
+    read_token_file(folder.file("none.h5"));
+    FAIL();
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code(), std::errc::no_such_file_or_directory);
+    EXPECT_THAT(error.what(), HasSubstr("none.h5"));
+  }
+  EXPECT_THROW(read_token_file(folder.path().string()), std::system_error);
+  put_bytes(folder.file("empty.h5"), "");
+  EXPECT_THAT(read_error(folder.file("empty.h5")), HasSubstr("truncated"));
+  put_bytes(folder.file("text.h5"), std::string(4000, 'x'));
+  EXPECT_THAT(read_error(folder.file("text.h5")), HasSubstr("not a token file"));
+}
+
+TEST(TokenFileTest, EveryTruncationIsAnError) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("tokens.h5");
+  write_token_file(path, small_data());
+  const std::string whole = bytes_of(path);
+  for (size_t size = 1; size < whole.size(); size += 97) {
+    put_bytes(path, whole.substr(0, size));
+    const std::string error = read_error(path);
+    EXPECT_THAT(error, HasSubstr("tokens.h5")) << size;
+    EXPECT_THAT(error, HasSubstr(size < 8 ? "not a token file" : "truncated")) << size;
+  }
+}
+
+// Bytes that mean nothing may flip; whatever is read must be right.
+TEST(TokenFileTest, AFlippedByteIsNeverReadAsData) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("tokens.h5");
+  const TokenData data = small_data();
+  write_token_file(path, data);
+  const std::string whole = bytes_of(path);
+  size_t noticed = 0;
+  for (size_t i = 0; i < whole.size(); i += 3) {
+    std::string damaged = whole;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0x11);
+    put_bytes(path, damaged);
+    try {
+      EXPECT_EQ(read_token_file(path), data) << "byte " << i;
+    } catch (const std::exception& error) {
+      EXPECT_THAT(error.what(), HasSubstr("tokens.h5"));
+      ++noticed;
+    }
+  }
+  EXPECT_GT(noticed, 100U);
+}
+
+TEST(TokenFileTest, ContradictionsAreNotWritten) {
+  const TemporaryFolder folder;
+  const auto error_with = [&](auto change) -> std::string {
+    TokenData data = small_data();
+    change(data);
+    try {
+      write_token_file(folder.file("t.h5"), data);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(error_with([](TokenData& d) { d.target[1] = 1.5F; }), testing::AllOf(HasSubstr("\"q1\""), HasSubstr("1.5")));
+  EXPECT_THAT(error_with([](TokenData& d) { d.graded.pop_back(); }), HasSubstr("graded has 4"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.offsets[1] = 0; }), HasSubstr("offsets"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.offsets.back() += 1; }), HasSubstr("offsets"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.confidence_position[0] = 4; }), HasSubstr("confidence at 4"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.prefix_index[0] = 2; }), HasSubstr("no prefix 2"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.prefix_parent[0] = 0; }), HasSubstr("parent 0"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.response_begin[0] = 0; }), HasSubstr("response tokens"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.entity[0] = std::string("a\0b", 3); }), HasSubstr("NUL"));
+  EXPECT_THAT(error_with([](TokenData& d) { d = TokenData{}, d.offsets = d.prefix_offsets = {0}; }), HasSubstr("no examples"));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("t.h5")));
+}
+
+TEST(TokenFileTest, UnwritableFolderLeavesNothingBehind) {
+  const TemporaryFolder folder;
+  try {
+    write_token_file(folder.file("absent/t.h5"), small_data());
+    FAIL();
+  } catch (const std::system_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("absent/t.h5"));
+  }
+}
+
+// A limit on the file's size stands in for a full disk: the same failing write(2).
+TEST(TokenFileTest, FullDiskLeavesTheOldFileAndNothingElse) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("t.h5");
+  const TokenData old_data = small_data();
+  write_token_file(path, old_data);
+  TokenData data = old_data;
+  data.tokens.resize(200'000, 9);
+  data.offsets.back() = data.tokens.size();
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit unlimited{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+  for (const rlim_t bytes : {0, 1'000, 100'000, 799'000}) {
+    const rlimit limited{bytes, unlimited.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limited), 0);
+    std::string message = "no error";
+    try {
+      write_token_file(path, data);
+    } catch (const std::exception& error) {
+      message = error.what();
+    }
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    EXPECT_THAT(message, HasSubstr("t.h5")) << bytes;
+    EXPECT_EQ(read_token_file(path), old_data);
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+  }
+  write_token_file(path, data);
+  EXPECT_EQ(read_token_file(path), data);
+}
+
+TEST(TokenFileTest, AnotherTokenizerTemplatePromptOrModelIsNamed) {
+  const TokenData data = small_data();
+  const std::string a(64, 'a'), b(64, 'b'), c(64, 'c'), other(64, 'f');
+  check_token_file_matches(data, a, b, c, "tiny");
+  check_token_file_matches(data, a, b, c, "");
+  const auto error_of = [&](const std::string& tokenizer, const std::string& chat, const std::string& prompt, const std::string& model) -> std::string {
+    try {
+      check_token_file_matches(data, tokenizer, chat, prompt, model);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(error_of(other, b, c, "tiny"), HasSubstr("another tokenizer"));
+  EXPECT_THAT(error_of(a, other, c, "tiny"), HasSubstr("another chat template"));
+  EXPECT_THAT(error_of(a, b, other, "tiny"), HasSubstr("another prompt"));
+  EXPECT_THAT(error_of(a, b, c, "big"), HasSubstr("another model"));
+}
+
+}  // namespace
+}  // namespace candor
