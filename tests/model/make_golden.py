@@ -30,6 +30,17 @@ def main():
         if os.path.exists(os.path.join(out, extra)):
             os.remove(os.path.join(out, extra))
     model = model.double()
+
+    def fp64_rope(x, position_ids=None, **_):  # transformers computes RoPE's tables in fp32 whatever the dtype; the oracle has to be fp64 throughout
+        frequency = 10000.0 ** (-torch.arange(0, 8, 2, dtype=torch.float64) / 8)
+        wavelength = 2 * torch.pi / frequency
+        smooth = ((32.0 / wavelength - 1.0) / (4.0 - 1.0)).clamp(0, 1)
+        frequency = (1 - smooth) * frequency / 4.0 + smooth * frequency
+        angles = position_ids[..., None].double() * frequency
+        angles = torch.cat([angles, angles], -1)
+        return angles.cos(), angles.sin()
+
+    model.model.rotary_emb.forward = fp64_rope
     peft = get_peft_model(model, LoraConfig(r=3, lora_alpha=6, lora_dropout=0.0, target_modules=MODULES, layers_to_transform=[1, 2],
                                             layers_pattern="layers"))
     for name, parameter in peft.named_parameters():

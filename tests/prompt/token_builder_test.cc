@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "data_pipeline/prompt/prefix.h"
-#include "tests/tokens/token_fixture.h"
+#include "tests/prompt/token_fixture.h"
 
 namespace candor {
 namespace {

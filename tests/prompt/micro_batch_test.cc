@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/tokens/token_fixture.h"
+#include "tests/prompt/token_fixture.h"
 
 namespace candor {
 namespace {

@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "data_pipeline/tokens/micro_batch.h"
-#include "tests/tokens/token_fixture.h"
+#include "tests/prompt/token_fixture.h"
 
 namespace candor {
 namespace {

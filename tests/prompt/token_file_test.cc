@@ -8,7 +8,7 @@
 #include <iterator>
 #include <system_error>
 
-#include "tests/tokens/token_fixture.h"
+#include "tests/prompt/token_fixture.h"
 
 namespace candor {
 namespace {
