@@ -10,6 +10,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -21,7 +22,7 @@ def main():
     config = LlamaConfig(vocab_size=61, hidden_size=24, intermediate_size=40, num_hidden_layers=3, num_attention_heads=6, num_key_value_heads=2,
                          head_dim=8, rms_norm_eps=1e-5, tie_word_embeddings=False, max_position_embeddings=256,
                          rope_parameters={"rope_type": "llama3", "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0,
-                                          "high_freq_factor": 4.0, "original_max_position_embeddings": 32}, attn_implementation="eager")
+                                          "high_freq_factor": 4.0, "original_max_position_embeddings": 32}, attn_implementation="sdpa")
     model = LlamaForCausalLM(config)
     for name, parameter in model.named_parameters():
         parameter.data = (1 + 0.1 * torch.randn_like(parameter)) if "norm" in name else 0.3 * torch.randn_like(parameter)
@@ -40,7 +41,11 @@ def main():
         angles = torch.cat([angles, angles], -1)
         return angles.cos(), angles.sin()
 
+    def fp64_norm(self, x):  # likewise: the original casts to fp32
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon))
+
     model.model.rotary_emb.forward = fp64_rope
+    LlamaRMSNorm.forward = fp64_norm
     peft = get_peft_model(model, LoraConfig(r=3, lora_alpha=6, lora_dropout=0.0, target_modules=MODULES, layers_to_transform=[1, 2],
                                             layers_pattern="layers"))
     for name, parameter in peft.named_parameters():
