@@ -1,0 +1,23 @@
+// candor's command line: subcommands and their options. Parsing only; run_candor.h does what it asks for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launch/commands/command_context.h"
+
+namespace candor {
+
+struct CommandLine {
+  std::string command;                 // "train"; empty: nothing is left to do but print `text` and leave with `exit_code`
+  std::string config_path;             // empty for import, inspect, doctor
+  std::vector<std::string> overrides;  // of --set, in order
+  CommandArguments arguments;
+  std::string text;  // --help, --version, `help config`
+  int exit_code = 0;
+};
+
+// Throws std::invalid_argument with a hint at --help for a line that can't be understood.
+CommandLine parse_command_line(int argc, const char* const* argv);
+
+}  // namespace candor

@@ -1,0 +1,26 @@
+// The exit codes of candor, the same on every rank; README.md lists them.
+#pragma once
+
+#include <exception>
+#include <string>
+
+namespace candor {
+
+enum ExitCode : int {
+  kExitOk = 0,
+  kExitInternal = 1,       // a defect of candor itself, or out of memory
+  kExitUserError = 2,      // config, arguments or data that a user can put right (std::invalid_argument)
+  kExitFileError = 3,      // a file or disk that failed (std::system_error, std::runtime_error)
+  kExitCommunication = 4,  // a rank or the network (CommError)
+  kExitNonFinite = 5,      // NaN or infinity (NonFiniteError)
+};
+
+struct Failure {
+  int exit_code = kExitInternal;
+  std::string message;  // one line
+};
+
+// Which code and line an exception becomes.
+Failure describe_failure(const std::exception_ptr& error);
+
+}  // namespace candor

@@ -1,0 +1,12 @@
+// candor grade: compares answers with the accepted ones; <run.dir>/answers.jsonl -> graded.jsonl.
+#pragma once
+
+#include "launch/commands/command_context.h"
+#include "launch/config/run_config.h"
+
+namespace candor {
+
+// Collective: every rank of context.group calls it. Returns an exit code (exit_codes.h); throws what run_candor turns into one.
+int grade_command(const RunConfig& config, CommandContext& context);
+
+}  // namespace candor

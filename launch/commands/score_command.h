@@ -1,0 +1,12 @@
+// candor score: confidences for any questions and responses; --input JSONL -> --output JSONL. Resumable.
+#pragma once
+
+#include "launch/commands/command_context.h"
+#include "launch/config/run_config.h"
+
+namespace candor {
+
+// Collective: every rank of context.group calls it. Returns an exit code (exit_codes.h); throws what run_candor turns into one.
+int score_command(const RunConfig& config, CommandContext& context);
+
+}  // namespace candor

@@ -1,0 +1,23 @@
+// The files of a run folder, by their fixed names (docs/formats.md).
+#pragma once
+
+#include <string>
+
+namespace candor {
+
+struct RunPaths {
+  explicit RunPaths(const std::string& run_dir) : dir(run_dir) {}
+
+  std::string dir;
+  std::string config() const { return dir + "/config.yaml"; }
+  std::string answers() const { return dir + "/answers.jsonl"; }
+  std::string graded() const { return dir + "/graded.jsonl"; }
+  std::string tokens() const { return dir + "/tokens.h5"; }
+  std::string checkpoints() const { return dir + "/checkpoints"; }
+  std::string adapter() const { return dir + "/adapter"; }
+  std::string metrics() const { return dir + "/metrics.jsonl"; }
+  std::string report_html() const { return dir + "/report.html"; }
+  std::string report_json() const { return dir + "/report.json"; }
+};
+
+}  // namespace candor
