@@ -88,7 +88,7 @@ struct LoraSection {
 };
 
 struct StageSection {
-  std::string loss = "tokenized_brier";
+  std::string loss;
   double until = 1;    // fraction of the run's steps at which the stage ends
   double ramp_to = 0;  // 0: starts at once; else the fraction at which it has fully taken over from the stage before
   bool operator==(const StageSection&) const = default;

@@ -1,0 +1,258 @@
+// The visitor that fills a RunConfig from a YAML tree, strictly.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <stdexcept>
+
+#include "data_pipeline/files/read_file.h"
+#include "launch/config/config_checks.h"
+#include "launch/config/config_fields.h"
+#include "launch/config/nearest_key.h"
+#include "launch/config/yaml_tree.h"
+
+namespace candor {
+namespace {
+
+using Kind = YamlNode::Kind;
+
+[[noreturn]] void fail(const YamlNode& node, const std::string& path, const std::string& expected) {
+  throw std::invalid_argument(fmt::format("{}: {}: expected {}, got {}", node.where, path, expected, node.description()));
+}
+
+// Decimal digits only: YAML 1.1 would read 012 as ten, 0x10 as sixteen and 1_000 as a thousand.
+std::optional<int64_t> parse_integer(const YamlNode& node) {
+  if (node.kind != Kind::kScalar || node.quoted) return std::nullopt;
+  const std::string& s = node.scalar;
+  const size_t digits = s.starts_with('-') ? 1 : 0;
+  if (s.size() == digits || (s[digits] == '0' && s.size() > digits + 1)) return std::nullopt;
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), value);
+  if (error != std::errc() || end != s.data() + s.size()) return std::nullopt;
+  return value;
+}
+
+std::optional<double> parse_number(const YamlNode& node) {
+  if (node.kind != Kind::kScalar || node.quoted) return std::nullopt;
+  const std::string& s = node.scalar;
+  const size_t digits = s.starts_with('-') ? 1 : 0;
+  if (s.size() == digits || s[digits] < '0' || s[digits] > '9') return std::nullopt;  // refuses inf, nan and .5
+  if (s[digits] == '0' && s.size() > digits + 1 && s[digits + 1] >= '0' && s[digits + 1] <= '9') return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), value);
+  if (error != std::errc() || end != s.data() + s.size() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+bool reads_as_something_else(const YamlNode& node) {
+  if (node.quoted) return false;
+  return node.scalar == "true" || node.scalar == "false" || parse_number(node).has_value();
+}
+
+std::string number_range(const NumberRule& rule) {
+  std::string low = fmt::format("{} {}", rule.min_allowed ? "at least" : "above", rule.min);
+  if (std::isinf(rule.max)) return low;
+  return fmt::format("{} and {} {}", low, rule.max_allowed ? "at most" : "below", rule.max);
+}
+
+class Reader final : public FieldVisitor {
+ public:
+  explicit Reader(YamlNode& root) { open_.push_back({&root, ""}); }
+
+  ConfigPlaces places;
+
+  void check_keys_of_root() { check_known_keys(); }
+
+  void begin_section(const std::string& name, const std::string&) override {
+    YamlNode* node = open_.back().node == nullptr ? nullptr : open_.back().node->find(name);
+    if (node != nullptr && node->kind == Kind::kNull) {
+      places.section_at[name] = node->where;
+      node = nullptr;  // a section without keys: all defaults
+    }
+    if (node != nullptr && node->kind != Kind::kMap) fail(*node, name, "a section of key: value lines");
+    open_.push_back({node, name});
+    if (node != nullptr) {
+      places.section_at[name] = node->where;
+      check_known_keys();
+    }
+  }
+  void end_section() override { open_.pop_back(); }
+
+  void text(const std::string& name, std::string& value, const TextRule& rule, const std::string& meaning) override {
+    const YamlNode* node = find(name);
+    if (node == nullptr) {
+      if (rule.required && value.empty()) fail_missing(name, meaning);
+      return;
+    }
+    value = read_text(*node, path_of(name), rule);
+  }
+
+  void integer(const std::string& name, int64_t& value, const IntegerRule& rule, const std::string&) override {
+    const YamlNode* node = find(name);
+    if (node == nullptr) return;
+    const std::optional<int64_t> read = parse_integer(*node);
+    const bool chosen = read && (rule.choices.empty() || std::count(rule.choices.begin(), rule.choices.end(), *read) > 0);
+    if (!chosen || *read < rule.min || *read > rule.max) {
+      fail(*node, path_of(name), rule.choices.empty() ? fmt::format("an integer from {} to {}", rule.min, rule.max) : fmt::format("{}", fmt::join(rule.choices, " or ")));
+    }
+    value = *read;
+  }
+
+  void number(const std::string& name, double& value, const NumberRule& rule, const std::string&) override {
+    const YamlNode* node = find(name);
+    if (node == nullptr) return;
+    const std::optional<double> read = parse_number(*node);
+    const bool in_range = read && (*read > rule.min || (rule.min_allowed && *read == rule.min)) && (*read < rule.max || (rule.max_allowed && *read == rule.max));
+    if (!in_range) fail(*node, path_of(name), "a number " + number_range(rule));
+    value = *read;
+  }
+
+  void flag(const std::string& name, bool& value, const std::string&) override {
+    const YamlNode* node = find(name);
+    if (node == nullptr) return;
+    const bool plain = node->kind == Kind::kScalar && !node->quoted;
+    if (!plain || (node->scalar != "true" && node->scalar != "false")) fail(*node, path_of(name), "true or false");
+    value = node->scalar == "true";
+  }
+
+  void texts(const std::string& name, std::vector<std::string>& value, const TextRule& rule, const std::string&) override {
+    const YamlNode* node = find(name);
+    if (node == nullptr) return;
+    if (node->kind != Kind::kList || (rule.required && node->items.empty())) fail(*node, path_of(name), "a list [a, b] of at least one text");
+    value.clear();
+    for (const YamlNode& item : node->items) {
+      std::string element = read_text(item, path_of(name), rule);
+      if (std::count(value.begin(), value.end(), element) > 0) fail(item, path_of(name), "every entry once");
+      value.push_back(std::move(element));
+    }
+  }
+
+  void text_map(const std::string& name, std::map<std::string, std::string>& value, const TextRule& rule, const std::string&) override {
+    const YamlNode* node = find(name);
+    if (node == nullptr) return;
+    if (node->kind != Kind::kMap && node->kind != Kind::kNull) fail(*node, path_of(name), "a section of name: value lines");
+    value.clear();
+    for (const auto& [key, entry] : node->entries) value[key.scalar] = read_text(entry, path_of(name) + "." + key.scalar, rule);
+  }
+
+  void layers(const std::string& name, LayerRange& value, const std::string&) override {
+    const YamlNode* node = find(name);
+    if (node == nullptr) return;
+    const std::string expected = "all, or first-last such as 20-29";
+    if (node->kind != Kind::kScalar) fail(*node, path_of(name), expected);
+    if (node->scalar == "all") {
+      value = {};
+      return;
+    }
+    const size_t dash = node->scalar.find('-');
+    if (dash == std::string::npos) fail(*node, path_of(name), expected);
+    YamlNode first = *node, last = *node;
+    first.quoted = last.quoted = false;
+    first.scalar = node->scalar.substr(0, dash);
+    last.scalar = node->scalar.substr(dash + 1);
+    const auto begin = parse_integer(first), end = parse_integer(last);
+    if (!begin || !end || *begin < 0 || *end < *begin || *end >= 1'000'000) fail(*node, path_of(name), expected);
+    value = {.begin = *begin, .end = *end + 1};
+  }
+
+  void records(const std::string& name, RecordList& value, const std::string& shorthand, const std::string&) override {
+    YamlNode* node = find(name);
+    if (node == nullptr) return;
+    if (node->kind == Kind::kScalar && !shorthand.empty()) {
+      YamlNode key = *node, record;
+      key.scalar = shorthand;
+      record.kind = Kind::kMap;
+      record.where = node->where;
+      record.entries.emplace_back(std::move(key), *node);
+      node->items = {std::move(record)};
+      node->kind = Kind::kList;
+    }
+    if (node->kind != Kind::kList || (!shorthand.empty() && node->items.empty())) {
+      fail(*node, path_of(name), shorthand.empty() ? "a list" : fmt::format("a {} or a list of at least one", shorthand));
+    }
+    value.clear();
+    for (size_t i = 0; i < node->items.size(); ++i) {
+      YamlNode& item = node->items[i];
+      const std::string path = path_of(name);
+      if (item.kind != Kind::kMap) fail(item, fmt::format("{}[{}]", path, i), "a section of key: value lines");
+      value.append();
+      open_.push_back({&item, path, fmt::format("{}[{}]", path, i)});
+      places.section_at[open_.back().shown()] = item.where;
+      check_known_keys();
+      value.visit(i, *this);
+      open_.pop_back();
+    }
+  }
+
+ private:
+  struct Open {
+    YamlNode* node;    // null where the file doesn't have the section
+    std::string path;  // "train"; of a record, its list's: "objective"
+    std::string record = {};
+    const std::string& shown() const { return record.empty() ? path : record; }
+  };
+
+  std::string path_of(const std::string& name) const { return open_.back().shown().empty() ? name : open_.back().shown() + "." + name; }
+
+  YamlNode* find(const std::string& name) {
+    YamlNode* node = open_.back().node == nullptr ? nullptr : open_.back().node->find(name);
+    if (node != nullptr) places.value_at[path_of(name)] = node->where;
+    return node;
+  }
+
+  void check_known_keys() const {
+    const std::string& section = open_.back().path;
+    const std::vector<std::string> known = all_key_paths();
+    for (const auto& [key, value] : open_.back().node->entries) {
+      const std::string path = section.empty() ? key.scalar : section + "." + key.scalar;
+      if (std::count(known.begin(), known.end(), path) > 0 && key.scalar.find('.') == std::string::npos) continue;
+      throw std::invalid_argument(fmt::format("{}: unknown key \"{}\"; the nearest valid key is {} (see `candor help config`)", key.where, path,
+                                              nearest_key_path(section, key.scalar)));
+    }
+  }
+
+  [[noreturn]] void fail_missing(const std::string& name, const std::string& meaning) const {
+    std::string where = open_.front().node->where;
+    if (open_.back().node != nullptr) where = open_.back().node->where;
+    throw std::invalid_argument(fmt::format("{}: {} is missing: {}", where, path_of(name), meaning));
+  }
+
+  static std::string read_text(const YamlNode& node, const std::string& path, const TextRule& rule) {
+    if (node.kind != Kind::kScalar) fail(node, path, "a text");
+    if (!rule.choices.empty()) {
+      if (std::count(rule.choices.begin(), rule.choices.end(), node.scalar) == 0) {
+        fail(node, path, fmt::format("one of {} (nearest: {})", fmt::join(rule.choices, ", "), nearest(node.scalar, rule.choices)));
+      }
+      return node.scalar;
+    }
+    if (reads_as_something_else(node)) fail(node, path, "a text (put it in quotes)");
+    if (rule.required && node.scalar.empty()) fail(node, path, "a text that isn't empty");
+    if (!rule.must_contain.empty() && node.scalar.find(rule.must_contain) == std::string::npos) fail(node, path, fmt::format("a text with {} in it", rule.must_contain));
+    return node.scalar;
+  }
+
+  std::vector<Open> open_;
+};
+
+}  // namespace
+
+RunConfig parse_run_config(std::string_view text, const std::string& name, const std::vector<std::string>& overrides) {
+  YamlNode root = parse_yaml(text, name);
+  for (const std::string& override_text : overrides) apply_override(root, override_text);
+  if (root.kind != Kind::kMap && root.kind != Kind::kNull) fail(root, "the config", "sections of key: value lines");
+  root.kind = Kind::kMap;
+
+  RunConfig config;
+  Reader reader(root);
+  reader.check_keys_of_root();
+  visit_fields(config, reader);
+  resolve_and_check(config, reader.places);
+  return config;
+}
+
+RunConfig read_run_config(const std::string& path, const std::vector<std::string>& overrides) { return parse_run_config(read_file(path), path, overrides); }
+
+}  // namespace candor

@@ -1,0 +1,150 @@
+#include "launch/config/yaml_tree.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
+
+#include <stdexcept>
+
+namespace candor {
+namespace {
+
+constexpr int kMaxDepth = 32;
+constexpr size_t kMaxNodes = 1'000'000;  // aliases of aliases could make more out of a few lines
+
+class TreeBuilder {
+ public:
+  explicit TreeBuilder(std::string name) : name_(std::move(name)) {}
+
+  YamlNode build(const YAML::Node& source, int depth) {
+    YamlNode node;
+    node.where = where(source.Mark());
+    if (depth > kMaxDepth || ++nodes_ > kMaxNodes) throw std::invalid_argument(fmt::format("{}: nested too deeply or too large for a config", node.where));
+    switch (source.Type()) {
+      case YAML::NodeType::Undefined:
+      case YAML::NodeType::Null:
+        break;
+      case YAML::NodeType::Scalar:
+        node.kind = YamlNode::Kind::kScalar;
+        node.scalar = source.Scalar();
+        node.quoted = source.Tag() == "!";
+        break;
+      case YAML::NodeType::Sequence:
+        node.kind = YamlNode::Kind::kList;
+        for (const YAML::Node& item : source) node.items.push_back(build(item, depth + 1));
+        break;
+      case YAML::NodeType::Map:
+        node.kind = YamlNode::Kind::kMap;
+        for (const auto& entry : source) add_entry(node, entry.first, entry.second, depth);
+        break;
+    }
+    return node;
+  }
+
+  std::string where(const YAML::Mark& mark) const {
+    return fixed_where_ ? name_ : fmt::format("{}:{}:{}", name_, mark.line + 1, mark.column + 1);
+  }
+  void use_name_alone() { fixed_where_ = true; }
+
+ private:
+  void add_entry(YamlNode& node, const YAML::Node& key_source, const YAML::Node& value_source, int depth) {
+    YamlNode key = build(key_source, depth + 1);
+    if (key.kind != YamlNode::Kind::kScalar) throw std::invalid_argument(fmt::format("{}: expected a key, got {}", key.where, key.description()));
+    for (const auto& [other, value] : node.entries) {
+      if (other.scalar == key.scalar) {
+        throw std::invalid_argument(fmt::format("{}: repeated key \"{}\", first at {}; keep one of them", key.where, key.scalar, other.where));
+      }
+    }
+    YamlNode value = build(value_source, depth + 1);
+    if (value.kind == YamlNode::Kind::kNull) value.where = key.where;  // yaml-cpp gives an empty value no place of its own
+    node.entries.emplace_back(std::move(key), std::move(value));
+  }
+
+  std::string name_;
+  bool fixed_where_ = false;
+  size_t nodes_ = 0;
+};
+
+std::vector<YAML::Node> load(std::string_view text, const TreeBuilder& builder) {
+  try {
+    return YAML::LoadAll(std::string(text));
+  } catch (const YAML::Exception& error) {
+    throw std::invalid_argument(fmt::format("{}: not YAML: {}", builder.where(error.mark), error.msg));
+  }
+}
+
+}  // namespace
+
+YamlNode* YamlNode::find(std::string_view key) {
+  for (auto& [name, value] : entries) {
+    if (name.scalar == key) return &value;
+  }
+  return nullptr;
+}
+
+std::string YamlNode::description() const {
+  switch (kind) {
+    case Kind::kNull: return "nothing";
+    case Kind::kList: return fmt::format("a list of {}", items.size());
+    case Kind::kMap: return "a section";
+    case Kind::kScalar: break;
+  }
+  const std::string shown = scalar.size() > 60 ? scalar.substr(0, 57) + "..." : scalar;
+  return quoted ? fmt::format("the text \"{}\"", shown) : shown;
+}
+
+YamlNode parse_yaml(std::string_view text, const std::string& name) {
+  TreeBuilder builder(name);
+  const std::vector<YAML::Node> documents = load(text, builder);
+  if (documents.size() > 1) throw std::invalid_argument(fmt::format("{}: expected one YAML document, got {}", builder.where(documents[1].Mark()), documents.size()));
+  YamlNode root;
+  if (!documents.empty()) root = builder.build(documents[0], 0);
+  if (root.kind == YamlNode::Kind::kNull) root.where = name + ":1:1";
+  return root;
+}
+
+void apply_override(YamlNode& root, const std::string& override_text) {
+  const std::string where = "--set " + override_text;
+  const size_t equals = override_text.find('=');
+  if (equals == std::string::npos || equals == 0) throw std::invalid_argument(fmt::format("{}: expected key.path=value", where));
+
+  const std::string path = override_text.substr(0, equals);
+  TreeBuilder builder(where);
+  builder.use_name_alone();
+  const std::vector<YAML::Node> documents = load(override_text.substr(equals + 1), builder);
+  if (documents.size() > 1) throw std::invalid_argument(fmt::format("{}: expected one value, got {} YAML documents", where, documents.size()));
+  YamlNode value;
+  if (!documents.empty()) value = builder.build(documents[0], 0);
+  value.where = where;
+  if (value.kind == YamlNode::Kind::kNull && override_text.size() == equals + 1) {  // "--set key=" means the empty text
+    value.kind = YamlNode::Kind::kScalar;
+    value.quoted = true;
+  }
+
+  YamlNode* node = &root;
+  for (size_t begin = 0; begin <= path.size();) {
+    const size_t end = std::min(path.find('.', begin), path.size());
+    const std::string part = path.substr(begin, end - begin);
+    begin = end + 1;
+    if (node->kind == YamlNode::Kind::kNull) {
+      node->kind = YamlNode::Kind::kMap;
+      node->where = where;
+    }
+    if (node->kind != YamlNode::Kind::kMap) {
+      throw std::invalid_argument(fmt::format("{}: \"{}\" lies in no section: {} holds {}", where, part, node->where, node->description()));
+    }
+    YamlNode* next = node->find(part);
+    if (next == nullptr) {
+      YamlNode key;
+      key.kind = YamlNode::Kind::kScalar;
+      key.scalar = part;
+      key.where = where;
+      node->entries.emplace_back(std::move(key), YamlNode{});
+      next = &node->entries.back().second;
+      next->where = where;
+    }
+    node = next;
+  }
+  *node = std::move(value);
+}
+
+}  // namespace candor
