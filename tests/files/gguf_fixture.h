@@ -1,0 +1,90 @@
+// Writes GGUF files byte by byte, right or wrong, for tests.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace candor {
+
+class GgufBuilder {
+ public:
+  std::string magic = "GGUF";
+  std::uint32_t version = 3;
+  std::uint64_t extra_tensors = 0, extra_pairs = 0;  // announced but not there
+
+  GgufBuilder& text(const std::string& key, const std::string& value) { return raw(key, 8, encoded(value)); }
+  GgufBuilder& u32(const std::string& key, std::uint32_t value) { return raw(key, 4, number(value)); }
+  GgufBuilder& f32(const std::string& key, float value) { return raw(key, 6, number(value)); }
+  GgufBuilder& boolean(const std::string& key, bool value) { return raw(key, 7, number(static_cast<std::uint8_t>(value))); }
+  GgufBuilder& texts(const std::string& key, const std::vector<std::string>& values) {
+    std::string bytes = number<std::uint32_t>(8) + number<std::uint64_t>(values.size());
+    for (const std::string& value : values) bytes += encoded(value);
+    return raw(key, 9, bytes);
+  }
+  GgufBuilder& i32s(const std::string& key, const std::vector<std::int32_t>& values) {
+    std::string bytes = number<std::uint32_t>(5) + number<std::uint64_t>(values.size());
+    for (const std::int32_t value : values) bytes += number(value);
+    return raw(key, 9, bytes);
+  }
+  GgufBuilder& raw(const std::string& key, std::uint32_t type, const std::string& value) {
+    pairs_.emplace_back(key, number(type) + value);
+    return *this;
+  }
+  GgufBuilder& erase(const std::string& key) {
+    std::erase_if(pairs_, [&](const auto& pair) { return pair.first == key; });
+    return *this;
+  }
+  GgufBuilder& erase_tensor(const std::string& name) {
+    std::erase_if(tensors_, [&](const auto& tensor) { return tensor.name == name; });
+    return *this;
+  }
+
+  // shape is in the file's order: innermost first.
+  GgufBuilder& tensor(const std::string& name, const std::vector<std::uint64_t>& shape, std::uint32_t type, const std::string& data) {
+    tensors_.push_back({name, shape, type, data});
+    return *this;
+  }
+  GgufBuilder& floats(const std::string& name, const std::vector<std::uint64_t>& shape, const std::vector<float>& values) {
+    std::string data;
+    for (const float value : values) data += number(value);
+    return tensor(name, shape, 0, data);
+  }
+
+  std::string bytes() const {
+    std::string out = magic + number(version) + number<std::uint64_t>(tensors_.size() + extra_tensors) + number<std::uint64_t>(pairs_.size() + extra_pairs);
+    for (const auto& [key, value] : pairs_) out += encoded(key) + value;
+    std::string data;
+    for (const auto& tensor : tensors_) {
+      out += encoded(tensor.name) + number(static_cast<std::uint32_t>(tensor.shape.size()));
+      for (const std::uint64_t extent : tensor.shape) out += number(extent);
+      out += number(tensor.type) + number<std::uint64_t>(data.size());
+      data += tensor.data;
+      data.resize((data.size() + 31) / 32 * 32);
+    }
+    out.resize((out.size() + 31) / 32 * 32);
+    return out + data;
+  }
+
+  template <typename T>
+  static std::string number(T value) {
+    std::string bytes(sizeof(T), '\0');
+    std::memcpy(bytes.data(), &value, sizeof(T));
+    return bytes;
+  }
+  static std::string encoded(const std::string& value) { return number<std::uint64_t>(value.size()) + value; }
+
+ private:
+  struct Tensor {
+    std::string name;
+    std::vector<std::uint64_t> shape;
+    std::uint32_t type;
+    std::string data;
+  };
+  std::vector<std::pair<std::string, std::string>> pairs_;
+  std::vector<Tensor> tensors_;
+};
+
+}  // namespace candor
