@@ -52,9 +52,7 @@ AtomicFile::~AtomicFile() {
   ::unlink(temporary_path_.c_str());
 }
 
-void AtomicFile::fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), fmt::format("cannot {} {}", what, path_));
-}
+void AtomicFile::fail(const char* what) { throw std::system_error(errno, std::generic_category(), fmt::format("cannot {} {}", what, path_)); }
 
 void AtomicFile::write_all(const char* data, std::size_t size_bytes) {
   while (size_bytes > 0) {

@@ -55,8 +55,9 @@ class Cursor {
   void need(std::uint64_t count, std::uint64_t each_bytes) const {
     const std::uint64_t left = bytes_.size() - position_;
     if (count > left / each_bytes) {
-      fail(fmt::format("the file is truncated or damaged: {} items of at least {} bytes are announced at byte {}, but only {} bytes follow; download it again", count,
-                       each_bytes, position_, left));
+      fail(fmt::format(
+          "the file is truncated or damaged: {} items of at least {} bytes are announced at byte {}, but only {} bytes follow; download it again",
+          count, each_bytes, position_, left));
     }
   }
 
@@ -181,11 +182,13 @@ TensorHead read_tensor_head(Cursor& cursor, std::uint64_t index) {
   const auto type = cursor.number<std::uint32_t>();
   const GgufTypeInfo* info = gguf_type_info(static_cast<GgufType>(type));
   if (info == nullptr) {
-    cursor.fail(fmt::format("its elements are {}, which isn't read; use a file with F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1", gguf_type_name(type)));
+    cursor.fail(
+        fmt::format("its elements are {}, which isn't read; use a file with F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1", gguf_type_name(type)));
   }
   head.tensor.type = static_cast<GgufType>(type);
   const auto row_numel = static_cast<std::uint64_t>(head.tensor.shape.back());
-  if (row_numel % info->block_numel != 0) cursor.fail(fmt::format("rows of {} elements don't divide into {} blocks of {}", row_numel, info->name, info->block_numel));
+  if (row_numel % info->block_numel != 0)
+    cursor.fail(fmt::format("rows of {} elements don't divide into {} blocks of {}", row_numel, info->name, info->block_numel));
   head.size_bytes = numel / info->block_numel * info->block_bytes;
   head.offset = cursor.number<std::uint64_t>();
   return head;
@@ -237,8 +240,8 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
     cursor.reading(fmt::format("tensor {}", head.tensor.name));
     if (head.offset % unit != 0) cursor.fail(fmt::format("offset {} is no multiple of the alignment {}", head.offset, alignment));
     if (head.offset > data_bytes || head.size_bytes > data_bytes - head.offset) {
-      cursor.fail(fmt::format("the file is truncated: the tensor has {} bytes from data byte {}, but there are only {}; download it again", head.size_bytes,
-                              head.offset, data_bytes));
+      cursor.fail(fmt::format("the file is truncated: the tensor has {} bytes from data byte {}, but there are only {}; download it again",
+                              head.size_bytes, head.offset, data_bytes));
     }
     head.tensor.bytes = bytes.subspan(data_begin + head.offset, head.size_bytes);
     if (!tensor_index_.emplace(head.tensor.name, tensors_.size()).second) cursor.fail("the name appears twice");

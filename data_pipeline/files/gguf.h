@@ -17,7 +17,8 @@
 namespace candor {
 
 // Integers of any width become int64 (a uint64 beyond its range is an error); arrays of bool become integers. Nested arrays aren't read.
-using GgufValue = std::variant<bool, std::int64_t, float, double, std::string, std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>>;
+using GgufValue =
+    std::variant<bool, std::int64_t, float, double, std::string, std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>>;
 
 struct GgufTensor {
   std::string name;

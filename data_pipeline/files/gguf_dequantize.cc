@@ -87,8 +87,8 @@ void dequantize_block(GgufType type, const std::byte* block, float* out) {
 }  // namespace
 
 const GgufTypeInfo* gguf_type_info(GgufType type) {
-  static const std::map<GgufType, GgufTypeInfo> kTypes{{GgufType::F32, {"F32", 1, 4}},       {GgufType::F16, {"F16", 1, 2}},
-                                                       {GgufType::BF16, {"BF16", 1, 2}},     {GgufType::Q4_0, {"Q4_0", kBlock, 18}},
+  static const std::map<GgufType, GgufTypeInfo> kTypes{{GgufType::F32, {"F32", 1, 4}},         {GgufType::F16, {"F16", 1, 2}},
+                                                       {GgufType::BF16, {"BF16", 1, 2}},       {GgufType::Q4_0, {"Q4_0", kBlock, 18}},
                                                        {GgufType::Q4_1, {"Q4_1", kBlock, 20}}, {GgufType::Q5_0, {"Q5_0", kBlock, 22}},
                                                        {GgufType::Q5_1, {"Q5_1", kBlock, 24}}, {GgufType::Q8_0, {"Q8_0", kBlock, 34}}};
   const auto entry = kTypes.find(type);
@@ -97,9 +97,9 @@ const GgufTypeInfo* gguf_type_info(GgufType type) {
 
 std::string gguf_type_name(std::uint32_t type) {
   // "" marks numbers that ggml has withdrawn.
-  static constexpr std::array<const char*, 31> kNames{"F32",     "F16",    "Q4_0",  "Q4_1",  "",      "",        "Q5_0",    "Q5_1",  "Q8_0", "Q8_1", "Q2_K",
-                                                      "Q3_K",    "Q4_K",   "Q5_K",  "Q6_K",  "Q8_K",  "IQ2_XXS", "IQ2_XS",  "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S",
-                                                      "IQ2_S",   "IQ4_XS", "I8",    "I16",   "I32",   "I64",     "F64",     "IQ1_M", "BF16"};
+  static constexpr std::array<const char*, 31> kNames{
+      "F32",     "F16",    "Q4_0",    "Q4_1",  "",       "",      "Q5_0",  "Q5_1",   "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K",  "Q6_K", "Q8_K",
+      "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8",   "I16",  "I32",  "I64",  "F64",  "IQ1_M", "BF16"};
   if (type < kNames.size() && kNames[type][0] != '\0') return kNames[type];
   return fmt::format("type {}", type);
 }

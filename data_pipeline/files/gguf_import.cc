@@ -83,11 +83,24 @@ std::string json_text(const GgufFile& file, const json& value, int indent) {
 }
 
 json config_json(const GgufFile& file, const LlamaSizes& sizes) {
-  json config{{"architectures", {"LlamaForCausalLM"}}, {"model_type", "llama"}, {"attention_bias", false}, {"mlp_bias", false}, {"hidden_act", "silu"},
-              {"hidden_size", sizes.width}, {"intermediate_size", sizes.mlp_width}, {"num_hidden_layers", sizes.layers},
-              {"num_attention_heads", sizes.heads}, {"num_key_value_heads", sizes.kv_heads}, {"head_dim", sizes.head_size},
-              {"max_position_embeddings", sizes.context}, {"rms_norm_eps", sizes.epsilon}, {"rope_theta", sizes.rope_base}, {"rope_scaling", nullptr},
-              {"tie_word_embeddings", sizes.tied}, {"vocab_size", sizes.vocabulary}, {"torch_dtype", "float32"}};
+  json config{{"architectures", {"LlamaForCausalLM"}},
+              {"model_type", "llama"},
+              {"attention_bias", false},
+              {"mlp_bias", false},
+              {"hidden_act", "silu"},
+              {"hidden_size", sizes.width},
+              {"intermediate_size", sizes.mlp_width},
+              {"num_hidden_layers", sizes.layers},
+              {"num_attention_heads", sizes.heads},
+              {"num_key_value_heads", sizes.kv_heads},
+              {"head_dim", sizes.head_size},
+              {"max_position_embeddings", sizes.context},
+              {"rms_norm_eps", sizes.epsilon},
+              {"rope_theta", sizes.rope_base},
+              {"rope_scaling", nullptr},
+              {"tie_word_embeddings", sizes.tied},
+              {"vocab_size", sizes.vocabulary},
+              {"torch_dtype", "float32"}};
   const std::vector<std::pair<const char*, const char*>> ids{{"bos_token_id", "bos"}, {"eos_token_id", "eos"}, {"pad_token_id", "padding"}};
   for (const auto& [name, key] : ids) {
     if (const auto* id = file.find<std::int64_t>(fmt::format("tokenizer.ggml.{}_token_id", key))) config[name] = *id;
@@ -118,7 +131,8 @@ class Conversion {
     const GgufTensor* tensor = file_.find_tensor(gguf_name);
     if (tensor == nullptr) fail(file_, fmt::format("tensor {} is missing", gguf_name));
     if (tensor->shape != shape) {
-      fail(file_, fmt::format("tensor {} has the shape {}, expected {} from the metadata", gguf_name, json(tensor->shape).dump(), json(shape).dump()));
+      fail(file_,
+           fmt::format("tensor {} has the shape {}, expected {} from the metadata", gguf_name, json(tensor->shape).dump(), json(shape).dump()));
     }
     used_.insert(gguf_name);
     sources_.push_back({name, DType::F32, shape, [this, tensor, permuted_heads] { return make(*tensor, permuted_heads); }});
@@ -138,7 +152,8 @@ class Conversion {
     std::vector<float> values(static_cast<std::size_t>(tensor.numel()));
     gguf_dequantize(tensor.type, tensor.bytes, values);
     for (const float value : values) {
-      if (!std::isfinite(value)) fail(file_, fmt::format("tensor {} holds a NaN or an infinity: the file is damaged; download it again", tensor.name));
+      if (!std::isfinite(value))
+        fail(file_, fmt::format("tensor {} holds a NaN or an infinity: the file is damaged; download it again", tensor.name));
     }
     if (permuted_heads > 0) values = undo_permutation(values, permuted_heads, tensor.shape[0] / permuted_heads);
     std::vector<std::byte> bytes(values.size() * sizeof(float));
@@ -178,7 +193,8 @@ void import_gguf(const std::string& gguf_path, const std::string& out_dir) {
   add_tensors(conversion, sizes);
   std::vector<TensorSource> sources = conversion.finish();
   const json config = config_json(file, sizes);
-  const std::string tokenizer = json_text(file, gguf_tokenizer_json(file), 1), tokenizer_config = json_text(file, gguf_tokenizer_config_json(file), 2);
+  const std::string tokenizer = json_text(file, gguf_tokenizer_json(file), 1),
+                    tokenizer_config = json_text(file, gguf_tokenizer_config_json(file), 2);
   json generation_config{{"do_sample", false}};
   for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
     if (config.contains(key)) generation_config[key] = config[key];

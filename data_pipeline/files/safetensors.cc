@@ -27,9 +27,18 @@ struct DTypeRow {
   const char* name;
   std::size_t bytes;
 };
-constexpr std::array<DTypeRow, 13> kDTypes{{{DType::F64, "F64", 8}, {DType::F32, "F32", 4}, {DType::F16, "F16", 2}, {DType::BF16, "BF16", 2},
-                                            {DType::I64, "I64", 8}, {DType::I32, "I32", 4}, {DType::I16, "I16", 2}, {DType::I8, "I8", 1},
-                                            {DType::U64, "U64", 8}, {DType::U32, "U32", 4}, {DType::U16, "U16", 2}, {DType::U8, "U8", 1},
+constexpr std::array<DTypeRow, 13> kDTypes{{{DType::F64, "F64", 8},
+                                            {DType::F32, "F32", 4},
+                                            {DType::F16, "F16", 2},
+                                            {DType::BF16, "BF16", 2},
+                                            {DType::I64, "I64", 8},
+                                            {DType::I32, "I32", 4},
+                                            {DType::I16, "I16", 2},
+                                            {DType::I8, "I8", 1},
+                                            {DType::U64, "U64", 8},
+                                            {DType::U32, "U32", 4},
+                                            {DType::U16, "U16", 2},
+                                            {DType::U8, "U8", 1},
                                             {DType::Bool, "BOOL", 1}}};
 
 const DTypeRow& dtype_row(DType dtype) {
@@ -66,7 +75,8 @@ TensorView parse_tensor(const std::string& where, const nlohmann::json& entry, s
   }
   TensorView tensor;
   const nlohmann::json& dtype = entry["dtype"];
-  const auto row = std::find_if(kDTypes.begin(), kDTypes.end(), [&](const DTypeRow& candidate) { return dtype.is_string() && dtype == candidate.name; });
+  const auto row =
+      std::find_if(kDTypes.begin(), kDTypes.end(), [&](const DTypeRow& candidate) { return dtype.is_string() && dtype == candidate.name; });
   if (row == kDTypes.end()) fail(fmt::format("element type {} isn't read; convert it to F32, BF16 or F16", dtype.dump()));
   tensor.dtype = row->dtype;
   const nlohmann::json& shape = entry["shape"];
@@ -105,12 +115,14 @@ void check_cover(const std::string& path, const std::map<std::string, TensorView
   std::size_t covered = 0;
   for (const auto& [begin, end] : ranges) {
     if (begin != covered) {
-      throw std::invalid_argument(fmt::format("{}: {} at data byte {}: the header is damaged", path, begin < covered ? "tensors overlap" : "there is a hole", begin));
+      throw std::invalid_argument(
+          fmt::format("{}: {} at data byte {}: the header is damaged", path, begin < covered ? "tensors overlap" : "there is a hole", begin));
     }
     covered = end;
   }
   if (covered != data.size()) {
-    throw std::invalid_argument(fmt::format("{}: {} bytes follow the last tensor; the header doesn't belong to this data", path, data.size() - covered));
+    throw std::invalid_argument(
+        fmt::format("{}: {} bytes follow the last tensor; the header doesn't belong to this data", path, data.size() - covered));
   }
 }
 
@@ -122,11 +134,12 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : file_(path) {
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), 8);
   if (header_bytes > kMaxHeaderBytes) {
-    throw std::invalid_argument(fmt::format("{}: this is no safetensors file: it announces a header of {} bytes (limit {})", path, header_bytes, kMaxHeaderBytes));
+    throw std::invalid_argument(
+        fmt::format("{}: this is no safetensors file: it announces a header of {} bytes (limit {})", path, header_bytes, kMaxHeaderBytes));
   }
   if (header_bytes > bytes.size() - 8) {
-    throw std::invalid_argument(
-        fmt::format("{}: the file is truncated within its header of {} bytes ({} are there); copy or download it again", path, header_bytes, bytes.size() - 8));
+    throw std::invalid_argument(fmt::format("{}: the file is truncated within its header of {} bytes ({} are there); copy or download it again", path,
+                                            header_bytes, bytes.size() - 8));
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, header_bytes);
   const nlohmann::json header = parse_json(text, fmt::format("{}: safetensors header", path));
@@ -174,7 +187,8 @@ SafetensorsModel::SafetensorsModel(const std::string& folder) : folder_(folder) 
     const auto& tensors = shards_.back()->tensors();
     for (const std::string& name : names) {
       const auto tensor = tensors.find(name);
-      if (tensor == tensors.end()) throw std::invalid_argument(fmt::format("{}: tensor {} is missing, though {} puts it there", path, name, index_path));
+      if (tensor == tensors.end())
+        throw std::invalid_argument(fmt::format("{}: tensor {} is missing, though {} puts it there", path, name, index_path));
       tensors_.insert(*tensor);
     }
     for (const auto& [name, tensor] : tensors) {

@@ -28,7 +28,8 @@ bool comes_first(const Tensor& left, const Tensor& right) {
   return left_bytes != right_bytes ? left_bytes > right_bytes : left.name < right.name;
 }
 
-void write_header(AtomicFile& file, const std::string& path, const std::vector<TensorSource>& tensors, const std::map<std::string, std::string>& metadata) {
+void write_header(AtomicFile& file, const std::string& path, const std::vector<TensorSource>& tensors,
+                  const std::map<std::string, std::string>& metadata) {
   std::set<std::string> seen;
   std::string text = "{";
   if (!metadata.empty()) text += fmt::format("\"__metadata__\":{}", nlohmann::json(metadata).dump());
@@ -38,8 +39,8 @@ void write_header(AtomicFile& file, const std::string& path, const std::vector<T
       throw std::invalid_argument(fmt::format("{}: two tensors (or the metadata) share the name {}", path, tensor.name));
     }
     const std::uint64_t end = offset + checked_bytes(path, tensor);
-    text += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}}", text.size() > 1 ? "," : "", nlohmann::json(tensor.name).dump(),
-                        dtype_name(tensor.dtype), nlohmann::json(tensor.shape).dump(), offset, end);
+    text += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}}", text.size() > 1 ? "," : "",
+                        nlohmann::json(tensor.name).dump(), dtype_name(tensor.dtype), nlohmann::json(tensor.shape).dump(), offset, end);
     offset = end;
   }
   text += "}";

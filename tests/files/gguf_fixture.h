@@ -54,7 +54,8 @@ class GgufBuilder {
   }
 
   std::string bytes() const {
-    std::string out = magic + number(version) + number<std::uint64_t>(tensors_.size() + extra_tensors) + number<std::uint64_t>(pairs_.size() + extra_pairs);
+    std::string out =
+        magic + number(version) + number<std::uint64_t>(tensors_.size() + extra_tensors) + number<std::uint64_t>(pairs_.size() + extra_pairs);
     for (const auto& [key, value] : pairs_) out += encoded(key) + value;
     std::string data;
     for (const auto& tensor : tensors_) {

@@ -120,7 +120,8 @@ TEST(GgufImport, MismatchedModelsAreDistinctErrors) {
   EXPECT_THAT(error_of(tiny_model().erase("llama.block_count")), HasSubstr("metadata llama.block_count is missing"));
   EXPECT_THAT(error_of(tiny_model().erase("llama.block_count").u32("llama.block_count", 0)), HasSubstr("llama.block_count: 0 is out of range"));
   EXPECT_THAT(error_of(tiny_model().erase("llama.block_count").u32("llama.block_count", 2)), HasSubstr("tensor blk.1.attn_norm.weight is missing"));
-  EXPECT_THAT(error_of(tiny_model().erase("llama.feed_forward_length").u32("llama.feed_forward_length", 16)), AllOf(HasSubstr("has the shape"), HasSubstr("expected")));
+  EXPECT_THAT(error_of(tiny_model().erase("llama.feed_forward_length").u32("llama.feed_forward_length", 16)),
+              AllOf(HasSubstr("has the shape"), HasSubstr("expected")));
   EXPECT_THAT(error_of(tiny_model().erase("llama.attention.head_count").u32("llama.attention.head_count", 3)), HasSubstr("don't fit together"));
   EXPECT_THAT(error_of(tiny_model().erase("llama.rope.dimension_count").u32("llama.rope.dimension_count", 2)), HasSubstr("only whole heads"));
   EXPECT_THAT(error_of(tiny_model().text("llama.rope.scaling.type", "yarn")), HasSubstr("\"yarn\" isn't converted"));
@@ -134,12 +135,15 @@ TEST(GgufImport, MismatchedTokenizersAreDistinctErrors) {
   EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.model").text("tokenizer.ggml.model", "llama")), HasSubstr("only gpt2"));
   EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.pre").text("tokenizer.ggml.pre", "qwen2")), HasSubstr("\"qwen2\" isn't known"));
   EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.token_type").i32s("tokenizer.ggml.token_type", {3})), HasSubstr("1 entries for 5 tokens"));
-  EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.tokens").texts("tokenizer.ggml.tokens", {"<end>", "a", "b", "ab", "a"})), HasSubstr("token 1 and token 4"));
-  EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.tokens").texts("tokenizer.ggml.tokens", {"<end>", "a", "b", "ab", "\xff"})), HasSubstr("isn't UTF-8"));
+  EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.tokens").texts("tokenizer.ggml.tokens", {"<end>", "a", "b", "ab", "a"})),
+              HasSubstr("token 1 and token 4"));
+  EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.tokens").texts("tokenizer.ggml.tokens", {"<end>", "a", "b", "ab", "\xff"})),
+              HasSubstr("isn't UTF-8"));
   EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.merges").texts("tokenizer.ggml.merges", {"b a"})), HasSubstr("number 0 (\"b a\")"));
   EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.merges").texts("tokenizer.ggml.merges", {"ab"})), HasSubstr("number 0 (\"ab\")"));
   EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.eos_token_id").u32("tokenizer.ggml.eos_token_id", 5)), HasSubstr("5 is no token id"));
-  EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.add_bos_token").boolean("tokenizer.ggml.add_bos_token", true)), HasSubstr("adds a first token"));
+  EXPECT_THAT(error_of(tiny_model().erase("tokenizer.ggml.add_bos_token").boolean("tokenizer.ggml.add_bos_token", true)),
+              HasSubstr("adds a first token"));
 }
 
 TEST(GgufImport, DiskErrorsNameThePath) {

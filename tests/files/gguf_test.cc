@@ -51,7 +51,8 @@ TEST(Gguf, ReadsMetadataAndTensors) {
   EXPECT_THAT(values, ElementsAre(1, 2, 3, 4, 5, 6));
 
   EXPECT_EQ(file.find<std::int64_t>("none"), nullptr);
-  EXPECT_THAT(message_of<std::invalid_argument>([&] { file.get<std::int64_t>("none"); }), AllOf(HasSubstr(folder / "a"), HasSubstr("none is missing")));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { file.get<std::int64_t>("none"); }),
+              AllOf(HasSubstr(folder / "a"), HasSubstr("none is missing")));
   EXPECT_THAT(message_of<std::invalid_argument>([&] { file.find<std::int64_t>("f"); }), HasSubstr("metadata f has a value of another type"));
 }
 
@@ -92,8 +93,10 @@ TEST(Gguf, AnnouncedSizesAreCheckedBeforeAllocation) {
   EXPECT_THAT(error_of(tensors.bytes()), AllOf(HasSubstr("tensor list"), HasSubstr("truncated or damaged")));
   const std::string huge = GgufBuilder::number(kHuge);
   EXPECT_THAT(error_of(GgufBuilder().raw("k", 8, huge).bytes()), HasSubstr("metadata k: the file is truncated"));
-  EXPECT_THAT(error_of(GgufBuilder().raw("k", 9, GgufBuilder::number<std::uint32_t>(10) + huge).bytes()), HasSubstr("metadata k: the file is truncated"));
-  EXPECT_THAT(error_of(GgufBuilder().tensor("t", {std::uint64_t{1} << 40, std::uint64_t{1} << 40}, 0, "").bytes()), HasSubstr("tensor t: dimension 1"));
+  EXPECT_THAT(error_of(GgufBuilder().raw("k", 9, GgufBuilder::number<std::uint32_t>(10) + huge).bytes()),
+              HasSubstr("metadata k: the file is truncated"));
+  EXPECT_THAT(error_of(GgufBuilder().tensor("t", {std::uint64_t{1} << 40, std::uint64_t{1} << 40}, 0, "").bytes()),
+              HasSubstr("tensor t: dimension 1"));
   EXPECT_THAT(error_of(GgufBuilder().tensor("t", {std::uint64_t{1} << 40}, 0, "").bytes()), HasSubstr("tensor t: the file is truncated"));
 }
 
@@ -102,7 +105,8 @@ TEST(Gguf, DamagedEntriesAreDistinctErrors) {
   EXPECT_THAT(error_of(GgufBuilder().raw("k", 13, "12345678").bytes()), HasSubstr("unknown value type 13"));
   EXPECT_THAT(error_of(GgufBuilder().raw("k", 7, "\x02").bytes()), HasSubstr("must be 0 or 1"));
   EXPECT_THAT(error_of(GgufBuilder().raw("k", 10, std::string(8, '\xff')).bytes()), HasSubstr("too large"));
-  EXPECT_THAT(error_of(GgufBuilder().raw("k", 9, GgufBuilder::number<std::uint32_t>(9) + std::string(8, '\0')).bytes()), HasSubstr("arrays of arrays"));
+  EXPECT_THAT(error_of(GgufBuilder().raw("k", 9, GgufBuilder::number<std::uint32_t>(9) + std::string(8, '\0')).bytes()),
+              HasSubstr("arrays of arrays"));
   EXPECT_THAT(error_of(GgufBuilder().u32("general.alignment", 24).bytes()), HasSubstr("no power of two"));
   EXPECT_THAT(error_of(small().floats("one", {1}, {1}).bytes()), HasSubstr("tensor one: the name appears twice"));
   EXPECT_THAT(error_of(small().tensor("t", {}, 0, "1234").bytes()), HasSubstr("0 dimensions"));
@@ -127,7 +131,8 @@ TEST(GgufDequantize, KnownBlocks) {
   const std::string half("\x00\x38", 2), minus_one("\x00\xbc", 2), nibbles = '\x1f' + std::string(14, '\0') + '\xe0';
   const std::string high_bits("\x01\x00\x00\x80", 4);  // elements 0 and 31
   const auto q4_0 = dequantized(GgufType::Q4_0, half + nibbles), q4_1 = dequantized(GgufType::Q4_1, half + minus_one + nibbles);
-  const auto q5_0 = dequantized(GgufType::Q5_0, half + high_bits + nibbles), q5_1 = dequantized(GgufType::Q5_1, half + minus_one + high_bits + nibbles);
+  const auto q5_0 = dequantized(GgufType::Q5_0, half + high_bits + nibbles),
+             q5_1 = dequantized(GgufType::Q5_1, half + minus_one + high_bits + nibbles);
   const auto at = [](const std::vector<float>& v) { return std::vector<float>{v[0], v[1], v[16], v[31]}; };
   EXPECT_THAT(at(q4_0), ElementsAre(3.5F, -4.0F, -3.5F, 3.0F));
   EXPECT_THAT(at(q4_1), ElementsAre(6.5F, -1.0F, -0.5F, 6.0F));

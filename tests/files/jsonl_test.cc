@@ -17,8 +17,8 @@ using testing::StartsWith;
 std::string error_of(const std::string& content) {
   const TemporaryFolder folder;
   write_plain(folder / "a.jsonl", content);
-  const std::string message =
-      message_of<std::invalid_argument>([&] { for_each_json_line(folder / "a.jsonl", [](const nlohmann::json& value, std::size_t) { value.at("id").get<int>(); }); });
+  const std::string message = message_of<std::invalid_argument>(
+      [&] { for_each_json_line(folder / "a.jsonl", [](const nlohmann::json& value, std::size_t) { value.at("id").get<int>(); }); });
   EXPECT_THAT(message, StartsWith(folder / "a.jsonl"));
   return message.size() > folder.path().size() ? message.substr(folder.path().size() + 1) : message;
 }

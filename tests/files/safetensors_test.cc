@@ -39,9 +39,10 @@ std::string error_of_raw(const std::string& header, std::size_t data_bytes) {
 TEST(Safetensors, RoundTrip) {
   const TemporaryFolder folder;
   const std::string bits = "abcd";
-  write_safetensors(folder / "a",
-                    {floats("b", {2, 3}, 6), {"half", DType::F16, {2}, std::as_bytes(std::span(bits))}, floats("a", {}, 1), floats("none", {0, 7}, 0)},
-                    {{"k\"ey", "välue"}});
+  write_safetensors(
+      folder / "a",
+      {floats("b", {2, 3}, 6), {"half", DType::F16, {2}, std::as_bytes(std::span(bits))}, floats("a", {}, 1), floats("none", {0, 7}, 0)},
+      {{"k\"ey", "välue"}});
   SafetensorsFile moved_from(folder / "a");
   const SafetensorsFile file(std::move(moved_from));
   EXPECT_THAT(file.metadata(), ElementsAre(std::pair<const std::string, std::string>("k\"ey", "välue")));
@@ -59,7 +60,8 @@ TEST(Safetensors, BytesAreDeterministicAndAsTheReferenceWritesThem) {
   write_safetensors(folder / "b", {floats("b", {1}, 1), floats("x", {2}, 2)}, {{"format", "pt"}});
   EXPECT_EQ(read_file(folder / "a"), read_file(folder / "b"));
   const std::string header =
-      R"({"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"x":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})";
+      R"({"__metadata__":{"format":"pt"},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+      R"("x":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})";
   EXPECT_EQ(read_file(folder / "a").substr(8, header.size()), header);
   EXPECT_EQ((read_file(folder / "a").size() - 12) % 8, 0U);
 }
@@ -82,8 +84,12 @@ TEST(Safetensors, StreamedWriterMakesTheSameFileOneTensorAtATime) {
 
 TEST(Safetensors, WriterRefusesWhatDoesNotFit) {
   const TemporaryFolder folder;
-  EXPECT_THAT(message_of<std::invalid_argument>([&] { write_safetensors(folder / "a", {floats("x", {2}, 1)}); }), HasSubstr("tensor x needs 8 bytes"));
-  EXPECT_THAT(message_of<std::invalid_argument>([&] { write_safetensors(folder / "a", {floats("x", {1}, 1), floats("x", {1}, 1)}); }), HasSubstr("share the name x"));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { write_safetensors(folder / "a", {floats("x", {2}, 1)}); }),
+              HasSubstr("tensor x needs 8 bytes"));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] {
+                write_safetensors(folder / "a", {floats("x", {1}, 1), floats("x", {1}, 1)});
+              }),
+              HasSubstr("share the name x"));
   EXPECT_EQ(folder.entries(), 0U);
 }
 
@@ -116,7 +122,8 @@ TEST(Safetensors, DamagedHeadersAreDistinctErrors) {
   EXPECT_THAT(error_of_raw("{" + entry("F32", "[2]", "[0,4]") + "}", 4), HasSubstr("doesn't fit the 4 bytes"));
   EXPECT_THAT(error_of_raw("{" + entry("F32", "[4611686018427387904,4611686018427387904]", "[0,0]") + "}", 0), HasSubstr("doesn't fit the 0 bytes"));
   EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[0,4]") + "," + entry("F32", "[1]", "[0,4]") + "}", 4), HasSubstr("appears twice"));
-  EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[0,4]") + ",\"y\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4), HasSubstr("overlap"));
+  EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[0,4]") + ",\"y\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4),
+              HasSubstr("overlap"));
   EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[4,8]") + "}", 8), HasSubstr("hole"));
   EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[0,4]") + "}", 5), HasSubstr("1 bytes follow the last tensor"));
   EXPECT_THAT(error_of_raw("{\"__metadata__\":{\"a\":1}}", 0), HasSubstr("__metadata__ a must be a string"));

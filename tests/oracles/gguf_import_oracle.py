@@ -1,8 +1,8 @@
 """Compares `candor import` with the Python packages gguf, transformers and tokenizers.
 
 Usage: gguf_import_oracle.py CANDOR_PROGRAM MODEL.gguf OUT_DIR
-Checked: every weight bit-equal to gguf's dequantize (rows of q and k in Hugging Face's order), for the given file and for small generated files of every
-element type that is read; AutoConfig and AutoTokenizer load the folder; the tokenizer splits digits and keeps special tokens whole.
+Checked: every weight bit-equal to gguf's dequantize (rows of q and k in Hugging Face's order), for the given file and for small generated files
+of every element type that is read; AutoConfig and AutoTokenizer load the folder; the tokenizer splits digits and keeps special tokens whole.
 """
 
 import json
