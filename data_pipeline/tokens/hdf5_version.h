@@ -1,0 +1,10 @@
+// The HDF5 library in use: "1.10.8".
+#pragma once
+
+#include <string>
+
+namespace candor {
+
+std::string hdf5_library_version();
+
+}  // namespace candor

@@ -1,0 +1,128 @@
+#include "launch/commands/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <sstream>
+#include <stdexcept>
+
+#include "launch/config/nearest_key.h"
+#include "launch/config/run_config.h"
+
+namespace candor {
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done; 2 config, arguments or data; 3 file or disk; 4 a rank or the network; 5 NaN or infinity; 1 internal.\n"
+    "`candor help config` lists every key of a config.";
+
+class Parser {
+ public:
+  Parser() : app_("Candor trains a language model to state confidences that can be believed.", "candor") {
+    app_.footer(kFooter);
+    app_.require_subcommand(1);
+    app_.set_version_flag("--version", std::string("candor ") + CANDOR_VERSION);
+
+    CLI::App* import = command("import", "Convert a GGUF file to a model folder in Hugging Face layout");
+    import->add_option("gguf", args().input, "GGUF file")->required();
+    import->add_option("folder", args().output, "model folder to make")->required();
+
+    add_resume(with_config("answer", "Let the base model answer every question"));
+    with_config("grade", "Compare the answers with the accepted ones");
+    with_config("prepare", "Make token files: chat template, tokenizer, confidence tokens");
+    add_resume(with_config("train", "Fit the adapter"));
+    CLI::App* evaluate = with_config("evaluate", "Score the test questions before and after, and write the report");
+    evaluate->add_option("--adapter", args().adapter, "adapter folder (default: <run.dir>/adapter)");
+    add_resume(with_config("run", "Do all stages from answer to evaluate; unchanged ones are skipped"));
+
+    CLI::App* exporting = with_config("export", "Write the adapter for PEFT, and a merged model if asked");
+    exporting->add_option("--output", args().output, "folder to make (default: <run.dir>/export)");
+    exporting->add_option("--adapter", args().adapter, "adapter or checkpoint folder (default: <run.dir>/adapter)");
+    exporting->add_flag("--merge", args().merge, "also write the merged model (its answers may differ from the base model's)");
+
+    CLI::App* score = with_config("score", "Confidences for questions and responses of any model");
+    score->add_option("--input", args().input, "JSONL with question and response")->required();
+    score->add_option("--output", args().output, "JSONL to write")->required();
+    score->add_option("--adapter", args().adapter, "adapter folder (default: <run.dir>/adapter)");
+    add_resume(score);
+
+    CLI::App* inspect = command("inspect", "Print a file of a run readably: tokens.h5, safetensors, GGUF, JSONL, JSON, checkpoint or model folder");
+    inspect->add_option("path", args().input, "file or folder")->required();
+    inspect->add_option("--records", args().max_records, "examples or lines to print in full")->check(CLI::NonNegativeNumber)->capture_default_str();
+    inspect->add_option("--tokenizer", args().tokenizer, "model folder or tokenizer.json to decode tokens.h5 with (default: that of config.yaml beside it)");
+
+    command("doctor", "Print what was built, library versions, ranks, devices, threads and processor");
+
+    CLI::App* help = command("help", "Print the keys of a config: candor help config");
+    help->add_option("topic", topic_, "config, or a command");
+  }
+
+  CommandLine parse(int argc, const char* const* argv) {
+    if (argc <= 1) {
+      line_.text = app_.help();
+      line_.exit_code = 2;
+      return line_;
+    }
+    const std::string first = argv[1];
+    if (first[0] != '-' && !is_command(first)) {
+      throw std::invalid_argument(fmt::format("unknown command \"{}\"; the nearest is {} (see candor --help)", first, nearest(first, names_)));
+    }
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::Success& request) {  // --help, --version
+      std::ostringstream out, error;
+      app_.exit(request, out, error);
+      line_.text = out.str();
+      return line_;
+    } catch (const CLI::ParseError& error) {
+      const bool known = is_command(first);
+      throw std::invalid_argument(fmt::format("{} (see candor {}--help)", error.what(), known ? first + " " : ""));
+    }
+    line_.command = app_.get_subcommands().front()->get_name();
+    if (line_.command == "help") answer_help();
+    return line_;
+  }
+
+ private:
+  bool is_command(const std::string& name) const { return std::count(names_.begin(), names_.end(), name) > 0; }
+  CommandArguments& args() { return line_.arguments; }
+
+  CLI::App* command(const std::string& name, const std::string& purpose) {
+    names_.push_back(name);
+    return app_.add_subcommand(name, purpose);
+  }
+
+  CLI::App* with_config(const std::string& name, const std::string& purpose) {
+    CLI::App* sub = command(name, purpose);
+    sub->add_option("config", line_.config_path, "the run's YAML file")->required();
+    sub->add_option("--set", line_.overrides, "key.path=value, in place of what the file says; may be repeated")->allow_extra_args(false);
+    return sub;
+  }
+
+  void add_resume(CLI::App* sub) { sub->add_flag("--resume", args().resume, "go on from what an earlier run of this command left"); }
+
+  void answer_help() {
+    line_.command.clear();
+    if (topic_ == "config") {
+      line_.text = describe_run_config();
+    } else if (topic_.empty()) {
+      line_.text = app_.help();
+    } else if (is_command(topic_)) {
+      line_.text = app_.get_subcommand(topic_)->help("candor");
+    } else {
+      throw std::invalid_argument(fmt::format("no help about \"{}\": expected config or a command", topic_));
+    }
+  }
+
+  CommandLine line_;
+  std::string topic_;
+  std::vector<std::string> names_;
+  CLI::App app_;
+};
+
+}  // namespace
+
+CommandLine parse_command_line(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
+
+}  // namespace candor

@@ -1,0 +1,178 @@
+#include "launch/commands/run_candor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+#include "comm/comm_error.h"
+#include "comm/mpi_session.h"
+#include "launch/commands/answer_command.h"
+#include "launch/commands/command_line.h"
+#include "launch/commands/doctor_command.h"
+#include "launch/commands/evaluate_command.h"
+#include "launch/commands/exit_codes.h"
+#include "launch/commands/export_command.h"
+#include "launch/commands/grade_command.h"
+#include "launch/commands/import_command.h"
+#include "launch/commands/inspect_command.h"
+#include "launch/commands/prepare_command.h"
+#include "launch/commands/processor.h"
+#include "launch/commands/run_command.h"
+#include "launch/commands/score_command.h"
+#include "launch/commands/thread_environment.h"
+#include "launch/commands/train_command.h"
+
+namespace candor {
+namespace {
+
+struct ConfigCommand {
+  const char* name;
+  int (*run)(const RunConfig&, CommandContext&);
+};
+constexpr ConfigCommand kConfigCommands[] = {
+    {"answer", answer_command}, {"grade", grade_command}, {"prepare", prepare_command}, {"train", train_command},
+    {"evaluate", evaluate_command}, {"run", run_command}, {"export", export_command}, {"score", score_command},
+};
+
+struct Request {
+  CommandLine line;
+  RunConfig config;
+  std::optional<Failure> failure;  // why there is no request
+};
+
+int environment_number(const char* name, int otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::atoi(text);
+}
+
+void tell(const Failure& failure, int rank, int world_size) {
+  std::fflush(stdout);
+  if (world_size > 1) {
+    fmt::print(stderr, "candor: rank {} of {}: {}\n", rank, world_size, failure.message);
+  } else {
+    fmt::print(stderr, "candor: {}\n", failure.message);
+  }
+  std::fflush(stderr);
+}
+
+// Command line, config and threads. Under mpirun a failure is kept, to be compared with the other ranks'.
+Request read_request(int argc, char** argv) {
+  Request request;
+  try {
+    request.line = parse_command_line(argc, argv);
+    if (request.line.command.empty()) return request;
+    if (!request.line.config_path.empty()) request.config = read_run_config(request.line.config_path, request.line.overrides);
+    request.config.run.threads_per_rank = resolve_threads_per_rank(request.config.run.threads_per_rank);
+    apply_thread_environment(request.config.run.threads_per_rank, argv);
+  } catch (...) {
+    request.failure = describe_failure(std::current_exception());
+  }
+  return request;
+}
+
+// Where one rank or more failed to read the request, the first of them says so and all get its exit code.
+std::optional<int> agreed_failure(const Request& request, ProcessGroup& group) {
+  const nlohmann::json mine = request.failure ? nlohmann::json{{"code", request.failure->exit_code}} : nlohmann::json(nullptr);
+  const std::vector<std::string> all = group.all_gather_bytes(mine.dump());
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    const nlohmann::json theirs = nlohmann::json::parse(all[rank]);
+    if (theirs.is_null()) continue;
+    if (static_cast<int>(rank) == group.rank()) tell(*request.failure, group.rank(), group.world_size());
+    return theirs.at("code").get<int>();
+  }
+  return std::nullopt;
+}
+
+// Threads, processor and config are part of what fixes the bits of a result: ranks that differ would break the promise silently.
+void check_ranks_agree(const RunConfig& config, ProcessGroup& group) {
+  RunConfig without_threads = config;
+  without_threads.run.threads_per_rank = 0;
+  const nlohmann::json mine = {
+      {"threads", config.run.threads_per_rank}, {"processor", this_processor().kind}, {"config", to_yaml(without_threads)}};
+  const std::vector<std::string> all = group.all_gather_bytes(mine.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  const nlohmann::json first = nlohmann::json::parse(all[0]);
+  for (size_t rank = 1; rank < all.size(); ++rank) {
+    const nlohmann::json other = nlohmann::json::parse(all[rank]);
+    if (other["config"] != first["config"]) throw std::invalid_argument(fmt::format("rank {} read another config than rank 0: give every host the same file", rank));
+    if (other["threads"] != first["threads"]) {
+      throw std::invalid_argument(fmt::format("rank {} has {} threads and rank 0 {}: set run.threads_per_rank to one number for all", rank,
+                                              other["threads"].get<int64_t>(), first["threads"].get<int64_t>()));
+    }
+    if (other["processor"] != first["processor"]) {
+      throw std::invalid_argument(fmt::format("rank {} runs on processor {} and rank 0 on {}: results would depend on which rank computes what; use hosts of one kind",
+                                              rank, other["processor"].get<std::string>(), first["processor"].get<std::string>()));
+    }
+  }
+}
+
+int run_command_of(const Request& request, ProcessGroup& group) {
+  CommandContext context{.group = group, .arguments = request.line.arguments};
+  const std::string& name = request.line.command;
+  if (name == "doctor") return doctor_command(context);
+  if (name == "import") return import_command(context);
+  if (name == "inspect") return inspect_command(context);
+  check_ranks_agree(request.config, group);
+  for (const ConfigCommand& command : kConfigCommands) {
+    if (name == command.name) return command.run(request.config, context);
+  }
+  throw std::logic_error("command without a function: " + name);
+}
+
+// When several ranks fail for one reason, rank 0 is heard: the others wait so long that its abort ends them first.
+void wait_for_lower_ranks(int rank) {
+  if (rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(std::min(300 + 200 * rank, 3000)));
+}
+
+}  // namespace
+
+int run_candor(int argc, char** argv) {
+  const int launched_rank = environment_number("OMPI_COMM_WORLD_RANK", 0);
+  const Request request = read_request(argc, argv);
+  if (!request.failure && request.line.command.empty()) {
+    if (launched_rank == 0) fmt::print("{}{}", request.line.text, request.line.text.ends_with('\n') ? "" : "\n");
+    return request.line.exit_code;
+  }
+  if (request.failure && environment_number("OMPI_COMM_WORLD_SIZE", 1) == 1) {
+    tell(*request.failure, 0, 1);
+    return request.failure->exit_code;
+  }
+
+  std::unique_ptr<MpiSession> session;
+  std::unique_ptr<ProcessGroup> group;
+  try {
+    session = std::make_unique<MpiSession>(&argc, &argv);
+    // Ranks that couldn't read the config still need a time-out: the default, which may be longer.
+    group = make_mpi_process_group({.timeout_s = request.config.run.timeout_s});
+  } catch (...) {
+    Failure failure = describe_failure(std::current_exception());
+    if (failure.exit_code == kExitFileError) failure.exit_code = kExitCommunication;  // MPI itself didn't start
+    tell(failure, launched_rank, environment_number("OMPI_COMM_WORLD_SIZE", 1));
+    return failure.exit_code;
+  }
+
+  try {
+    const std::optional<int> failed = agreed_failure(request, *group);
+    const int exit_code = failed ? *failed : run_command_of(request, *group);
+    session->finalize();
+    return exit_code;
+  } catch (...) {
+    const Failure failure = describe_failure(std::current_exception());
+    if (group->world_size() == 1) {
+      tell(failure, 0, 1);
+      return failure.exit_code;
+    }
+    wait_for_lower_ranks(group->rank());
+    tell(failure, group->rank(), group->world_size());
+    group->abort(failure.exit_code);  // doesn't return
+    return failure.exit_code;
+  }
+}
+
+}  // namespace candor

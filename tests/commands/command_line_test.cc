@@ -1,0 +1,69 @@
+#include "launch/commands/command_line.h"
+
+#include <gmock/gmock.h>
+
+#include <stdexcept>
+
+namespace candor {
+namespace {
+
+CommandLine parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "candor");
+  return parse_command_line(static_cast<int>(words.size()), words.data());
+}
+
+std::string error_of(const std::vector<const char*>& words) {
+  try {
+    parse(words);
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(CommandLine, EveryCommandOfAConfigTakesSet) {
+  for (const char* name : {"answer", "grade", "prepare", "train", "evaluate", "run", "export"}) {
+    const CommandLine line = parse({name, "--set", "train.max_steps=3", "my.yaml", "--set", "lora.modules=[q_proj, v_proj]"});
+    EXPECT_EQ(line.command, name);
+    EXPECT_EQ(line.config_path, "my.yaml");
+    EXPECT_THAT(line.overrides, testing::ElementsAre("train.max_steps=3", "lora.modules=[q_proj, v_proj]"));
+  }
+}
+
+TEST(CommandLine, ArgumentsOfSingleCommands) {
+  EXPECT_TRUE(parse({"train", "my.yaml", "--resume"}).arguments.resume);
+  EXPECT_TRUE(parse({"export", "my.yaml", "--merge"}).arguments.merge);
+  EXPECT_EQ(parse({"import", "a.gguf", "models/a"}).arguments.output, "models/a");
+  const CommandLine score = parse({"score", "my.yaml", "--input", "qa.jsonl", "--output", "scored.jsonl", "--adapter", "adapter"});
+  EXPECT_EQ(score.arguments.input, "qa.jsonl");
+  EXPECT_EQ(score.arguments.output, "scored.jsonl");
+  EXPECT_EQ(score.arguments.adapter, "adapter");
+  EXPECT_EQ(parse({"inspect", "tokens.h5", "--records", "7"}).arguments.max_records, 7);
+  EXPECT_EQ(parse({"doctor"}).command, "doctor");
+}
+
+TEST(CommandLine, HelpEverywhere) {
+  for (const char* name : {"import", "answer", "grade", "prepare", "train", "evaluate", "run", "export", "score", "inspect", "doctor"}) {
+    const CommandLine line = parse({name, "--help"});
+    EXPECT_EQ(line.command, "");
+    EXPECT_EQ(line.exit_code, 0);
+    EXPECT_THAT(line.text, testing::HasSubstr(name));
+    EXPECT_EQ(parse({"help", name}).text, line.text);
+    EXPECT_THAT(parse({"--help"}).text, testing::HasSubstr(name));
+  }
+  EXPECT_THAT(parse({"help", "config"}).text, testing::HasSubstr("learning_rate:"));
+  EXPECT_THAT(parse({"--version"}).text, testing::StartsWith("candor 0."));
+  EXPECT_EQ(parse({}).exit_code, 2);
+}
+
+TEST(CommandLine, ErrorsPointAtHelp) {
+  EXPECT_EQ(error_of({"trian", "my.yaml"}), "unknown command \"trian\"; the nearest is train (see candor --help)");
+  EXPECT_EQ(error_of({"train"}), "config is required (see candor train --help)");
+  EXPECT_THAT(error_of({"train", "my.yaml", "--resumee"}), testing::HasSubstr("--resumee (see candor train --help)"));
+  EXPECT_THAT(error_of({"score", "my.yaml"}), testing::HasSubstr("(see candor score --help)"));
+  EXPECT_THAT(error_of({"grade", "my.yaml", "--resume"}), testing::HasSubstr("--resume"));
+  EXPECT_THAT(error_of({"help", "nothing"}), testing::HasSubstr("nothing"));
+}
+
+}  // namespace
+}  // namespace candor

@@ -1,0 +1,91 @@
+// Exit codes, progress lines and threads per rank.
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+
+#include "comm/comm_error.h"
+#include "launch/commands/exit_codes.h"
+#include "launch/commands/processor.h"
+#include "launch/commands/progress.h"
+#include "launch/commands/thread_environment.h"
+
+namespace candor {
+namespace {
+
+TEST(ExitCodes, OneForEachKindOfException) {
+  const auto code = [](auto error) { return describe_failure(std::make_exception_ptr(error)).exit_code; };
+  EXPECT_EQ(code(std::invalid_argument("x")), 2);
+  EXPECT_EQ(code(std::system_error(ENOSPC, std::generic_category(), "x")), 3);
+  EXPECT_EQ(code(std::runtime_error("x")), 3);
+  EXPECT_EQ(code(CommError(0, 2, "barrier", 0, "late")), 4);
+  EXPECT_EQ(code(NonFiniteError("x")), 5);
+  EXPECT_EQ(code(std::logic_error("x")), 1);
+  EXPECT_EQ(code(std::bad_alloc()), 1);
+  EXPECT_EQ(code(7), 1);
+  EXPECT_EQ(describe_failure(std::make_exception_ptr(std::logic_error("a\nback trace"))).message, "internal error: a");
+}
+
+TEST(Progress, Line) {
+  const ProgressOptions options{.name = "train", .unit = "steps", .total = 400};
+  EXPECT_EQ(Progress::line(options, 100, 50, "loss 0.2"), "train  100/400 steps  25%  2.00 steps/s  2m30s left  loss 0.2");
+  EXPECT_EQ(Progress::line(options, 0, 50, ""), "train  0/400 steps  0%");
+  EXPECT_EQ(Progress::line(options, 400, 40, ""), "train  400/400 steps  100%  10 steps/s");
+  const ProgressOptions resumed{.name = "answer", .unit = "questions", .total = 300, .done_before = 100};
+  EXPECT_EQ(Progress::line(resumed, 200, 10, ""), "answer  200/300 questions  66%  10 questions/s  10s left");
+  EXPECT_EQ(Progress::line({.name = "a", .unit = "b", .total = 0}, 0, 1, ""), "a  0/0 b");
+}
+
+TEST(Progress, PrintsPlainLinesToAFileAndNothingWhereInvisible) {
+  const std::string path = testing::TempDir() + "/candor_progress.txt";
+  for (const bool visible : {true, false}) {
+    std::FILE* file = std::fopen(path.c_str(), "w");
+    Progress progress({.name = "a", .unit = "b", .total = 3, .visible = visible, .seconds_between_lines = 0, .stream = file});
+    for (int i = 1; i <= 3; ++i) progress.update(i);
+    progress.finish("done");
+    std::fclose(file);
+    std::ifstream in(path);
+    int lines = 0;
+    for (std::string line; std::getline(in, line);) {
+      ++lines;
+      EXPECT_EQ(line.find('\r'), std::string::npos);
+    }
+    EXPECT_EQ(lines, visible ? 4 : 0);
+  }
+}
+
+TEST(Progress, Duration) {
+  EXPECT_EQ(format_duration(8.2), "8s");
+  EXPECT_EQ(format_duration(133), "2m13s");
+  EXPECT_EQ(format_duration(3 * 3600 + 301), "3h05m");
+}
+
+TEST(Threads, ConfiguredThenUserThenCoresPerRank) {
+  unsetenv("OMP_NUM_THREADS");
+  unsetenv("OMPI_MCA_orte_bound_at_launch");
+  unsetenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  const int64_t alone = resolve_threads_per_rank(0);
+  EXPECT_GE(alone, 1);
+  EXPECT_EQ(resolve_threads_per_rank(5), 5);
+  setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "1000000", 1);
+  EXPECT_EQ(resolve_threads_per_rank(0), 1);
+  setenv("OMPI_MCA_orte_bound_at_launch", "1", 1);
+  EXPECT_EQ(resolve_threads_per_rank(0), alone);
+  setenv("OMP_NUM_THREADS", "3", 1);
+  EXPECT_EQ(resolve_threads_per_rank(0), 3);
+  EXPECT_EQ(resolve_threads_per_rank(2), 2);
+  setenv("OMP_NUM_THREADS", "three", 1);
+  EXPECT_EQ(resolve_threads_per_rank(0), alone);
+}
+
+TEST(Processor, HasAKind) {
+  EXPECT_NE(this_processor().name, "");
+  EXPECT_EQ(this_processor().kind, this_processor().kind);
+  EXPECT_GT(this_processor().kind.size(), 5U);
+}
+
+}  // namespace
+}  // namespace candor

@@ -1,0 +1,25 @@
+// A config key that no command reads would be a knob that does nothing: every declared key's member must be named in launch/commands/.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <regex>
+
+#include "data_pipeline/files/read_file.h"
+#include "launch/config/nearest_key.h"
+
+namespace candor {
+namespace {
+
+TEST(ConfigFields, EveryKeyIsReadByACommand) {
+  std::string sources;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(CANDOR_SOURCE_DIR "/launch/commands")) {
+    if (entry.path().extension() == ".cc" || entry.path().extension() == ".h") sources += read_file(entry.path());
+  }
+  for (const std::string& path : all_key_paths()) {
+    const std::string member = path.substr(path.rfind('.') + 1);
+    EXPECT_TRUE(std::regex_search(sources, std::regex("\\." + member + "\\b"))) << path << " is declared in config_fields.cc, but nothing in launch/commands/ reads it";
+  }
+}
+
+}  // namespace
+}  // namespace candor
