@@ -12,10 +12,10 @@ namespace candor {
 struct CommandArguments {
   bool resume = false;      // answer, train, score, run: go on from what an earlier run left
   bool merge = false;       // export: also write the merged model
-  std::string input{};        // score: questions and responses (JSONL). import: the GGUF file. inspect: the file or folder
-  std::string output{};       // score: scored JSONL. import: model folder. export: folder (empty: <run.dir>/export)
-  std::string adapter{};      // score, export, evaluate: adapter folder (empty: <run.dir>/adapter)
-  std::string tokenizer{};    // inspect: model folder or tokenizer.json that decodes tokens.h5 (empty: model.path of config.yaml beside it)
+  std::string input{};      // score: questions and responses (JSONL). import: the GGUF file. inspect: the file or folder
+  std::string output{};     // score: scored JSONL. import: model folder. export: folder (empty: <run.dir>/export)
+  std::string adapter{};    // score, export, evaluate: adapter folder (empty: <run.dir>/adapter)
+  std::string tokenizer{};  // inspect: model folder or tokenizer.json that decodes tokens.h5 (empty: model.path of config.yaml beside it)
   int64_t max_records = 3;  // inspect: examples, lines or tensors to print in full
 };
 

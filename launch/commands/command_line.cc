@@ -50,7 +50,8 @@ class Parser {
     CLI::App* inspect = command("inspect", "Print a file of a run readably: tokens.h5, safetensors, GGUF, JSONL, JSON, checkpoint or model folder");
     inspect->add_option("path", args().input, "file or folder")->required();
     inspect->add_option("--records", args().max_records, "examples or lines to print in full")->check(CLI::NonNegativeNumber)->capture_default_str();
-    inspect->add_option("--tokenizer", args().tokenizer, "model folder or tokenizer.json to decode tokens.h5 with (default: that of config.yaml beside it)");
+    inspect->add_option("--tokenizer", args().tokenizer,
+                        "model folder or tokenizer.json to decode tokens.h5 with (default: that of config.yaml beside it)");
 
     command("doctor", "Print what was built, library versions, ranks, devices, threads and processor");
 

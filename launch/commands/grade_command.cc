@@ -58,7 +58,8 @@ void grade_file(const RunConfig& config) {
                tally.graded == 0 ? 0.0 : tally.correct / static_cast<double>(tally.graded));
   }
   for (const auto& [dataset, name] : config.grade.per_dataset) {
-    if (tallies.count(dataset) == 0) fmt::print(stderr, "grade  warning: grade.per_dataset names {}, which {} doesn't have\n", dataset, paths.answers());
+    if (tallies.count(dataset) == 0)
+      fmt::print(stderr, "grade  warning: grade.per_dataset names {}, which {} doesn't have\n", dataset, paths.answers());
   }
 }
 

@@ -41,7 +41,8 @@ std::string inspect_json_lines(const std::string& path, int64_t max_records) {
   int64_t lines = 0;
   std::map<std::string, Count> counts;
   for_each_json_line(path, [&](const nlohmann::json& value, size_t line_number) {
-    if (lines++ < max_records) shown += fmt::format("\nline {}:\n{}\n", line_number, value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    if (lines++ < max_records)
+      shown += fmt::format("\nline {}:\n{}\n", line_number, value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
     if (!value.is_object() || !value.contains("dataset") || !value["dataset"].is_string()) return;
     Count& count = counts[value["dataset"].get<std::string>() + " / " + value.value("split", "?")];
     ++count.lines;
@@ -61,17 +62,22 @@ std::string inspect_json_lines(const std::string& path, int64_t max_records) {
 
 std::string inspect_folder(const std::string& path, int64_t max_records) {
   const char* kind = "folder";
-  if (fs::exists(path + "/state.json")) kind = "checkpoint";
-  else if (fs::exists(path + "/adapter_config.json")) kind = "adapter";
-  else if (fs::exists(path + "/config.json")) kind = "model";
-  else if (fs::exists(path + "/config.yaml")) kind = "run";
+  if (fs::exists(path + "/state.json"))
+    kind = "checkpoint";
+  else if (fs::exists(path + "/adapter_config.json"))
+    kind = "adapter";
+  else if (fs::exists(path + "/config.json"))
+    kind = "model";
+  else if (fs::exists(path + "/config.yaml"))
+    kind = "run";
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) files.push_back(entry.path());
   std::sort(files.begin(), files.end());
 
   std::string out = fmt::format("{} {}\n", kind, path);
   for (const fs::path& file : files) {
-    out += fs::is_directory(file) ? fmt::format("  {}/\n", file.filename().string()) : fmt::format("  {}  {} bytes\n", file.filename().string(), fs::file_size(file));
+    out += fs::is_directory(file) ? fmt::format("  {}/\n", file.filename().string())
+                                  : fmt::format("  {}  {} bytes\n", file.filename().string(), fs::file_size(file));
   }
   for (const char* name : {"state.json", "adapter_config.json", "config.json"}) {
     const std::string file = path + "/" + name;
@@ -93,7 +99,8 @@ std::string inspect_file(const std::string& path, const CommandArguments& argume
   if (extension == ".jsonl") return inspect_json_lines(path, arguments.max_records);
   if (extension == ".json") return fmt::format("JSON {}\n{}\n", path, parse_json(read_file(path), path).dump(2));
   if (extension == ".yaml") return read_file(path);
-  throw std::invalid_argument(fmt::format("{}: expected tokens.h5, safetensors, GGUF, .jsonl, .json, .yaml, or a folder; it is none of these, or was cut off", path));
+  throw std::invalid_argument(
+      fmt::format("{}: expected tokens.h5, safetensors, GGUF, .jsonl, .json, .yaml, or a folder; it is none of these, or was cut off", path));
 }
 
 int inspect_command(CommandContext& context) {

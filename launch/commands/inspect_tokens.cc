@@ -40,11 +40,11 @@ class TokenPrinter {
   std::string example(size_t e) const {
     const std::span<const uint32_t> suffix = data_.suffix(e);
     const size_t begin = data_.response_begin[e], end = data_.response_end[e], marker = data_.marker_position[e];
-    std::string out = fmt::format("example {}: id {}, {} / {}, entity {}, prefix {}, {} + {} tokens, target {}\n", e, data_.example_id[e], data_.dataset[e],
-                                  data_.split[e], data_.entity[e], data_.prefix_index[e], data_.example_length(e) - suffix.size(), suffix.size(),
-                                  data_.graded[e] != 0 ? fmt::format("{}", data_.target[e]) : "none (not graded)");
-    out += fmt::format("{}[[{}]]{}(({}))\n", text(suffix.first(begin)), text(suffix.subspan(begin, end - begin)), text(suffix.subspan(end, marker - end)),
-                       text(suffix.subspan(marker)));
+    std::string out = fmt::format("example {}: id {}, {} / {}, entity {}, prefix {}, {} + {} tokens, target {}\n", e, data_.example_id[e],
+                                  data_.dataset[e], data_.split[e], data_.entity[e], data_.prefix_index[e], data_.example_length(e) - suffix.size(),
+                                  suffix.size(), data_.graded[e] != 0 ? fmt::format("{}", data_.target[e]) : "none (not graded)");
+    out += fmt::format("{}[[{}]]{}(({}))\n", text(suffix.first(begin)), text(suffix.subspan(begin, end - begin)),
+                       text(suffix.subspan(end, marker - end)), text(suffix.subspan(marker)));
     return out + fmt::format("  the level is predicted at token {} of the suffix: {}\n", data_.confidence_position[e],
                              text(suffix.subspan(data_.confidence_position[e], 1)));
   }
@@ -58,9 +58,10 @@ class TokenPrinter {
 
 std::string inspect_token_file(const std::string& path, int64_t max_records, const std::string& tokenizer) {
   const TokenData data = read_token_file(path);
-  std::string out = fmt::format("token file {}: version {}, {} examples, {} prefixes, {} suffix tokens\n", path, kTokenFileVersion, data.examples(), data.prefixes(),
-                                data.tokens.size());
-  out += fmt::format("  tokenizer {}\n  template  {}\n  prompt    {}\n  model     {}\n", data.tokenizer_sha256, data.template_sha256, data.prompt_sha256, data.model_identity);
+  std::string out = fmt::format("token file {}: version {}, {} examples, {} prefixes, {} suffix tokens\n", path, kTokenFileVersion, data.examples(),
+                                data.prefixes(), data.tokens.size());
+  out += fmt::format("  tokenizer {}\n  template  {}\n  prompt    {}\n  model     {}\n", data.tokenizer_sha256, data.template_sha256,
+                     data.prompt_sha256, data.model_identity);
   out += fmt::format("  level ids {}\n", fmt::join(data.level_ids, " "));
 
   struct Count {

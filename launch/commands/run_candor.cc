@@ -37,8 +37,8 @@ struct ConfigCommand {
   int (*run)(const RunConfig&, CommandContext&);
 };
 constexpr ConfigCommand kConfigCommands[] = {
-    {"answer", answer_command}, {"grade", grade_command}, {"prepare", prepare_command}, {"train", train_command},
-    {"evaluate", evaluate_command}, {"run", run_command}, {"export", export_command}, {"score", score_command},
+    {"answer", answer_command},     {"grade", grade_command}, {"prepare", prepare_command}, {"train", train_command},
+    {"evaluate", evaluate_command}, {"run", run_command},     {"export", export_command},   {"score", score_command},
 };
 
 struct Request {
@@ -94,20 +94,21 @@ std::optional<int> agreed_failure(const Request& request, ProcessGroup& group) {
 void check_ranks_agree(const RunConfig& config, ProcessGroup& group) {
   RunConfig without_threads = config;
   without_threads.run.threads_per_rank = 0;
-  const nlohmann::json mine = {
-      {"threads", config.run.threads_per_rank}, {"processor", this_processor().kind}, {"config", to_yaml(without_threads)}};
+  const nlohmann::json mine = {{"threads", config.run.threads_per_rank}, {"processor", this_processor().kind}, {"config", to_yaml(without_threads)}};
   const std::vector<std::string> all = group.all_gather_bytes(mine.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   const nlohmann::json first = nlohmann::json::parse(all[0]);
   for (size_t rank = 1; rank < all.size(); ++rank) {
     const nlohmann::json other = nlohmann::json::parse(all[rank]);
-    if (other["config"] != first["config"]) throw std::invalid_argument(fmt::format("rank {} read another config than rank 0: give every host the same file", rank));
+    if (other["config"] != first["config"])
+      throw std::invalid_argument(fmt::format("rank {} read another config than rank 0: give every host the same file", rank));
     if (other["threads"] != first["threads"]) {
       throw std::invalid_argument(fmt::format("rank {} has {} threads and rank 0 {}: set run.threads_per_rank to one number for all", rank,
                                               other["threads"].get<int64_t>(), first["threads"].get<int64_t>()));
     }
     if (other["processor"] != first["processor"]) {
-      throw std::invalid_argument(fmt::format("rank {} runs on processor {} and rank 0 on {}: results would depend on which rank computes what; use hosts of one kind",
-                                              rank, other["processor"].get<std::string>(), first["processor"].get<std::string>()));
+      throw std::invalid_argument(
+          fmt::format("rank {} runs on processor {} and rank 0 on {}: results would depend on which rank computes what; use hosts of one kind", rank,
+                      other["processor"].get<std::string>(), first["processor"].get<std::string>()));
     }
   }
 }

@@ -6,12 +6,12 @@
 
 namespace candor {
 
-// `configured` if above 0; else OMP_NUM_THREADS if it is set; else the cores this process may use, divided by the ranks on its host unless mpirun bound
-// each rank to cores of its own. At least 1.
+// `configured` if above 0; else OMP_NUM_THREADS if it is set; else the cores this process may use, divided by the ranks on its host unless mpirun
+// bound each rank to cores of its own. At least 1.
 int64_t resolve_threads_per_rank(int64_t configured);
 
-// Sets OMP_NUM_THREADS, MKL_NUM_THREADS and OMP_WAIT_POLICY=passive (two spinning threads on a busy host make small products up to 100 times slower) and
-// executes this program again with argv; returns at once in the process that this made. Throws std::system_error if it can't be executed.
+// Sets OMP_NUM_THREADS, MKL_NUM_THREADS and OMP_WAIT_POLICY=passive (two spinning threads on a busy host make small products up to 100 times slower)
+// and executes this program again with argv; returns at once in the process that this made. Throws std::system_error if it can't be executed.
 void apply_thread_environment(int64_t threads, char** argv);
 
 }  // namespace candor

@@ -14,11 +14,13 @@ class Checker {
   void check_train() const {
     const TrainSection& train = config_.train;
     if (train.max_steps > 0 && train.epochs > 0) {
-      clash("train.epochs", "train.max_steps", fmt::format("train.epochs {} clashes with train.max_steps {}: set one of them to 0", train.epochs, train.max_steps));
+      clash("train.epochs", "train.max_steps",
+            fmt::format("train.epochs {} clashes with train.max_steps {}: set one of them to 0", train.epochs, train.max_steps));
     }
     if (train.micro_batch_examples > train.global_batch_examples) {
       clash("train.micro_batch_examples", "train.global_batch_examples",
-            fmt::format("train.micro_batch_examples: expected at most train.global_batch_examples {}, got {}", train.global_batch_examples, train.micro_batch_examples));
+            fmt::format("train.micro_batch_examples: expected at most train.global_batch_examples {}, got {}", train.global_batch_examples,
+                        train.micro_batch_examples));
     }
     if (train.max_steps > 0 && train.warmup_steps >= train.max_steps) {
       clash("train.warmup_steps", "train.max_steps",
@@ -36,8 +38,8 @@ class Checker {
         fail(record + ".ramp_to", fmt::format("{}.ramp_to: the first stage has none before it to take over from; leave the key out", record));
       }
       if (stage.ramp_to > 0 && (stage.ramp_to <= last_end || stage.ramp_to > stage.until)) {
-        fail(record + ".ramp_to", fmt::format("{}.ramp_to: expected above {} (the end of the stage before) and at most until {}, got {}", record, last_end, stage.until,
-                                              stage.ramp_to));
+        fail(record + ".ramp_to", fmt::format("{}.ramp_to: expected above {} (the end of the stage before) and at most until {}, got {}", record,
+                                              last_end, stage.until, stage.ramp_to));
       }
       if (stage.until <= last_end) {
         fail(record + ".until", fmt::format("{}.until: expected above {} (the end of the stage before), got {}", record, last_end, stage.until));

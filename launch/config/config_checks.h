@@ -8,7 +8,8 @@
 
 namespace candor {
 
-// Where the file (or an override) set things, by path: value_at["train.max_steps"], section_at["objective[1]"]. Keys left at their default aren't there.
+// Where the file (or an override) set things, by path: value_at["train.max_steps"], section_at["objective[1]"]. Keys left at their default aren't
+// there.
 struct ConfigPlaces {
   std::map<std::string, std::string> value_at;
   std::map<std::string, std::string> section_at;

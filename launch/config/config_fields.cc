@@ -27,14 +27,16 @@ void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.begin_section("run", "the run as a whole");
   v.text("dir", config.run.dir, {.required = true}, "folder of everything the run writes; made where it doesn't exist");
   v.integer("seed", config.run.seed, {.min = 0}, "of the adapter's first values, the order of examples and dropout");
-  v.integer("threads_per_rank", config.run.threads_per_rank, {.min = 0, .max = 4096}, "0 = cores of the host / ranks on it; part of what fixes the bits of a result");
+  v.integer("threads_per_rank", config.run.threads_per_rank, {.min = 0, .max = 4096},
+            "0 = cores of the host / ranks on it; part of what fixes the bits of a result");
   v.number("timeout_s", config.run.timeout_s, {.min = 1, .max = 1e6}, "how long a rank waits for the others, in seconds");
   v.end_section();
 
   v.begin_section("model", "the base model");
   v.text("path", config.model.path, {.required = true}, "folder in Hugging Face layout (config.json, safetensors, tokenizer.json)");
   v.text("gguf", config.model.gguf, {}, "GGUF file to import to path where path has no model; may be a glob pattern that matches one file");
-  v.text("dtype", config.model.dtype, {.choices = {"fp32", "fp64", "bf16"}}, "of the frozen weights and activations; the adapter is fp32 (fp64 with fp64)");
+  v.text("dtype", config.model.dtype, {.choices = {"fp32", "fp64", "bf16"}},
+         "of the frozen weights and activations; the adapter is fp32 (fp64 with fp64)");
   v.end_section();
 
   v.begin_section("data", "questions, and how many of each split are used (0 = all)");
@@ -50,12 +52,14 @@ void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.records("few_shot", few_shot, "", "turns that come before the question");
   v.text("question", config.prompt.question, {.must_contain = "{question}"}, "text of the user's turn");
   v.text("marker", config.prompt.marker, {.required = true}, "what stands between answer and confidence");
-  v.integer("scale", config.prompt.scale, {.min = 1, .max = 100, .choices = {9, 100}}, "highest level: 9 where the tokenizer splits digits, 100 where 0..100 are tokens");
+  v.integer("scale", config.prompt.scale, {.min = 1, .max = 100, .choices = {9, 100}},
+            "highest level: 9 where the tokenizer splits digits, 100 where 0..100 are tokens");
   v.end_section();
 
   v.begin_section("answer", "the base model's answers");
   v.integer("max_new_tokens", config.answer.max_new_tokens, {.min = 1, .max = 100'000}, "tokens at most in an answer");
-  v.integer("group_size", config.answer.group_size, {.min = 1, .max = 100'000}, "questions that are answered together; fixed, so that any number of ranks gives the same answers");
+  v.integer("group_size", config.answer.group_size, {.min = 1, .max = 100'000},
+            "questions that are answered together; fixed, so that any number of ranks gives the same answers");
   v.end_section();
 
   v.begin_section("grade", "right or wrong");
@@ -87,7 +91,8 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   v.integer("max_steps", train.max_steps, {.max = kMany}, "steps of the run; 0 = by epochs");
   v.integer("epochs", train.epochs, {.max = 1'000'000}, "passes over the train split; 0 = by max_steps; neither given = 2");
   v.integer("global_batch_examples", train.global_batch_examples, {.min = 1, .max = kMany}, "examples of a step, over all ranks");
-  v.integer("micro_batch_examples", train.micro_batch_examples, {.min = 1, .max = kMany}, "examples computed at a time; fixed, whatever the number of ranks");
+  v.integer("micro_batch_examples", train.micro_batch_examples, {.min = 1, .max = kMany},
+            "examples computed at a time; fixed, whatever the number of ranks");
   v.number("learning_rate", train.learning_rate, {.max = 10, .min_allowed = false}, "highest rate");
   v.text("schedule", train.schedule, {.choices = {"constant", "linear", "cosine", "step"}}, "of the rate after warm-up");
   v.integer("warmup_steps", train.warmup_steps, {.max = kMany}, "steps of a linear rise to the highest rate");
@@ -112,7 +117,8 @@ void visit_fields(RunConfig& config, FieldVisitor& v) {
   visit_stages_before_training(config, v);
   visit_training(config, v);
   v.begin_section("evaluate", "the report");
-  v.integer("batch_examples", config.evaluate.batch_examples, {.min = 1, .max = kMany}, "examples scored at a time; fixed, whatever the number of ranks");
+  v.integer("batch_examples", config.evaluate.batch_examples, {.min = 1, .max = kMany},
+            "examples scored at a time; fixed, whatever the number of ranks");
   v.integer("bootstrap_samples", config.evaluate.bootstrap_samples, {.min = 10, .max = 10'000'000}, "resamples of the intervals");
   v.flag("baselines", config.evaluate.baselines, "constant, base rates, isotonic and temperature maps beside the result");
   v.flag("probe", config.evaluate.probe, "logistic probes on the hidden states beside the result");

@@ -96,7 +96,8 @@ class Reader final : public FieldVisitor {
     const std::optional<int64_t> read = parse_integer(*node);
     const bool chosen = read && (rule.choices.empty() || std::count(rule.choices.begin(), rule.choices.end(), *read) > 0);
     if (!chosen || *read < rule.min || *read > rule.max) {
-      fail(*node, path_of(name), rule.choices.empty() ? fmt::format("an integer from {} to {}", rule.min, rule.max) : fmt::format("{}", fmt::join(rule.choices, " or ")));
+      fail(*node, path_of(name),
+           rule.choices.empty() ? fmt::format("an integer from {} to {}", rule.min, rule.max) : fmt::format("{}", fmt::join(rule.choices, " or ")));
     }
     value = *read;
   }
@@ -105,7 +106,8 @@ class Reader final : public FieldVisitor {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
     const std::optional<double> read = parse_number(*node);
-    const bool in_range = read && (*read > rule.min || (rule.min_allowed && *read == rule.min)) && (*read < rule.max || (rule.max_allowed && *read == rule.max));
+    const bool in_range =
+        read && (*read > rule.min || (rule.min_allowed && *read == rule.min)) && (*read < rule.max || (rule.max_allowed && *read == rule.max));
     if (!in_range) fail(*node, path_of(name), "a number " + number_range(rule));
     value = *read;
   }
@@ -230,7 +232,8 @@ class Reader final : public FieldVisitor {
     }
     if (reads_as_something_else(node)) fail(node, path, "a text (put it in quotes)");
     if (rule.required && node.scalar.empty()) fail(node, path, "a text that isn't empty");
-    if (!rule.must_contain.empty() && node.scalar.find(rule.must_contain) == std::string::npos) fail(node, path, fmt::format("a text with {} in it", rule.must_contain));
+    if (!rule.must_contain.empty() && node.scalar.find(rule.must_contain) == std::string::npos)
+      fail(node, path, fmt::format("a text with {} in it", rule.must_contain));
     return node.scalar;
   }
 
@@ -253,6 +256,8 @@ RunConfig parse_run_config(std::string_view text, const std::string& name, const
   return config;
 }
 
-RunConfig read_run_config(const std::string& path, const std::vector<std::string>& overrides) { return parse_run_config(read_file(path), path, overrides); }
+RunConfig read_run_config(const std::string& path, const std::vector<std::string>& overrides) {
+  return parse_run_config(read_file(path), path, overrides);
+}
 
 }  // namespace candor

@@ -28,8 +28,10 @@ std::string quoted_text(const std::string& text) {
       case '\n': out += "\\n"; break;
       case '\t': out += "\\t"; break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) out += fmt::format("\\x{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-        else out += c;
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+          out += fmt::format("\\x{:02X}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        else
+          out += c;
     }
   }
   return out + "\"";
@@ -105,17 +107,22 @@ class Describer final : public FieldVisitor {
     if (!std::isinf(rule.max)) kind += fmt::format(", {} {}", rule.max_allowed ? "<=" : "<", rule.max);
     line(name, kind, fmt::format("default {}", value), meaning);
   }
-  void flag(const std::string& name, bool& value, const std::string& meaning) override { line(name, "true | false", fmt::format("default {}", value), meaning); }
+  void flag(const std::string& name, bool& value, const std::string& meaning) override {
+    line(name, "true | false", fmt::format("default {}", value), meaning);
+  }
   void texts(const std::string& name, std::vector<std::string>& value, const TextRule& rule, const std::string& meaning) override {
     line(name, fmt::format("list of {}", fmt::join(rule.choices, " | ")), fmt::format("default [{}]", fmt::join(value, ", ")), meaning);
   }
   void text_map(const std::string& name, std::map<std::string, std::string>&, const TextRule& rule, const std::string& meaning) override {
     line(name, fmt::format("name: {}", fmt::join(rule.choices, " | ")), "default {}", meaning);
   }
-  void layers(const std::string& name, LayerRange& value, const std::string& meaning) override { line(name, "all | first-last", "default " + layer_range_text(value), meaning); }
+  void layers(const std::string& name, LayerRange& value, const std::string& meaning) override {
+    line(name, "all | first-last", "default " + layer_range_text(value), meaning);
+  }
   void records(const std::string& name, RecordList& value, const std::string& shorthand, const std::string& meaning) override {
     if (indent_.empty()) out += "\n";
-    out += fmt::format("{}{}:  # list of the following{}: {}\n", indent_, name, shorthand.empty() ? "" : fmt::format(", or one {} alone", shorthand), meaning);
+    out += fmt::format("{}{}:  # list of the following{}: {}\n", indent_, name, shorthand.empty() ? "" : fmt::format(", or one {} alone", shorthand),
+                       meaning);
     const std::string outer = indent_;
     indent_ += "    ";
     in_record_ = true;

@@ -18,11 +18,11 @@ class TreeBuilder {
   YamlNode build(const YAML::Node& source, int depth) {
     YamlNode node;
     node.where = where(source.Mark());
-    if (depth > kMaxDepth || ++nodes_ > kMaxNodes) throw std::invalid_argument(fmt::format("{}: nested too deeply or too large for a config", node.where));
+    if (depth > kMaxDepth || ++nodes_ > kMaxNodes)
+      throw std::invalid_argument(fmt::format("{}: nested too deeply or too large for a config", node.where));
     switch (source.Type()) {
       case YAML::NodeType::Undefined:
-      case YAML::NodeType::Null:
-        break;
+      case YAML::NodeType::Null: break;
       case YAML::NodeType::Scalar:
         node.kind = YamlNode::Kind::kScalar;
         node.scalar = source.Scalar();
@@ -40,9 +40,7 @@ class TreeBuilder {
     return node;
   }
 
-  std::string where(const YAML::Mark& mark) const {
-    return fixed_where_ ? name_ : fmt::format("{}:{}:{}", name_, mark.line + 1, mark.column + 1);
-  }
+  std::string where(const YAML::Mark& mark) const { return fixed_where_ ? name_ : fmt::format("{}:{}:{}", name_, mark.line + 1, mark.column + 1); }
   void use_name_alone() { fixed_where_ = true; }
 
  private:
@@ -95,7 +93,8 @@ std::string YamlNode::description() const {
 YamlNode parse_yaml(std::string_view text, const std::string& name) {
   TreeBuilder builder(name);
   const std::vector<YAML::Node> documents = load(text, builder);
-  if (documents.size() > 1) throw std::invalid_argument(fmt::format("{}: expected one YAML document, got {}", builder.where(documents[1].Mark()), documents.size()));
+  if (documents.size() > 1)
+    throw std::invalid_argument(fmt::format("{}: expected one YAML document, got {}", builder.where(documents[1].Mark()), documents.size()));
   YamlNode root;
   if (!documents.empty()) root = builder.build(documents[0], 0);
   if (root.kind == YamlNode::Kind::kNull) root.where = name + ":1:1";

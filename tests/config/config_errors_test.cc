@@ -23,23 +23,27 @@ std::string error_after_head(const std::string& text) { return error_of(kHead + 
 TEST(ConfigErrors, UnknownKeyNamesTheNearest) {
   EXPECT_EQ(error_after_head("train:\n  learing_rate: 1e-4\n"),
             "my.yaml:6:3: unknown key \"train.learing_rate\"; the nearest valid key is train.learning_rate (see `candor help config`)");
-  EXPECT_EQ(error_after_head("trian:\n  max_steps: 4\n"), "my.yaml:5:1: unknown key \"trian\"; the nearest valid key is train (see `candor help config`)");
+  EXPECT_EQ(error_after_head("trian:\n  max_steps: 4\n"),
+            "my.yaml:5:1: unknown key \"trian\"; the nearest valid key is train (see `candor help config`)");
   EXPECT_EQ(error_after_head("lora:\n  learning_rate: 1\n"),
             "my.yaml:6:3: unknown key \"lora.learning_rate\"; the nearest valid key is train.learning_rate (see `candor help config`)");
   EXPECT_EQ(error_after_head("prompt:\n  few_shot:\n    - {question: a, answr: b}\n"),
             "my.yaml:7:21: unknown key \"prompt.few_shot.answr\"; the nearest valid key is prompt.few_shot.answer (see `candor help config`)");
-  EXPECT_EQ(error_after_head("\"run.dir\": x\n"), "my.yaml:5:1: unknown key \"run.dir\"; the nearest valid key is run.dir (see `candor help config`)");
+  EXPECT_EQ(error_after_head("\"run.dir\": x\n"),
+            "my.yaml:5:1: unknown key \"run.dir\"; the nearest valid key is run.dir (see `candor help config`)");
 }
 
 TEST(ConfigErrors, RepeatedKey) {
   EXPECT_EQ(error_after_head("train:\n  beta1: 0.9\n  beta1: 0.8\n"), "my.yaml:7:3: repeated key \"beta1\", first at my.yaml:6:3; keep one of them");
   EXPECT_EQ(error_after_head("run:\n  seed: 1\n"), "my.yaml:5:1: repeated key \"run\", first at my.yaml:1:1; keep one of them");
-  EXPECT_EQ(error_after_head("grade:\n  per_dataset: {a: numeric, a: yes_no}\n"), "my.yaml:6:29: repeated key \"a\", first at my.yaml:6:17; keep one of them");
+  EXPECT_EQ(error_after_head("grade:\n  per_dataset: {a: numeric, a: yes_no}\n"),
+            "my.yaml:6:29: repeated key \"a\", first at my.yaml:6:17; keep one of them");
 }
 
 TEST(ConfigErrors, WrongType) {
   EXPECT_EQ(error_after_head("train:\n  max_steps: many\n"), "my.yaml:6:14: train.max_steps: expected an integer from 0 to 1000000000, got many");
-  EXPECT_EQ(error_after_head("train:\n  max_steps: [1]\n"), "my.yaml:6:14: train.max_steps: expected an integer from 0 to 1000000000, got a list of 1");
+  EXPECT_EQ(error_after_head("train:\n  max_steps: [1]\n"),
+            "my.yaml:6:14: train.max_steps: expected an integer from 0 to 1000000000, got a list of 1");
   EXPECT_EQ(error_after_head("train:\n  max_steps:\n"), "my.yaml:6:3: train.max_steps: expected an integer from 0 to 1000000000, got nothing");
   EXPECT_EQ(error_after_head("train:\n  beta1: high\n"), "my.yaml:6:10: train.beta1: expected a number at least 0 and below 1, got high");
   EXPECT_EQ(error_after_head("train: 5\n"), "my.yaml:5:8: train: expected a section of key: value lines, got 5");
@@ -49,13 +53,15 @@ TEST(ConfigErrors, WrongType) {
   EXPECT_EQ(error_after_head("prompt:\n  few_shot: none\n"), "my.yaml:6:13: prompt.few_shot: expected a list, got none");
   EXPECT_EQ(error_after_head("prompt:\n  few_shot: [a]\n"), "my.yaml:6:14: prompt.few_shot[0]: expected a section of key: value lines, got a");
   EXPECT_EQ(error_after_head("lora:\n  modules: q_proj\n"), "my.yaml:6:12: lora.modules: expected a list [a, b] of at least one text, got q_proj");
-  EXPECT_EQ(error_after_head("grade:\n  per_dataset: numeric\n"), "my.yaml:6:16: grade.per_dataset: expected a section of name: value lines, got numeric");
+  EXPECT_EQ(error_after_head("grade:\n  per_dataset: numeric\n"),
+            "my.yaml:6:16: grade.per_dataset: expected a section of name: value lines, got numeric");
   EXPECT_EQ(error_of("- a\n- b\n"), "my.yaml:1:1: the config: expected sections of key: value lines, got a list of 2");
 }
 
 TEST(ConfigErrors, BooleansAreOnlyTrueAndFalse) {
   for (const char* typed : {"yes", "no", "on", "True", "FALSE", "1", "y"}) {
-    EXPECT_EQ(error_after_head(std::string("lora:\n  rslora: ") + typed + "\n"), std::string("my.yaml:6:11: lora.rslora: expected true or false, got ") + typed);
+    EXPECT_EQ(error_after_head(std::string("lora:\n  rslora: ") + typed + "\n"),
+              std::string("my.yaml:6:11: lora.rslora: expected true or false, got ") + typed);
   }
   EXPECT_EQ(error_after_head("lora:\n  rslora: \"true\"\n"), "my.yaml:6:11: lora.rslora: expected true or false, got the text \"true\"");
 }
@@ -67,7 +73,8 @@ TEST(ConfigErrors, IntegersAreStrictlyDecimal) {
   }
   EXPECT_EQ(error_after_head("lora:\n  rank: \"8\"\n"), "my.yaml:6:9: lora.rank: expected an integer from 1 to 4096, got the text \"8\"");
   for (const char* typed : {".inf", ".nan", "0x1p3", "1e999", "007", ".5", "1.2.3", "nan"}) {
-    EXPECT_EQ(error_after_head(std::string("lora:\n  alpha: ") + typed + "\n"), std::string("my.yaml:6:10: lora.alpha: expected a number above 0, got ") + typed);
+    EXPECT_EQ(error_after_head(std::string("lora:\n  alpha: ") + typed + "\n"),
+              std::string("my.yaml:6:10: lora.alpha: expected a number above 0, got ") + typed);
   }
 }
 
@@ -75,17 +82,20 @@ TEST(ConfigErrors, OutOfRange) {
   EXPECT_EQ(error_after_head("lora:\n  rank: 0\n"), "my.yaml:6:9: lora.rank: expected an integer from 1 to 4096, got 0");
   EXPECT_EQ(error_after_head("lora:\n  dropout: 1\n"), "my.yaml:6:12: lora.dropout: expected a number at least 0 and below 1, got 1");
   EXPECT_EQ(error_after_head("lora:\n  alpha: 0\n"), "my.yaml:6:10: lora.alpha: expected a number above 0, got 0");
-  EXPECT_EQ(error_after_head("train:\n  learning_rate: -1e-3\n"), "my.yaml:6:18: train.learning_rate: expected a number above 0 and at most 10, got -1e-3");
+  EXPECT_EQ(error_after_head("train:\n  learning_rate: -1e-3\n"),
+            "my.yaml:6:18: train.learning_rate: expected a number above 0 and at most 10, got -1e-3");
   EXPECT_EQ(error_after_head("prompt:\n  scale: 10\n"), "my.yaml:6:10: prompt.scale: expected 9 or 100, got 10");
   EXPECT_EQ(error_after_head("model: {}\n").substr(0, 31), "my.yaml:5:1: repeated key \"mode");
-  EXPECT_EQ(error_after_head("train:\n  schedule: cosin\n"), "my.yaml:6:13: train.schedule: expected one of constant, linear, cosine, step (nearest: cosine), got cosin");
+  EXPECT_EQ(error_after_head("train:\n  schedule: cosin\n"),
+            "my.yaml:6:13: train.schedule: expected one of constant, linear, cosine, step (nearest: cosine), got cosin");
   EXPECT_EQ(error_after_head("lora:\n  modules: [q_proj, v]\n"),
             "my.yaml:6:21: lora.modules: expected one of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj (nearest: v_proj), got v");
   EXPECT_EQ(error_after_head("lora:\n  modules: [q_proj, q_proj]\n"), "my.yaml:6:21: lora.modules: expected every entry once, got q_proj");
   EXPECT_EQ(error_after_head("lora:\n  modules: []\n"), "my.yaml:6:12: lora.modules: expected a list [a, b] of at least one text, got a list of 0");
   EXPECT_EQ(error_after_head("grade:\n  per_dataset: {trivia: yesno}\n"),
             "my.yaml:6:25: grade.per_dataset.trivia: expected one of alias_match, numeric, yes_no (nearest: yes_no), got yesno");
-  EXPECT_EQ(error_after_head("prompt:\n  question: \"Q:\"\n"), "my.yaml:6:13: prompt.question: expected a text with {question} in it, got the text \"Q:\"");
+  EXPECT_EQ(error_after_head("prompt:\n  question: \"Q:\"\n"),
+            "my.yaml:6:13: prompt.question: expected a text with {question} in it, got the text \"Q:\"");
   EXPECT_EQ(error_after_head("prompt:\n  marker: \"\"\n"), "my.yaml:6:11: prompt.marker: expected a text that isn't empty, got the text \"\"");
   for (const char* typed : {"20", "29-20", "a-b", "-3", "1-2-3", "01-2"}) {
     EXPECT_EQ(error_after_head(std::string("lora:\n  layers: ") + typed + "\n"),
@@ -95,7 +105,8 @@ TEST(ConfigErrors, OutOfRange) {
 
 TEST(ConfigErrors, MissingKey) {
   EXPECT_EQ(error_of("model:\n  path: x\n"), "my.yaml:1:1: run.dir is missing: folder of everything the run writes; made where it doesn't exist");
-  EXPECT_EQ(error_of("run:\n  dir: x\nmodel:\n  dtype: bf16\n"), "my.yaml:4:3: model.path is missing: folder in Hugging Face layout (config.json, safetensors, tokenizer.json)");
+  EXPECT_EQ(error_of("run:\n  dir: x\nmodel:\n  dtype: bf16\n"),
+            "my.yaml:4:3: model.path is missing: folder in Hugging Face layout (config.json, safetensors, tokenizer.json)");
   EXPECT_EQ(error_of(""), "my.yaml:1:1: run.dir is missing: folder of everything the run writes; made where it doesn't exist");
   EXPECT_EQ(error_after_head("objective:\n  - {until: 0.5}\n"), "my.yaml:6:5: objective[0].loss is missing: of the stage");
   EXPECT_EQ(error_after_head("objective: []\n"), "my.yaml:5:12: objective: expected a loss or a list of at least one, got a list of 0");
@@ -104,7 +115,8 @@ TEST(ConfigErrors, MissingKey) {
 TEST(ConfigErrors, ClashingKeys) {
   EXPECT_EQ(error_after_head("train:\n  max_steps: 10\n  epochs: 2\n"),
             "my.yaml:7:11: train.epochs 2 clashes with train.max_steps 10: set one of them to 0 (train.max_steps is at my.yaml:6:14)");
-  EXPECT_EQ(error_after_head("train:\n  global_batch_examples: 2\n"), "my.yaml:6:26: train.micro_batch_examples: expected at most train.global_batch_examples 2, got 4");
+  EXPECT_EQ(error_after_head("train:\n  global_batch_examples: 2\n"),
+            "my.yaml:6:26: train.micro_batch_examples: expected at most train.global_batch_examples 2, got 4");
   EXPECT_EQ(error_after_head("train:\n  warmup_steps: 20\n  max_steps: 20\n"),
             "my.yaml:6:17: train.warmup_steps: expected less than train.max_steps 20, got 20 (train.max_steps is at my.yaml:7:14)");
   EXPECT_EQ(error_after_head("objective:\n  - {loss: mean_brier, ramp_to: 0.5}\n"),
@@ -113,8 +125,10 @@ TEST(ConfigErrors, ClashingKeys) {
             "my.yaml:7:34: objective[1].ramp_to: expected above 0.5 (the end of the stage before) and at most until 1, got 0.5");
   EXPECT_EQ(error_after_head("objective:\n  - {loss: mean_brier, until: 0.5}\n  - {loss: soft_target, until: 0.4}\n"),
             "my.yaml:7:32: objective[1].until: expected above 0.5 (the end of the stage before), got 0.4");
-  EXPECT_EQ(error_after_head("objective:\n  - {loss: mean_brier, until: 0.5}\n"), "my.yaml:6:31: objective[0].until: expected 1, the end of the run, for the last stage, got 0.5");
-  EXPECT_EQ(error_after_head("objective:\n  - loss: mean_brier\n  - loss: soft_target\n"), "my.yaml:6:5: objective[0].until: expected below 1, because a stage follows, got 1");
+  EXPECT_EQ(error_after_head("objective:\n  - {loss: mean_brier, until: 0.5}\n"),
+            "my.yaml:6:31: objective[0].until: expected 1, the end of the run, for the last stage, got 0.5");
+  EXPECT_EQ(error_after_head("objective:\n  - loss: mean_brier\n  - loss: soft_target\n"),
+            "my.yaml:6:5: objective[0].until: expected below 1, because a stage follows, got 1");
 }
 
 TEST(ConfigErrors, NotYaml) {
@@ -130,7 +144,8 @@ TEST(ConfigErrors, NotYaml) {
 
 TEST(ConfigErrors, OverridesAreNamed) {
   EXPECT_EQ(error_of(kHead, {"train.max_steps=x"}), "--set train.max_steps=x: train.max_steps: expected an integer from 0 to 1000000000, got x");
-  EXPECT_EQ(error_of(kHead, {"train.max_step=3"}), "--set train.max_step=3: unknown key \"train.max_step\"; the nearest valid key is train.max_steps (see `candor help config`)");
+  EXPECT_EQ(error_of(kHead, {"train.max_step=3"}),
+            "--set train.max_step=3: unknown key \"train.max_step\"; the nearest valid key is train.max_steps (see `candor help config`)");
   EXPECT_EQ(error_of(kHead, {"train"}), "--set train: expected key.path=value");
   EXPECT_EQ(error_of(kHead, {"=5"}), "--set =5: expected key.path=value");
   EXPECT_EQ(error_of(kHead, {"run.dir.x=5"}), "--set run.dir.x=5: \"x\" lies in no section: my.yaml:2:8 holds runs/x");

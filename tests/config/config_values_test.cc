@@ -14,7 +14,9 @@ namespace {
 
 constexpr const char* kHead = "run: {dir: runs/x}\nmodel: {path: models/x}\n";
 
-RunConfig parse(const std::string& text, const std::vector<std::string>& overrides = {}) { return parse_run_config(kHead + text, "my.yaml", overrides); }
+RunConfig parse(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  return parse_run_config(kHead + text, "my.yaml", overrides);
+}
 
 // Gives every field another valid value.
 class Changer final : public FieldVisitor {
@@ -62,7 +64,9 @@ class Changer final : public FieldVisitor {
   }
 
  private:
-  static std::string other(const std::vector<std::string>& choices, const std::string& value) { return choices.back() == value ? choices.front() : choices.back(); }
+  static std::string other(const std::vector<std::string>& choices, const std::string& value) {
+    return choices.back() == value ? choices.front() : choices.back();
+  }
 };
 
 RunConfig changed_config() {
@@ -119,8 +123,9 @@ TEST(ConfigValues, OneLossAloneIsTheWholeRun) {
 }
 
 TEST(ConfigValues, OverridesReplaceAddAndTheLastHolds) {
-  const RunConfig config = parse("train: {max_steps: 5}\n", {"train.max_steps=7", "train.max_steps=9", "lora.modules=[o_proj]", "lora.layers=\"1-2\"",
-                                                              "grade.per_dataset.a=numeric", "prompt.system=", "prompt.marker=\" C=\"", "run.dir=a=b"});
+  const RunConfig config =
+      parse("train: {max_steps: 5}\n", {"train.max_steps=7", "train.max_steps=9", "lora.modules=[o_proj]", "lora.layers=\"1-2\"",
+                                        "grade.per_dataset.a=numeric", "prompt.system=", "prompt.marker=\" C=\"", "run.dir=a=b"});
   EXPECT_EQ(config.train.max_steps, 9);
   EXPECT_THAT(config.lora.modules, testing::ElementsAre("o_proj"));
   EXPECT_EQ(config.lora.layers, (LayerRange{1, 3}));
@@ -139,7 +144,8 @@ TEST(ConfigValues, TheResolvedConfigReadsBackTheSame) {
     odd.lora.alpha = value;
     EXPECT_EQ(parse_run_config(to_yaml(odd), "resolved"), odd) << value;
   }
-  for (const char* text : {"yes", "null", "~", "1.5", "- a", "a: b", " lead", "trail ", "#", "\"", "\\n", "\r\n", "%", "@x", "!t", "*", "&a", "é漢字😀"}) {
+  for (const char* text :
+       {"yes", "null", "~", "1.5", "- a", "a: b", " lead", "trail ", "#", "\"", "\\n", "\r\n", "%", "@x", "!t", "*", "&a", "é漢字😀"}) {
     RunConfig odd = config;
     odd.prompt.system = text;
     EXPECT_EQ(parse_run_config(to_yaml(odd), "resolved"), odd) << text;
@@ -165,8 +171,9 @@ TEST(ConfigValues, EveryFieldIsWrittenAndRead) {
 TEST(ConfigValues, ChangingOneKeyChangesOneLine) {
   const RunConfig base = parse("train: {max_steps: 100}\n");
   const RunConfig other = changed_config();
-  const std::vector<std::string> values = {"run.seed=7", "train.beta1=0.5", "train.beta2=0.5", "train.clip_norm=3", "evaluate.probe=false", "data.max_test=5",
-                                           "data.max_train=5", "data.max_validation=5", "train.share_prefix=false", "evaluate.baselines=false"};
+  const std::vector<std::string> values = {
+      "run.seed=7",      "train.beta1=0.5",  "train.beta2=0.5",       "train.clip_norm=3",        "evaluate.probe=false",
+      "data.max_test=5", "data.max_train=5", "data.max_validation=5", "train.share_prefix=false", "evaluate.baselines=false"};
   for (const std::string& value : values) {
     const std::string a = to_yaml(base), b = to_yaml(parse("train: {max_steps: 100}\n", {value}));
     std::vector<std::string> lines_a, lines_b;

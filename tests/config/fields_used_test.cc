@@ -17,7 +17,8 @@ TEST(ConfigFields, EveryKeyIsReadByACommand) {
   }
   for (const std::string& path : all_key_paths()) {
     const std::string member = path.substr(path.rfind('.') + 1);
-    EXPECT_TRUE(std::regex_search(sources, std::regex("\\." + member + "\\b"))) << path << " is declared in config_fields.cc, but nothing in launch/commands/ reads it";
+    EXPECT_TRUE(std::regex_search(sources, std::regex("\\." + member + "\\b")))
+        << path << " is declared in config_fields.cc, but nothing in launch/commands/ reads it";
   }
 }
 
