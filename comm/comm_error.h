@@ -13,7 +13,7 @@ namespace candor {
 class CommError : public std::runtime_error {
  public:
   CommError(int rank, int world_size, const std::string& operation, std::int64_t numel, const std::string& reason)
-      : std::runtime_error(fmt::format("rank {} of {}: {} of {} elements: {}", rank, world_size, operation, numel, reason)),
+      : std::runtime_error(fmt::format("rank {} of {}: {}{}: {}", rank, world_size, operation, numel > 0 ? fmt::format(" of {} elements", numel) : "", reason)),
         rank_(rank),
         operation_(operation),
         numel_(numel) {}

@@ -61,6 +61,16 @@ TEST(GradientSum, SameBytesForAnyGroupAndAssignment) {
   }
 }
 
+TEST(GradientSum, ItsTestDataIsOneOnWhichPlainAdditionDependsOnTheOrder) {
+  at::Tensor forward_T = at::zeros({test_layout().total_numel()}, at::kFloat);
+  at::Tensor backward_T = forward_T.clone();
+  for (std::int64_t m = 0; m < kMicroBatches; ++m) {
+    forward_T.add_(gradient(m, at::kFloat));
+    backward_T.add_(gradient(kMicroBatches - 1 - m, at::kFloat));
+  }
+  EXPECT_FALSE(same_bytes(forward_T, backward_T));
+}
+
 TEST(GradientSum, IsAsAccurateAsItsDtype) {
   const auto world = make_mpi_process_group({.timeout_s = 60});
   std::vector<long double> exact(static_cast<std::size_t>(test_layout().total_numel()), 0.0L);
