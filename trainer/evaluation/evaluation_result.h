@@ -38,8 +38,8 @@ struct EvaluationTable {
   std::map<std::string, EvaluationGroup> per_dataset;
 };
 
-// Throws std::invalid_argument naming the example for a target, q, or format mass outside [0, 1], levels that differ in number, an argmax_level out
-// of range, or no graded example at all.
+// Throws std::invalid_argument naming the example for a target, q, or format mass outside [0, 1], a q that doesn't sum to 1, levels that differ in
+// number, an argmax_level out of range, or no graded example at all.
 EvaluationTable evaluate(const std::vector<ScoredExample>& examples, const EvaluationOptions& options = {});
 
 // The same figures for any confidences, such as a post-hoc map's or a probe's. All arrays [n].

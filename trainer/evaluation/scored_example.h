@@ -16,9 +16,9 @@ struct ScoredExample {
   double format_mass = 0;  // what the full softmax puts on the K confidence tokens
   int argmax_level = -1;   // level of the full vocabulary's argmax; -1: it is no confidence token ("unparsed")
 
-  double expectation() const;    // sum_i q_i i/(K-1)
-  double entropy() const;        // of q, in nats
-  double argmax_value() const;   // argmax_level/(K-1); 0 when unparsed, so that an unparsed example stays in every metric and costs what it should
+  double expectation() const;   // sum_i q_i i/(K-1)
+  double entropy() const;       // of q, in nats
+  double argmax_value() const;  // argmax_level/(K-1); 0 when unparsed, so that an unparsed example stays in every metric and costs what it should
 };
 
 // scored.jsonl: one object a line with the fields above, plus "expectation" and "entropy" for the reader's convenience (not read back).

@@ -19,7 +19,7 @@ struct TrainingPoint {
   int64_t step = 0;
   double loss = 0, learning_rate = 0;
   // Present at the steps where the small validation set was scored.
-  std::optional<double> validation_brier, validation_levels, validation_entropy, validation_spread;
+  std::optional<double> validation_brier = {}, validation_levels = {}, validation_entropy = {}, validation_spread = {};
 };
 
 struct ExampleRow {

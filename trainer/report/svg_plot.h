@@ -26,7 +26,7 @@ struct Series {
 
 struct PlotOptions {
   std::string title, x_label, y_label;
-  double x_min = 0, x_max = 1, y_min = 0, y_max = 1;  // points outside are clipped; NaN points are left out
+  double x_min = 0, x_max = 1, y_min = 0, y_max = 1;  // points outside are moved to the frame; NaN points are left out
   int width = 360, height = 280;
 };
 

@@ -1,0 +1,47 @@
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "trainer/report/report.h"
+#include "trainer/report/report_rows.h"
+
+namespace candor {
+namespace {
+
+// Width on the screen, as far as one code point is one column.
+size_t code_points(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+std::string padded(const std::string& text, size_t width) { return text + std::string(width - std::min(width, code_points(text)), ' '); }
+
+std::string cell(const MetricValue& value) {
+  if (!std::isfinite(value.value)) return "-";
+  if (!std::isfinite(value.low)) return figure(value.value);
+  return fmt::format("{} [{}, {}]", figure(value.value), figure(value.low), figure(value.high));
+}
+
+}  // namespace
+
+std::string before_after_table(const ReportInput& input) {
+  // Four figures with intervals fit a terminal of 132 columns; report.html has the rest.
+  static const std::vector<std::pair<std::string, std::string>> columns = {{"auroc", "AUROC"}, {"brier", "Brier"}, {"ece", "ECE"}, {"nll", "NLL"}};
+  constexpr size_t kCell = 22;
+  const std::vector<ReportRow> rows = report_rows(input);
+  size_t label_width = 10;
+  for (const ReportRow& row : rows) label_width = std::max(label_width, code_points(row.label));
+  std::string table = padded("", label_width + 2);
+  for (const auto& column : columns) table += padded(column.second, kCell);
+  table += "levels\n";
+  for (size_t r = 0; r < rows.size(); ++r) {
+    if (r > 0 && rows[r].kind != rows[r - 1].kind) table += "\n";
+    table += padded(rows[r].label, label_width + 2);
+    for (const auto& column : columns) table += padded(cell(metric_of(*rows[r].metrics, column.first)), kCell);
+    table += rows[r].distinct_argmax_levels ? fmt::format("{}\n", *rows[r].distinct_argmax_levels) : "\n";
+    while (table.size() >= 2 && table[table.size() - 2] == ' ') table.erase(table.size() - 2, 1);
+  }
+  return table;
+}
+
+}  // namespace candor
