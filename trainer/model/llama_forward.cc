@@ -7,29 +7,10 @@
 #include "trainer/kernels/row_kernels.h"
 #include "trainer/model/linear.h"
 #include "trainer/model/llama.h"
+#include "trainer/model/tensor_kernels.h"
 
 namespace candor {
 namespace {
-
-template <typename Function>
-void dispatch(at::ScalarType dtype, const Function& function) {
-  if (dtype == at::kDouble) {
-    function(double{});
-  } else {
-    function(float{});
-  }
-}
-
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double epsilon, at::Tensor& rstd) {
-  at::Tensor y = at::empty_like(x);
-  rstd = at::empty({x.size(0)}, x.options());
-  dispatch(x.scalar_type(), [&](auto zero) {
-    using Real = decltype(zero);
-    rms_norm_forward<Real>(x.const_data_ptr<Real>(), weight.const_data_ptr<Real>(), epsilon, x.size(0), x.size(1), y.mutable_data_ptr<Real>(),
-                           rstd.mutable_data_ptr<Real>());
-  });
-  return y;
-}
 
 at::Tensor rows_of(const at::Tensor& x, const std::vector<int64_t>& rows) {
   return x.index_select(0, at::tensor(rows, at::TensorOptions().dtype(at::kLong)));
@@ -168,11 +149,7 @@ ForwardResult LlamaModel::forward(const MicroBatch& batch, const ForwardOptions&
     kept.gate_up = at::mm(kept.h_mid, w.gate_up.t());
     add_lora(lora, LinearModule::kGate, kept.h_mid, 0, kept.gate_up, z_of(LinearModule::kGate));
     add_lora(lora, LinearModule::kUp, kept.h_mid, c.mlp_width, kept.gate_up, z_of(LinearModule::kUp));
-    kept.act = at::empty({x.size(0), c.mlp_width}, x.options());
-    dispatch(dtype_, [&](auto zero) {
-      using Real = decltype(zero);
-      swiglu_forward<Real>(kept.gate_up.const_data_ptr<Real>(), x.size(0), c.mlp_width, kept.act.mutable_data_ptr<Real>());
-    });
+    kept.act = swiglu(kept.gate_up);
     at::Tensor down = at::mm(kept.act, w.down.t());
     add_lora(lora, LinearModule::kDown, kept.act, 0, down, z_of(LinearModule::kDown));
     x = x + down;

@@ -1,0 +1,144 @@
+#include "trainer/evaluation/scoring.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+#include "comm/comm_error.h"
+#include "data_pipeline/tokens/micro_batch.h"
+#include "data_pipeline/tokens/sampler.h"
+
+namespace candor {
+namespace {
+
+// What travels: for each example its place, q, format mass and argmax level, then the hidden states.
+class Packet {
+ public:
+  template <typename T>
+  void put(const T& value) {
+    bytes_.append(reinterpret_cast<const char*>(&value), sizeof(T));
+  }
+  void put(const float* values, size_t count) { bytes_.append(reinterpret_cast<const char*>(values), count * sizeof(float)); }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+class PacketReader {
+ public:
+  explicit PacketReader(const std::string& bytes) : bytes_(bytes) {}
+  bool done() const { return at_ == bytes_.size(); }
+  template <typename T>
+  T get() {
+    T value;
+    std::memcpy(&value, bytes_.data() + at_, sizeof(T));
+    at_ += sizeof(T);
+    return value;
+  }
+  void get(float* values, size_t count) {
+    std::memcpy(values, bytes_.data() + at_, count * sizeof(float));
+    at_ += count * sizeof(float);
+  }
+
+ private:
+  const std::string& bytes_;
+  size_t at_ = 0;
+};
+
+struct LevelReading {
+  std::vector<double> q;
+  double format_mass = 0;
+  int32_t argmax_level = -1;
+};
+
+template <typename Real>
+LevelReading read_levels(const Real* logits_V, int64_t vocabulary, const std::vector<uint32_t>& level_ids) {
+  int64_t best = 0;
+  for (int64_t v = 1; v < vocabulary; ++v) {
+    if (logits_V[v] > logits_V[best]) best = v;  // a tie goes to the lower id, as greedy decoding does
+  }
+  const auto largest = static_cast<double>(logits_V[best]);
+  double all = 0;
+  for (int64_t v = 0; v < vocabulary; ++v) all += std::exp(static_cast<double>(logits_V[v]) - largest);
+  LevelReading reading;
+  double level_largest = -INFINITY;
+  for (const uint32_t id : level_ids) level_largest = std::max(level_largest, static_cast<double>(logits_V[id]));
+  double levels = 0;
+  for (size_t i = 0; i < level_ids.size(); ++i) {
+    const auto logit = static_cast<double>(logits_V[level_ids[i]]);
+    reading.q.push_back(std::exp(logit - level_largest));
+    levels += reading.q.back();
+    if (level_ids[i] == static_cast<uint32_t>(best)) reading.argmax_level = static_cast<int32_t>(i);
+  }
+  for (double& p : reading.q) p /= levels;
+  reading.format_mass = std::min(1.0, levels * std::exp(level_largest - largest) / all);
+  if (!std::isfinite(all) || !std::isfinite(levels)) throw NonFiniteError("scoring: the model's logits aren't finite; is the adapter damaged?");
+  return reading;
+}
+
+}  // namespace
+
+ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter, const TokenData& data, std::span<const int64_t> examples,
+                             const ScoringOptions& options, ProcessGroup& group) {
+  const std::vector<std::vector<int64_t>> micro_batches = cut_micro_batches(examples, options.batch_examples);
+  std::vector<int64_t> tokens;
+  for (const std::vector<int64_t>& members : micro_batches) tokens.push_back(micro_batch_tokens(data, members, options.share_prefix));
+  const std::vector<int> rank_of = assign_micro_batches(tokens, group.world_size());
+  const auto mine = static_cast<int64_t>(std::count(rank_of.begin(), rank_of.end(), group.rank()));
+
+  const auto levels = data.level_ids.size();
+  const auto hidden_numel = options.collect_hidden ? static_cast<size_t>(model.config().layers * model.config().width) : 0;
+  Packet packet;
+  int64_t done = 0;
+  for (size_t m = 0; m < micro_batches.size(); ++m) {
+    if (rank_of[m] != group.rank()) continue;
+    const MicroBatch batch = make_micro_batch(data, micro_batches[m], options.share_prefix);
+    const ForwardResult result = model.forward(
+        batch, {.adapter = adapter, .keep_for_backward = false, .lm_rows = false, .collect_hidden = options.collect_hidden, .dropout_key = 0});
+    const at::Tensor logits_BV = model.logits(result.head_in_RD);
+    const int64_t vocabulary = logits_BV.size(1);
+    at::Tensor hidden_BLD;
+    if (options.collect_hidden) hidden_BLD = result.hidden_LBD.transpose(0, 1).to(at::kFloat).contiguous();
+    for (size_t b = 0; b < micro_batches[m].size(); ++b) {
+      const auto row = static_cast<int64_t>(b) * vocabulary;
+      const LevelReading reading = logits_BV.scalar_type() == at::kDouble
+                                       ? read_levels(logits_BV.const_data_ptr<double>() + row, vocabulary, data.level_ids)
+                                       : read_levels(logits_BV.const_data_ptr<float>() + row, vocabulary, data.level_ids);
+      packet.put(static_cast<int64_t>(m) * options.batch_examples + static_cast<int64_t>(b));
+      for (const double p : reading.q) packet.put(p);
+      packet.put(reading.format_mass);
+      packet.put(reading.argmax_level);
+      if (options.collect_hidden) packet.put(hidden_BLD.const_data_ptr<float>() + b * hidden_numel, hidden_numel);
+    }
+    if (options.on_progress) options.on_progress(++done, mine);
+  }
+
+  ScoringResult result;
+  result.examples.resize(examples.size());
+  if (options.collect_hidden) result.hidden.assign(examples.size(), std::vector<float>(hidden_numel));
+  for (const std::string& bytes : group.all_gather_bytes(packet.bytes())) {
+    for (PacketReader reader(bytes); !reader.done();) {
+      const auto place = static_cast<size_t>(reader.get<int64_t>());
+      const auto index = static_cast<size_t>(examples[place]);
+      ScoredExample& scored = result.examples.at(place);
+      for (size_t i = 0; i < levels; ++i) scored.q.push_back(reader.get<double>());
+      scored.format_mass = reader.get<double>();
+      scored.argmax_level = reader.get<int32_t>();
+      if (options.collect_hidden) reader.get(result.hidden[place].data(), hidden_numel);
+      scored.example_index = examples[place];
+      scored.id = data.example_id[index];
+      scored.dataset = data.dataset[index];
+      scored.entity = data.entity[index];
+      scored.split = data.split[index];
+      scored.target = static_cast<double>(data.target[index]);
+      scored.graded = data.graded[index] != 0;
+    }
+  }
+  return result;
+}
+
+}  // namespace candor

@@ -1,0 +1,137 @@
+#include "trainer/generation/answering.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+
+#include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/read_file.h"
+#include "data_pipeline/files/sha256.h"
+#include "data_pipeline/questions/response.h"
+#include "trainer/generation/greedy_generator.h"
+
+namespace candor {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string group_path(const AnsweringOptions& options, size_t index) { return fmt::format("{}/group_{:06}.jsonl", options.journal_folder, index); }
+
+// Of everything that an answer depends on: a journal with another identity is another run's.
+std::string identity_of(const PromptBuilder& prompt, const std::vector<Question>& questions, const AnsweringOptions& options) {
+  std::string text = fmt::format("answers 1\n{}\n{}\n{}\n{}\n{}\n{}\n", options.model_identity, prompt.sha256(), prompt.tokenizer_sha256(),
+                                 prompt.template_sha256(), options.max_new_tokens, options.group_size);
+  for (const Question& question : questions) text += to_json_line(question) + "\n";
+  return sha256_hex(text);
+}
+
+// Rank 0 keeps a journal that is this run's and clears any other.
+void open_journal(const std::string& identity, const AnsweringOptions& options) {
+  const std::string path = options.journal_folder + "/identity";
+  if (fs::exists(path) && read_file(path) == identity) return;
+  if (fs::exists(options.journal_folder)) {
+    if (options.on_message) options.on_message("the unfinished answers are of another model, prompt or question file: starting anew");
+    fs::remove_all(options.journal_folder);
+  }
+  fs::create_directories(options.journal_folder);
+  write_file_atomically(path, identity);
+}
+
+// Stated confidence: what follows the marker, to the line's end.
+std::string stated_confidence(std::string_view generated, std::string_view marker) {
+  const size_t at = generated.find(marker);
+  if (at == std::string_view::npos) return "";
+  std::string_view rest = generated.substr(at + marker.size());
+  rest = rest.substr(0, rest.find('\n'));
+  while (!rest.empty() && rest.back() == ' ') rest.remove_suffix(1);
+  return std::string(rest);
+}
+
+size_t common_prefix(const std::vector<std::vector<uint32_t>>& prompts) {
+  size_t length = prompts[0].size();
+  for (const std::vector<uint32_t>& prompt : prompts) {
+    length = std::min(length, prompt.size());
+    const auto mismatch = std::mismatch(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(length), prompts[0].begin());
+    length = static_cast<size_t>(mismatch.first - prompt.begin());
+    length = std::min(length, prompt.size() - 1);  // every prompt keeps a token of its own
+  }
+  return length;
+}
+
+}  // namespace
+
+bool answer_is_complete(std::string_view generated, std::string_view marker) {
+  const size_t text = generated.find_first_not_of(" \n\t");
+  if (text == std::string_view::npos) return false;
+  const size_t marker_at = generated.find(marker, text);
+  if (marker_at != std::string_view::npos) {
+    const std::string_view number = generated.substr(marker_at + marker.size());
+    return number.find_first_not_of("0123456789") != std::string_view::npos || number.size() >= 3;
+  }
+  const size_t line_end = generated.find('\n', text);
+  if (line_end == std::string_view::npos) return false;
+  // The marker may begin at the line's end, or after it.
+  const std::string_view rest = generated.substr(line_end), trimmed = rest.substr(1);
+  return !marker.starts_with(rest) && !marker.starts_with(trimmed);
+}
+
+void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const PromptBuilder& prompt, const std::vector<Question>& questions,
+                      const AnsweringOptions& options, ProcessGroup& group) {
+  if (questions.empty()) throw std::invalid_argument("answer: there are no questions; check data.questions and data.max_*");
+  if (group.rank() == 0) open_journal(identity_of(prompt, questions, options), options);
+  group.barrier();
+
+  std::vector<std::vector<uint32_t>> prompts;
+  for (const Question& question : questions) prompts.push_back(tokenizer.encode(prompt.answer_prompt(question.question)));
+  const auto prefix = static_cast<std::ptrdiff_t>(common_prefix(prompts));
+
+  const auto group_size = static_cast<size_t>(options.group_size);
+  const size_t groups = (questions.size() + group_size - 1) / group_size;
+  std::vector<size_t> missing;
+  for (size_t g = 0; g < groups; ++g) {
+    if (!fs::exists(group_path(options, g))) missing.push_back(g);
+  }
+  group.barrier();  // all have looked before one writes
+  if (missing.size() < groups && group.rank() == 0 && options.on_message) {
+    options.on_message(fmt::format("going on: {} of {} questions are answered", std::min((groups - missing.size()) * group_size, questions.size()),
+                                   questions.size()));
+  }
+
+  const GreedyOptions greedy{.max_new_tokens = options.max_new_tokens, .end_tokens = model.config().end_tokens,
+                             .is_complete = [&](std::span<const uint32_t> ids) {
+                               return answer_is_complete(tokenizer.decode(ids), prompt.options().marker);
+                             }};
+  const auto ranks = static_cast<size_t>(group.world_size()), rank = static_cast<size_t>(group.rank());
+  const auto mine = static_cast<int64_t>((missing.size() + ranks - 1 - rank) / ranks);
+  int64_t done = 0;
+  std::optional<GreedyGenerator> generator;
+  for (size_t m = rank; m < missing.size(); m += ranks) {
+    if (!generator) generator.emplace(model, std::vector<uint32_t>(prompts[0].begin(), prompts[0].begin() + prefix));
+    const size_t begin = missing[m] * group_size, end = std::min(begin + group_size, questions.size());
+    std::vector<std::vector<uint32_t>> suffixes;
+    for (size_t q = begin; q < end; ++q) suffixes.emplace_back(prompts[q].begin() + prefix, prompts[q].end());
+    const std::vector<std::vector<uint32_t>> generated = generator->generate(suffixes, greedy);
+    std::string lines;
+    for (size_t q = begin; q < end; ++q) {
+      const std::string text = tokenizer.decode(generated[q - begin]);
+      AnsweredQuestion answer{questions[q], cut_response(text, prompt.options().marker), stated_confidence(text, prompt.options().marker),
+                              options.model_identity};
+      lines += to_json_line(answer) + "\n";
+    }
+    write_file_atomically(group_path(options, missing[m]), lines);
+    if (options.on_progress) options.on_progress(++done, mine);
+  }
+  group.barrier();
+  if (group.rank() == 0) {
+    AtomicFile answers(options.answers_path);
+    for (size_t g = 0; g < groups; ++g) answers.write(read_file(group_path(options, g)));
+    answers.commit();
+    fs::remove_all(options.journal_folder);
+  }
+  group.barrier();
+}
+
+}  // namespace candor

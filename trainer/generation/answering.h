@@ -1,0 +1,38 @@
+// Lets the base model answer questions, all ranks together, resumably: the answers are the same bytes for any number of ranks and after any kill.
+//
+// The questions are cut, in order, into fixed groups; a rank takes whole groups and writes each finished one to a file of its own in a journal folder.
+// A run that starts again takes from the journal what is there. At the end rank 0 joins the groups in order and removes the journal.
+// Collective: every rank calls with the same arguments.
+// Throws std::invalid_argument for a prompt that doesn't fit, std::system_error for the disk, CommError.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "comm/process_group.h"
+#include "data_pipeline/prompt/prompt.h"
+#include "data_pipeline/questions/question.h"
+#include "data_pipeline/tokenizer/tokenizer.h"
+#include "trainer/model/llama.h"
+
+namespace candor {
+
+struct AnsweringOptions {
+  int64_t max_new_tokens = 32;
+  int64_t group_size = 32;
+  std::string model_identity{};
+  std::string answers_path{};
+  std::string journal_folder{};
+  std::function<void(int64_t done, int64_t total)> on_progress{};  // groups of this rank
+  std::function<void(const std::string&)> on_message{};                                 // rank 0
+};
+
+void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const PromptBuilder& prompt, const std::vector<Question>& questions,
+                      const AnsweringOptions& options, ProcessGroup& group);
+
+// Whether more tokens could still matter: an answer is complete once its first line has ended and what follows isn't the marker, or is the marker
+// and a number that has ended.
+bool answer_is_complete(std::string_view generated, std::string_view marker);
+
+}  // namespace candor

@@ -1,0 +1,127 @@
+#include "trainer/training/checkpoint.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/jsonl.h"
+#include "data_pipeline/files/read_file.h"
+#include "data_pipeline/files/safetensors.h"
+#include "data_pipeline/files/sha256.h"
+#include "trainer/training/adapter_files.h"
+
+namespace candor {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr int64_t kCheckpointVersion = 1;
+constexpr const char* kParts[] = {"adapter_model.safetensors", "adapter_config.json", "optimizer.safetensors"};
+
+NamedTensor named(const std::string& name, const at::Tensor& tensor) {
+  return {name, tensor.scalar_type() == at::kDouble ? DType::F64 : DType::F32, {tensor.numel()},
+          {static_cast<const std::byte*>(tensor.const_data_ptr()), static_cast<size_t>(tensor.nbytes())}};
+}
+
+at::Tensor moment_of(const SafetensorsFile& file, const std::string& path, const std::string& name, const at::Tensor& like) {
+  const auto found = file.tensors().find(name);
+  if (found == file.tensors().end() || found->second.bytes.size() != static_cast<size_t>(like.nbytes())) {
+    throw std::invalid_argument(fmt::format("{}: expected {} of {} bytes; the checkpoint is of another adapter or damaged", path, name, like.nbytes()));
+  }
+  at::Tensor tensor = at::empty_like(like);
+  std::memcpy(tensor.mutable_data_ptr(), found->second.bytes.data(), found->second.bytes.size());
+  return tensor;
+}
+
+}  // namespace
+
+std::string checkpoint_folder(const std::string& checkpoints, int64_t step) { return fmt::format("{}/step_{:06}", checkpoints, step); }
+
+void write_checkpoint(const std::string& checkpoints, const TrainState& state, const LoraAdapter& adapter, const AdamW& optimizer) {
+  const std::string final_name = checkpoint_folder(checkpoints, state.step), folder = final_name + ".tmp";
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  write_adapter(folder, adapter, state.base_model);
+  write_safetensors(folder + "/optimizer.safetensors", {named("exp_avg", optimizer.first_moment()), named("exp_avg_sq", optimizer.second_moment())});
+  nlohmann::ordered_json json;
+  json["format"] = "candor checkpoint";
+  json["version"] = kCheckpointVersion;
+  json["step"] = state.step;
+  json["best_step"] = state.best_step;
+  json["best_brier"] = state.best_step > 0 ? nlohmann::ordered_json(state.best_brier) : nlohmann::ordered_json(nullptr);  // JSON has no infinity
+  json["identity"] = state.identity;
+  json["base_model"] = state.base_model;
+  for (const char* part : kParts) {
+    const std::string path = folder + "/" + part;
+    json["files"][part] = {{"size", fs::file_size(path)}, {"sha256", sha256_file_hex(path)}};
+  }
+  write_file_atomically(folder + "/state.json", json.dump(2) + "\n");
+  fs::remove_all(final_name);
+  fs::rename(folder, final_name);
+}
+
+std::vector<int64_t> checkpoint_steps(const std::string& checkpoints) {
+  std::vector<int64_t> steps;
+  if (!fs::is_directory(checkpoints)) return steps;
+  for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("step_") || name.size() < 6 || name.find_first_not_of("0123456789", 5) != std::string::npos) continue;
+    if (fs::exists(entry.path() / "state.json")) steps.push_back(std::stoll(name.substr(5)));
+  }
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const std::string& identity, const ModelConfig& config, LoraAdapter& adapter,
+                           AdamW& optimizer) {
+  const std::string folder = checkpoint_folder(checkpoints, step), path = folder + "/state.json";
+  const nlohmann::json json = parse_json(read_file(path), path);
+  TrainState state;
+  try {
+    if (json.at("format") != "candor checkpoint" || json.at("version") != kCheckpointVersion) {
+      throw std::invalid_argument(fmt::format("{}: expected a candor checkpoint of version {}", path, kCheckpointVersion));
+    }
+    const nlohmann::json& brier = json.at("best_brier");
+    state = {json.at("step"), json.at("best_step"), brier.is_null() ? std::numeric_limits<double>::infinity() : brier.get<double>(),
+             json.at("identity"), json.at("base_model")};
+    for (const char* part : kParts) {
+      const std::string file = folder + "/" + part;
+      const nlohmann::json& expected = json.at("files").at(part);
+      if (!fs::exists(file) || fs::file_size(file) != expected.at("size").get<uint64_t>() || sha256_file_hex(file) != expected.at("sha256")) {
+        throw std::invalid_argument(fmt::format("{}: damaged (size or SHA-256 differs from state.json); remove {} to go on from an earlier checkpoint",
+                                                file, folder));
+      }
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw std::invalid_argument(fmt::format("{}: damaged ({}); remove {} to go on from an earlier checkpoint", path, error.what(), folder));
+  }
+  if (state.identity != identity) {
+    throw std::invalid_argument(fmt::format(
+        "{}: this checkpoint is of another run (its data, options, threads, processor or dtype differ): expected identity {:.12}, got {:.12}; use the "
+        "config it was made with, or another run.dir",
+        path, identity, state.identity));
+  }
+  const LoraAdapter stored = read_adapter(folder, config, adapter.parameters().scalar_type());
+  if (stored.parameters().numel() != adapter.parameters().numel()) throw std::invalid_argument(fmt::format("{}: its adapter has another shape", folder));
+  adapter.parameters().copy_(stored.parameters());
+  const std::string moments = folder + "/optimizer.safetensors";
+  const SafetensorsFile file(moments);
+  optimizer.restore(moment_of(file, moments, "exp_avg", adapter.parameters()), moment_of(file, moments, "exp_avg_sq", adapter.parameters()), state.step);
+  return state;
+}
+
+void prune_checkpoints(const std::string& checkpoints, int64_t keep, int64_t best_step) {
+  const std::vector<int64_t> steps = checkpoint_steps(checkpoints);
+  for (size_t i = 0; i + static_cast<size_t>(keep) < steps.size(); ++i) {
+    if (steps[i] != best_step) fs::remove_all(checkpoint_folder(checkpoints, steps[i]));
+  }
+}
+
+}  // namespace candor

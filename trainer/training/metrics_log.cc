@@ -1,0 +1,104 @@
+#include "trainer/training/metrics_log.h"
+
+#include <cerrno>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/read_file.h"
+
+namespace candor {
+namespace {
+
+const char* name_of(Loss loss) {
+  switch (loss) {
+    case Loss::kTokenizedBrier: return "tokenized_brier";
+    case Loss::kExpectationLogLoss: return "expectation_log_loss";
+    case Loss::kMeanBrier: return "mean_brier";
+    case Loss::kSoftTarget: return "soft_target";
+  }
+  return "";
+}
+
+// The lines of steps 1..last_step; a line cut short by a kill is dropped with those after it.
+std::string lines_up_to(const std::string& text, int64_t last_step) {
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = text.find('\n', begin);
+    if (end == std::string::npos) break;
+    const nlohmann::json line = nlohmann::json::parse(text.substr(begin, end - begin), nullptr, false);
+    if (!line.is_object() || line.value("step", int64_t{0}) > last_step || line.value("step", int64_t{0}) < 1) break;
+    begin = end + 1;
+  }
+  return text.substr(0, begin);
+}
+
+}  // namespace
+
+std::string to_json_line(const StepRecord& record) {
+  nlohmann::ordered_json line;
+  line["step"] = record.step;
+  line["max_steps"] = record.max_steps;
+  line["loss"] = record.loss;
+  line["gradient_norm"] = record.gradient_norm;
+  line["learning_rate"] = record.learning_rate;
+  for (const LossWeight& part : record.losses) line["losses"][name_of(part.loss)] = part.weight;
+  line["examples_per_s"] = record.examples_per_s;
+  line["tokens_per_s"] = record.tokens_per_s;
+  line["unshared_tokens_per_s"] = record.unshared_tokens_per_s;
+  if (record.validation) {
+    const ValidationFigures& v = *record.validation;
+    nlohmann::ordered_json figures;
+    figures["tokenized_brier"] = v.tokenized_brier;
+    figures["expectation_brier"] = v.expectation_brier;
+    figures["argmax_brier"] = v.argmax_brier;
+    if (std::isfinite(v.auroc)) figures["auroc"] = v.auroc;
+    figures["entropy"] = v.entropy;
+    figures["spread"] = v.spread;
+    figures["format_mass"] = v.format_mass;
+    figures["distinct_levels"] = v.distinct_levels;
+    line["validation"] = figures;
+  }
+  return line.dump() + "\n";
+}
+
+MetricsLog::MetricsLog(std::string path, const std::string& events_folder, int64_t resumed_step) : path_(std::move(path)) {
+  const std::string kept = resumed_step > 0 && std::filesystem::exists(path_) ? lines_up_to(read_file(path_), resumed_step) : "";
+  write_file_atomically(path_, kept);
+  file_ = std::fopen(path_.c_str(), "ab");
+  if (file_ == nullptr) throw std::system_error(errno, std::generic_category(), path_);
+  if (!events_folder.empty()) {
+    if (resumed_step == 0) std::filesystem::remove_all(events_folder);
+    events_ = std::make_unique<TensorBoardEvents>(events_folder);
+  }
+}
+
+MetricsLog::~MetricsLog() {
+  if (file_ != nullptr) std::fclose(file_);
+}
+
+void MetricsLog::write(const StepRecord& record) {
+  const std::string line = to_json_line(record);
+  if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() || std::fflush(file_) != 0) {
+    throw std::system_error(errno, std::generic_category(), path_);
+  }
+  if (events_ == nullptr) return;
+  const auto scalar = [&](const char* tag, double value) { events_->scalar(tag, record.step, static_cast<float>(value)); };
+  scalar("train/loss", record.loss);
+  scalar("train/gradient_norm", record.gradient_norm);
+  scalar("train/learning_rate", record.learning_rate);
+  scalar("speed/examples_per_s", record.examples_per_s);
+  if (record.validation) {
+    scalar("validation/tokenized_brier", record.validation->tokenized_brier);
+    scalar("validation/expectation_brier", record.validation->expectation_brier);
+    scalar("validation/auroc", record.validation->auroc);
+    scalar("validation/entropy", record.validation->entropy);
+    scalar("validation/spread", record.validation->spread);
+    scalar("validation/distinct_levels", static_cast<double>(record.validation->distinct_levels));
+  }
+  events_->flush();
+}
+
+}  // namespace candor

@@ -1,0 +1,48 @@
+// metrics.jsonl: one line a training step, and the same figures as TensorBoard events.
+//
+// A resumed run first drops the lines of steps after the checkpoint it starts from, so that every step has one line.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trainer/objectives/schedule.h"
+#include "trainer/training/collapse_guard.h"
+#include "trainer/training/tensorboard_events.h"
+
+namespace candor {
+
+struct StepRecord {
+  int64_t step = 0;  // steps done, from 1
+  int64_t max_steps = 0;
+  double loss = 0;   // mean over the global batch
+  double gradient_norm = 0, learning_rate = 0;
+  std::vector<LossWeight> losses{};
+  double examples_per_s = 0;
+  double tokens_per_s = 0;           // computed rows
+  double unshared_tokens_per_s = 0;  // as if every example carried its prefix
+  std::optional<ValidationFigures> validation{};
+};
+
+std::string to_json_line(const StepRecord& record);
+
+class MetricsLog {
+ public:
+  // Keeps the lines up to resumed_step, appends after them. events_folder empty: no TensorBoard events. Throws std::system_error naming the file.
+  MetricsLog(std::string path, const std::string& events_folder, int64_t resumed_step);
+  ~MetricsLog();
+  MetricsLog(const MetricsLog&) = delete;
+  MetricsLog& operator=(const MetricsLog&) = delete;
+
+  void write(const StepRecord& record);
+
+ private:
+  std::string path_;
+  std::FILE* file_ = nullptr;
+  std::unique_ptr<TensorBoardEvents> events_;
+};
+
+}  // namespace candor

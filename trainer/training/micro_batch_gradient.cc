@@ -1,0 +1,89 @@
+#include "trainer/training/micro_batch_gradient.h"
+
+#include <ATen/ATen.h>
+
+#include <span>
+
+#include "trainer/objectives/objective.h"
+
+namespace candor {
+namespace {
+
+// The K-logit losses of all examples; dlogits_BK gets their gradient. Returns the summed loss.
+double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const std::vector<LossWeight>& losses, const at::Tensor& log_normalizer_B,
+                    double& soft_target_weight, at::Tensor& dlogits_BK) {
+  const int64_t levels = logits_BK.size(1);
+  const at::Tensor f_BK = logits_BK.to(at::kDouble).contiguous();
+  dlogits_BK = at::zeros({f_BK.size(0), levels}, at::kDouble);
+  std::vector<double> gradient_K(static_cast<size_t>(levels));
+  double total = 0;
+  for (size_t b = 0; b < batch.target_B.size(); ++b) {
+    const std::span<const double> f_K(f_BK.const_data_ptr<double>() + static_cast<int64_t>(b) * levels, static_cast<size_t>(levels));
+    double* d_K = dlogits_BK.mutable_data_ptr<double>() + static_cast<int64_t>(b) * levels;
+    const double y = batch.target_B[b];
+    for (const LossWeight& part : losses) {
+      double loss = 0;
+      switch (part.loss) {
+        case Loss::kTokenizedBrier: loss = tokenized_brier(f_K, y, gradient_K); break;
+        case Loss::kExpectationLogLoss: loss = expectation_log_loss(f_K, y, gradient_K); break;
+        case Loss::kMeanBrier: loss = mean_brier(f_K, y, gradient_K); break;
+        case Loss::kSoftTarget:
+          loss = soft_target(f_K, y, log_normalizer_B[static_cast<int64_t>(b)].item<double>(), gradient_K);
+          soft_target_weight = part.weight;
+          break;
+      }
+      total += part.weight * loss;
+      for (size_t i = 0; i < gradient_K.size(); ++i) d_K[i] += part.weight * gradient_K[i];
+    }
+  }
+  return total;
+}
+
+bool has_soft_target(const std::vector<LossWeight>& losses) {
+  for (const LossWeight& part : losses) {
+    if (part.loss == Loss::kSoftTarget && part.weight > 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adapter, const MicroBatch& batch, const GradientOptions& options,
+                                at::Tensor& gradient_flat) {
+  const bool lm = options.lm_weight_per_token > 0;
+  const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true, .lm_rows = lm, .collect_hidden = false, .dropout_key = options.dropout_key};
+  const ForwardResult kept = model.forward(batch, forward);
+  const auto examples = static_cast<int64_t>(batch.target_B.size());
+  const at::Tensor confidence_BD = kept.head_in_RD.narrow(0, 0, examples);
+  const at::Tensor& head_VD = model.weights().head_VD;
+  const std::vector<int64_t> ids(options.level_ids.begin(), options.level_ids.end());
+  const at::Tensor head_KD = head_VD.index_select(0, at::tensor(ids, at::TensorOptions().dtype(at::kLong)));
+
+  at::Tensor dhead_RD = at::zeros_like(kept.head_in_RD);
+  at::Tensor log_normalizer_B, softmax_BV;
+  if (has_soft_target(options.losses)) {
+    const at::Tensor logits_BV = at::mm(confidence_BD, head_VD.t());
+    log_normalizer_B = logits_BV.to(at::kDouble).logsumexp(1);
+    softmax_BV = logits_BV.softmax(1);
+  }
+  double soft_target_weight = 0;
+  at::Tensor dlogits_BK;
+  double loss = level_losses(at::mm(confidence_BD, head_KD.t()), batch, options.losses, log_normalizer_B, soft_target_weight, dlogits_BK);
+  at::Tensor dconfidence_BD = at::mm(dlogits_BK.to(model.dtype()), head_KD);
+  if (soft_target_weight > 0) dconfidence_BD.add_(at::mm(softmax_BV, head_VD), soft_target_weight);
+  dhead_RD.narrow(0, 0, examples).copy_(dconfidence_BD);
+
+  if (lm && !kept.lm_labels.empty()) {
+    const auto rows = static_cast<int64_t>(kept.lm_labels.size());
+    const at::Tensor labels_R1 = at::tensor(kept.lm_labels, at::TensorOptions().dtype(at::kLong)).unsqueeze(1);
+    at::Tensor log_q_RV = at::mm(kept.head_in_RD.narrow(0, examples, rows), head_VD.t()).log_softmax(1);
+    loss -= options.lm_weight_per_token * log_q_RV.gather(1, labels_R1).to(at::kDouble).sum().item<double>();
+    at::Tensor dlogits_RV = log_q_RV.exp_();
+    dlogits_RV.scatter_add_(1, labels_R1, at::full({rows, 1}, -1.0, dlogits_RV.options()));
+    dhead_RD.narrow(0, examples, rows).copy_(at::mm(dlogits_RV, head_VD).mul_(options.lm_weight_per_token));
+  }
+  model.backward(kept, forward, dhead_RD, gradient_flat);
+  return loss;
+}
+
+}  // namespace candor

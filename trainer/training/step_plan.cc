@@ -1,0 +1,35 @@
+#include "trainer/training/step_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <span>
+#include <stdexcept>
+
+#include "data_pipeline/tokens/micro_batch.h"
+#include "data_pipeline/tokens/sampler.h"
+
+namespace candor {
+
+StepPlan::StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_batch_examples, int64_t micro_batch_examples, int64_t max_steps,
+                   int64_t epochs)
+    : examples_(std::move(examples)), seed_(seed), global_batch_examples_(global_batch_examples), micro_batch_examples_(micro_batch_examples) {
+  if (examples_.empty()) throw std::invalid_argument("train: the train split has no graded example; check data.questions, data.max_train and the grader");
+  if (global_batch_examples_ < 1 || micro_batch_examples_ < 1) {
+    throw std::invalid_argument(fmt::format("train: expected at least 1 for global_batch_examples and micro_batch_examples, got {} and {}",
+                                            global_batch_examples_, micro_batch_examples_));
+  }
+  const auto count = static_cast<int64_t>(examples_.size());
+  steps_per_epoch_ = (count + global_batch_examples_ - 1) / global_batch_examples_;
+  max_steps_ = max_steps > 0 ? max_steps : epochs * steps_per_epoch_;
+  if (max_steps_ < 1) throw std::invalid_argument("train: expected max_steps or epochs above 0");
+}
+
+std::vector<std::vector<int64_t>> StepPlan::micro_batches_of(int64_t step) const {
+  const std::vector<int64_t> order = epoch_order(seed_, step / steps_per_epoch_, examples_);
+  const auto begin = static_cast<size_t>((step % steps_per_epoch_) * global_batch_examples_);
+  const size_t count = std::min(order.size() - begin, static_cast<size_t>(global_batch_examples_));
+  return cut_micro_batches(std::span(order).subspan(begin, count), micro_batch_examples_);
+}
+
+}  // namespace candor

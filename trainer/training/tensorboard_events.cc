@@ -1,0 +1,89 @@
+#include "trainer/training/tensorboard_events.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+namespace candor {
+namespace {
+
+constexpr std::array<uint32_t, 256> crc_table() {
+  std::array<uint32_t, 256> table{};
+  for (uint32_t i = 0; i < 256; ++i) {
+    uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) != 0 ? 0x82F63B78U : 0U);
+    table[i] = value;
+  }
+  return table;
+}
+
+template <typename T>
+std::string little_endian(T value) {
+  std::string bytes(sizeof(T), '\0');
+  std::memcpy(bytes.data(), &value, sizeof(T));
+  return bytes;
+}
+
+std::string varint(uint64_t value) {
+  std::string bytes;
+  for (; value >= 128; value >>= 7) bytes.push_back(static_cast<char>((value & 127) | 128));
+  bytes.push_back(static_cast<char>(value));
+  return bytes;
+}
+
+// Protocol buffer field number and wire type: 0 varint, 1 eight bytes, 2 length-delimited, 5 four bytes.
+std::string key(uint32_t field, uint32_t wire) { return varint((field << 3) | wire); }
+std::string delimited(uint32_t field, const std::string& body) { return key(field, 2) + varint(body.size()) + body; }
+
+uint32_t masked(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8U; }
+
+double now_s() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+
+}  // namespace
+
+uint32_t crc32c(std::string_view bytes) {
+  static constexpr std::array<uint32_t, 256> kTable = crc_table();
+  uint32_t crc = 0xFFFFFFFFU;
+  for (const char byte : bytes) crc = kTable[(crc ^ static_cast<uint8_t>(byte)) & 0xFF] ^ (crc >> 8);
+  return crc ^ 0xFFFFFFFFU;
+}
+
+TensorBoardEvents::TensorBoardEvents(const std::string& folder) {
+  std::filesystem::create_directories(folder);
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  path_ = fmt::format("{}/events.out.tfevents.{}.{}.{}", folder, static_cast<int64_t>(now_s()), host.data(), ::getpid());
+  file_ = std::fopen(path_.c_str(), "wb");
+  if (file_ == nullptr) throw std::system_error(errno, std::generic_category(), path_);
+  write_event(delimited(3, "brain.Event:2"), 0);
+  flush();
+}
+
+TensorBoardEvents::~TensorBoardEvents() {
+  if (file_ != nullptr) std::fclose(file_);
+}
+
+void TensorBoardEvents::scalar(const std::string& tag, int64_t step, float value) {
+  const std::string entry = delimited(1, tag) + key(2, 5) + little_endian(value);  // Summary.Value: tag, simple_value
+  write_event(delimited(5, delimited(1, entry)), step);                            // Event.summary, Summary.value
+}
+
+void TensorBoardEvents::write_event(const std::string& body, int64_t step) {
+  const std::string event = key(1, 1) + little_endian(now_s()) + key(2, 0) + varint(static_cast<uint64_t>(step)) + body;
+  const std::string length = little_endian(static_cast<uint64_t>(event.size()));
+  const std::string frame = length + little_endian(masked(crc32c(length))) + event + little_endian(masked(crc32c(event)));
+  if (std::fwrite(frame.data(), 1, frame.size(), file_) != frame.size()) throw std::system_error(errno, std::generic_category(), path_);
+}
+
+void TensorBoardEvents::flush() {
+  if (std::fflush(file_) != 0) throw std::system_error(errno, std::generic_category(), path_);
+}
+
+}  // namespace candor
