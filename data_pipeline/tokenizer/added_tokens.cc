@@ -33,7 +33,9 @@ bool word_before(std::string_view text, std::size_t at) {
   return is(word_pattern(), text.substr(begin, at - begin));
 }
 
-bool word_after(std::string_view text, std::size_t at) { return at < text.size() && is(word_pattern(), text.substr(at, utf8_character_bytes(text[at]))); }
+bool word_after(std::string_view text, std::size_t at) {
+  return at < text.size() && is(word_pattern(), text.substr(at, utf8_character_bytes(text[at])));
+}
 
 std::size_t skip_spaces_left(std::string_view text, std::size_t at) {
   while (at > 0) {

@@ -28,9 +28,13 @@ void refuse_text(const json& model, const char* key) {
 }
 
 void refuse_options(const json& model) {
-  if (const auto type = model.value("type", "BPE"); type != "BPE") throw std::invalid_argument(fmt::format("model.type: \"{}\" isn't supported, only BPE", type));
+  if (const auto type = model.value("type", "BPE"); type != "BPE") {
+    throw std::invalid_argument(fmt::format("model.type: \"{}\" isn't supported, only BPE", type));
+  }
   const auto dropout = model.find("dropout");
-  if (dropout != model.end() && !dropout->is_null() && *dropout != 0.0) throw std::invalid_argument(fmt::format("model.dropout: {} isn't supported, only null", dropout->dump()));
+  if (dropout != model.end() && !dropout->is_null() && *dropout != 0.0) {
+    throw std::invalid_argument(fmt::format("model.dropout: {} isn't supported, only null", dropout->dump()));
+  }
   refuse_text(model, "continuing_subword_prefix");
   refuse_text(model, "end_of_word_suffix");
   if (model.value("byte_fallback", false)) throw std::invalid_argument("model.byte_fallback: true isn't supported, only byte-level vocabularies are");
@@ -53,10 +57,19 @@ struct Bpe::Candidate {
 Bpe::Bpe(const json& model) {
   refuse_options(model);
   std::unordered_set<std::uint32_t> seen;
-  for (const auto& [token, value] : model.at("vocab").items()) {
+  const json& vocabulary = model.at("vocab");
+  if (!vocabulary.is_object()) {
+    throw std::invalid_argument(fmt::format("model.vocab: expected an object of token: id, got a JSON {}", vocabulary.type_name()));
+  }
+  for (const auto& [token, value] : vocabulary.items()) {
+    if (!value.is_number_integer()) {
+      throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected an integer", token, value.dump()));
+    }
     const auto id = value.get<std::int64_t>();
     if (id < 0 || id > kLargestId) throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected 0 to {}", token, id, kLargestId));
-    if (!seen.insert(static_cast<std::uint32_t>(id)).second) throw std::invalid_argument(fmt::format("model.vocab: id {} is given twice, \"{}\" has it too", id, token));
+    if (!seen.insert(static_cast<std::uint32_t>(id)).second) {
+      throw std::invalid_argument(fmt::format("model.vocab: id {} is given twice, \"{}\" has it too", id, token));
+    }
     vocabulary_.emplace(token, static_cast<std::uint32_t>(id));
   }
   for (std::size_t byte = 0; byte < 256; ++byte) byte_ids_[byte] = token_to_id(std::string(byte_level_character(static_cast<std::uint8_t>(byte))));
@@ -70,10 +83,15 @@ Bpe::Bpe(const json& model) {
 }
 
 void Bpe::read_merges(const json& merges) {
+  if (!merges.is_array()) throw std::invalid_argument(fmt::format("model.merges: expected a list, got a JSON {}", merges.type_name()));
   std::uint32_t rank = 0;
   for (const json& entry : merges) {
     std::string left, right;
-    if (entry.is_array() && entry.size() == 2) {
+    const bool is_pair = entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_string();
+    if (!is_pair && !entry.is_string()) {
+      throw std::invalid_argument(fmt::format("model.merges: number {} is {}, expected \"a b\" or [\"a\", \"b\"]", rank, entry.dump()));
+    }
+    if (is_pair) {
       left = entry[0].get<std::string>();
       right = entry[1].get<std::string>();
     } else {
@@ -88,7 +106,8 @@ void Bpe::read_merges(const json& merges) {
     const auto left_id = token_to_id(left), right_id = token_to_id(right), id = token_to_id(left + right);
     if (!left_id || !right_id || !id) {
       const std::string& missing = !left_id ? left : !right_id ? right : left + right;
-      throw std::invalid_argument(fmt::format("model.merges: number {} (\"{}\" \"{}\") needs \"{}\", which isn't in the vocabulary", rank, left, right, missing));
+      throw std::invalid_argument(
+          fmt::format("model.merges: number {} (\"{}\" \"{}\") needs \"{}\", which isn't in the vocabulary", rank, left, right, missing));
     }
     merges_[pair_key(*left_id, *right_id)] = {rank++, *id};
   }

@@ -23,11 +23,12 @@ class Bpe {
   };
 
   // `model` is the "model" of a tokenizer.json. Merges come as "a b" or ["a", "b"]. Throws std::invalid_argument for another model than BPE, for
-  // dropout, byte_fallback, sub-word prefixes and suffixes, for two entries with one id, and for a merge of or into something that isn't in the vocabulary.
+  // dropout, byte_fallback, sub-word prefixes and suffixes, for two entries with one id, and for a merge of or into something that isn't in the
+  // vocabulary.
   explicit Bpe(const nlohmann::json& model);
 
-  // Appends the word's tokens. With ignore_merges a word that is in the vocabulary is that token. A byte that isn't in the vocabulary becomes unk_token;
-  // where there is none, it is left out, as `tokenizers` does.
+  // Appends the word's tokens. With ignore_merges a word that is in the vocabulary is that token. A byte that isn't in the vocabulary becomes
+  // unk_token; where there is none, it is left out, as `tokenizers` does.
   void encode(std::string_view word, std::vector<Token>& tokens) const;
 
   // Entries are in the byte-level alphabet ("Ġthe").

@@ -17,19 +17,20 @@ struct FreeText {
   void operator()(utf8proc_uint8_t* text) const { std::free(text); }
 };
 
-// Characters that may join to, or change places with, what is before them: marks, and the Hangul vowels and finals.
+// Characters that may join to, or change places with, what is before them: marks, and the Hangul vowels and finals. Not U+11A7, which stands just
+// before the finals: utf8proc takes it for one and drops it.
 bool continues_a_character(std::string_view text, std::size_t at) {
   utf8proc_int32_t code = 0;
   utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()) + at, static_cast<utf8proc_ssize_t>(text.size() - at), &code);
-  if (code >= 0x1160 && code <= 0x11FF) return true;
+  if (code >= 0x1160 && code <= 0x11FF) return code != 0x11A7;
   const utf8proc_category_t category = utf8proc_category(code);
   return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC || category == UTF8PROC_CATEGORY_ME;
 }
 
 std::string composed(std::string_view text) {
   utf8proc_uint8_t* raw = nullptr;
-  const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &raw,
-                                               static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
+                                               &raw, static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
   const std::unique_ptr<utf8proc_uint8_t, FreeText> owner(raw);
   if (length < 0) throw std::invalid_argument(fmt::format("text of {} bytes can't be normalised to NFC: {}", text.size(), utf8proc_errmsg(length)));
   return std::string(reinterpret_cast<const char*>(raw), static_cast<std::size_t>(length));
@@ -49,7 +50,9 @@ void NormalizedText::compose(std::string_view text) {
   std::size_t begin = 0;
   while (begin < text.size()) {
     std::size_t end = begin + utf8_character_bytes(text[begin]);
-    while (end < text.size() && static_cast<unsigned char>(text[end]) >= 0x80 && continues_a_character(text, end)) end += utf8_character_bytes(text[end]);
+    while (end < text.size() && static_cast<unsigned char>(text[end]) >= 0x80 && continues_a_character(text, end)) {
+      end += utf8_character_bytes(text[end]);
+    }
     const std::string_view piece = text.substr(begin, end - begin);
     const std::string result = is_ascii(piece) ? std::string(piece) : composed(piece);
     const bool changed = result != piece;

@@ -1,6 +1,7 @@
 // The "normalizer" of a tokenizer.json: none, NFC, or a Sequence of these; anything else is std::invalid_argument naming it.
 //
-// Known difference: compositions are those of utf8proc's Unicode version (13 in 2.6), so younger combining marks stay as they are.
+// Known difference: utf8proc has the combining marks of a younger Unicode (15 in 2.8) than Hugging Face's `tokenizers` (9), which leaves runs of
+// younger marks (Unicode 10 and later) in the order they come in.
 #pragma once
 
 #include <cstddef>

@@ -64,7 +64,9 @@ Pattern::Pattern(std::string_view pattern, Kind kind) {
   const std::uint32_t options = PCRE2_UTF | (literal ? PCRE2_LITERAL : PCRE2_UCP);
   code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(), options, &error, &error_at, nullptr),
               [](pcre2_code* code) { pcre2_code_free(code); });
-  if (code_ == nullptr) throw std::invalid_argument(fmt::format("pattern \"{}\": {} at byte {} of \"{}\"", pattern, error_text(error), error_at, source));
+  if (code_ == nullptr) {
+    throw std::invalid_argument(fmt::format("pattern \"{}\": {} at byte {} of \"{}\"", pattern, error_text(error), error_at, source));
+  }
   pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);  // where there is no JIT, pcre2_match interprets
 }
 
@@ -80,7 +82,9 @@ std::vector<ByteRange> Pattern::find_all(std::string_view text) const {
       result = pcre2_match(code_.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match_data.get(), nullptr);
     }
     if (result == PCRE2_ERROR_NOMATCH) break;
-    if (result < 0) throw std::runtime_error(fmt::format("the tokenizer's pattern gave up on a text of {} bytes: {}", text.size(), error_text(result)));
+    if (result < 0) {
+      throw std::runtime_error(fmt::format("the tokenizer's pattern gave up on a text of {} bytes: {}", text.size(), error_text(result)));
+    }
     const PCRE2_SIZE* const range = pcre2_get_ovector_pointer(match_data.get());
     const std::size_t begin = range[0], end = range[1];
     if (begin < end || last_end != end) {

@@ -1,5 +1,5 @@
-// Cuts text into the words that BPE works on, as the "pre_tokenizer" of a tokenizer.json says: Sequence, Split, Digits, and ByteLevel as the last step.
-// Each step sees every piece of the step before as a text of its own, so a look-ahead doesn't see past a piece.
+// Cuts text into the words that BPE works on, as the "pre_tokenizer" of a tokenizer.json says: Sequence, Split, Digits, and ByteLevel as the last
+// step. Each step sees every piece of the step before as a text of its own, so a look-ahead doesn't see past a piece.
 //
 // Thread-safe. Anything else in the JSON is std::invalid_argument naming it.
 #pragma once

@@ -27,7 +27,9 @@ std::vector<AddedToken> read_added_tokens(const json& list) {
   if (list.is_null()) return tokens;
   for (const json& entry : list) {
     const auto id = entry.at("id").get<std::int64_t>();
-    if (id < 0 || id >= std::int64_t{1} << 24) throw std::invalid_argument(fmt::format("added_tokens: {} has id {}, expected 0 to 2^24 - 1", entry.at("content").dump(), id));
+    if (id < 0 || id >= std::int64_t{1} << 24) {
+      throw std::invalid_argument(fmt::format("added_tokens: {} has id {}, expected 0 to 2^24 - 1", entry.at("content").dump(), id));
+    }
     const bool special = entry.value("special", false);
     tokens.push_back({.id = static_cast<std::uint32_t>(id),
                       .content = entry.at("content").get<std::string>(),
@@ -61,9 +63,9 @@ struct Tokenizer::Tables {
       if (token.id < tokens.size() && present[token.id] && tokens[token.id] != token.content) {
         throw std::invalid_argument(fmt::format("added_tokens: \"{}\" has id {}, which \"{}\" has too", token.content, token.id, tokens[token.id]));
       }
-      put(token.id, token.content, token.special);
       added_ids[token.content] = token.id;
       if (token.normalized && composes) token.content = std::string(NormalizedText(token.content, 0, true).text());
+      put(token.id, token.content, token.special);
       (token.normalized ? after : before).push_back(std::move(token));
     }
     added_before = AddedTokens(before);
@@ -99,7 +101,8 @@ struct Tokenizer::Tables {
 template <typename Take>
 void Tokenizer::Tables::encode(std::string_view text, const Take& take) const {
   if (const std::size_t at = find_invalid_utf8(text); at != std::string_view::npos) {
-    throw std::invalid_argument(fmt::format("text to tokenize: byte {} of {} (0x{:02x}) isn't valid UTF-8", at, text.size(), static_cast<unsigned char>(text[at])));
+    throw std::invalid_argument(
+        fmt::format("text to tokenize: byte {} of {} (0x{:02x}) isn't valid UTF-8", at, text.size(), static_cast<unsigned char>(text[at])));
   }
   std::vector<Bpe::Token> word_tokens;
   for (const auto& outer : added_before.cut(text)) {
