@@ -29,6 +29,9 @@ class Progress {
   // `note` stands at the line's end. Cheap to call for every unit.
   void update(int64_t done, const std::string& note = {});
 
+  // For work whose size is known only once it runs.
+  void set_total(int64_t total) { options_.total = total; }
+
   // One last line with the time taken.
   void finish(const std::string& note = {});
 

@@ -1,0 +1,370 @@
+#include "data_pipeline/chat/jinja_renderer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "data_pipeline/chat/jinja_builtins.h"
+#include "data_pipeline/chat/jinja_lexer.h"
+
+namespace candor::jinja {
+namespace {
+
+constexpr int64_t kLongestRange = 100'000;
+constexpr size_t kLongestText = size_t{64} << 20;  // of the rendered text, and of one repeated text
+constexpr int kDeepestCall = 100;
+constexpr int64_t kMostIterations = 1'000'000;
+
+enum class Flow { kNext, kBreak, kContinue };
+
+// Names of one template, loop pass or macro call; what isn't here is looked up in the enclosing one.
+struct Scope {
+  std::map<std::string, Value> names;
+  const Scope* outer = nullptr;
+
+  const Value* find(const std::string& name) const {
+    for (const Scope* scope = this; scope != nullptr; scope = scope->outer) {
+      const auto found = scope->names.find(name);
+      if (found != scope->names.end()) return &found->second;
+    }
+    return nullptr;
+  }
+};
+
+class Renderer {
+ public:
+  Flow render(const Block& block, Scope& scope, std::string& out) {
+    for (const Statement& statement : block) {
+      const Flow flow = render(statement, scope, out);
+      if (flow != Flow::kNext) return flow;
+      if (out.size() > kLongestText) fail(statement.line, "the rendered text is too long");
+    }
+    return Flow::kNext;
+  }
+
+ private:
+  using Kind = Expression::Kind;
+
+  Flow render(const Statement& s, Scope& scope, std::string& out) {
+    switch (s.kind) {
+      case Statement::Kind::kText: out += s.text; break;
+      case Statement::Kind::kOutput: out += to_text(value_of(*s.expressions[0], scope)); break;
+      case Statement::Kind::kIf:
+        for (size_t i = 0; i < s.blocks.size(); ++i) {
+          if (i >= s.expressions.size() || truth(value_of(*s.expressions[i], scope))) return render(s.blocks[i], scope, out);
+        }
+        break;
+      case Statement::Kind::kFor: return render_for(s, scope, out);
+      case Statement::Kind::kSet: assign(s, value_of(*s.expressions[0], scope), scope); break;
+      case Statement::Kind::kSetBlock: {
+        std::string text;
+        render(s.blocks[0], scope, text);
+        scope.names[s.names[0]] = text;
+        break;
+      }
+      case Statement::Kind::kMacro: scope.names[s.text] = macro(s, scope); break;
+      case Statement::Kind::kBreak: return Flow::kBreak;
+      case Statement::Kind::kContinue: return Flow::kContinue;
+    }
+    return Flow::kNext;
+  }
+
+  void assign(const Statement& s, const Value& value, Scope& scope) const {
+    if (!s.text.empty()) {  // set ns.name = value
+      const Value* target = scope.find(s.names[0]);
+      if (target == nullptr || !target->is_namespace) fail(s.line, fmt::format("set {}.{}: {} isn't a namespace", s.names[0], s.text, s.names[0]));
+      Dict& entries = *target->as<std::shared_ptr<Dict>>();
+      for (auto& [name, entry] : entries) {
+        if (name == s.text) {
+          entry = value;
+          return;
+        }
+      }
+      entries.emplace_back(s.text, value);
+      return;
+    }
+    unpack(s.names, value, s.line, scope);
+  }
+
+  static void unpack(const std::vector<std::string>& names, const Value& value, int line, Scope& scope) {
+    if (names.size() == 1) {
+      scope.names[names[0]] = value;
+      return;
+    }
+    const List parts = elements(value, line);
+    if (parts.size() != names.size()) fail(line, fmt::format("expected {} values to unpack, got {}", names.size(), parts.size()));
+    for (size_t i = 0; i < names.size(); ++i) scope.names[names[i]] = parts[i];
+  }
+
+  Flow render_for(const Statement& s, Scope& scope, std::string& out) {
+    List items;
+    for (Value& item : elements(value_of(*s.expressions[0], scope), s.line)) {
+      if (s.expressions.size() > 1) {
+        Scope test{{}, &scope};
+        unpack(s.names, item, s.line, test);
+        if (!truth(value_of(*s.expressions[1], test))) continue;
+      }
+      items.push_back(std::move(item));
+    }
+    if (items.empty() && s.blocks.size() > 1) return render(s.blocks[1], scope, out);
+    const auto count = static_cast<int64_t>(items.size());
+    for (int64_t i = 0; i < count; ++i) {
+      if (++iterations_ > kMostIterations) fail(s.line, "the template's loops don't end");
+      Scope pass{{}, &scope};
+      unpack(s.names, items[static_cast<size_t>(i)], s.line, pass);
+      Dict loop{{"index", Value(i + 1)}, {"index0", Value(i)}, {"revindex", Value(count - i)}, {"revindex0", Value(count - i - 1)},
+                {"first", Value(i == 0)}, {"last", Value(i + 1 == count)}, {"length", Value(count)}};
+      if (i > 0) loop.emplace_back("previtem", items[static_cast<size_t>(i - 1)]);
+      if (i + 1 < count) loop.emplace_back("nextitem", items[static_cast<size_t>(i + 1)]);
+      pass.names["loop"] = loop;
+      if (render(s.blocks[0], pass, out) == Flow::kBreak) break;
+    }
+    return Flow::kNext;
+  }
+
+  Value macro(const Statement& s, const Scope& scope) {
+    return Function([this, &s, &scope](const Arguments& arguments, int line) -> Value {
+      if (++calls_ > kDeepestCall) fail(line, fmt::format("macro {} calls itself too deeply", s.text));
+      if (arguments.positional.size() > s.names.size()) fail(line, fmt::format("macro {} takes {} arguments", s.text, s.names.size()));
+      Scope inner{{}, &scope};
+      for (size_t i = 0; i < s.names.size(); ++i) {
+        Value given = arguments.get(i, s.names[i]);
+        if (given.is<Undefined>() && s.expressions[i]) given = value_of(*s.expressions[i], inner);
+        inner.names[s.names[i]] = given;
+      }
+      std::string out;
+      render(s.blocks[0], inner, out);
+      --calls_;
+      return out;
+    });
+  }
+
+  Arguments arguments_of(const Expression& e, Scope& scope) {
+    Arguments arguments;
+    for (size_t i = 1; i < e.parts.size(); ++i) arguments.positional.push_back(value_of(*e.parts[i], scope));
+    for (const auto& [name, part] : e.named) arguments.named.emplace_back(name, value_of(*part, scope));
+    return arguments;
+  }
+
+  Value value_of(const Expression& e, Scope& scope) {
+    switch (e.kind) {
+      case Kind::kLiteral: return e.literal;
+      case Kind::kName: {
+        const Value* found = scope.find(e.name);
+        return found != nullptr ? *found : Value(Undefined{e.name});
+      }
+      case Kind::kList: {
+        List list;
+        for (const ExpressionPtr& part : e.parts) list.push_back(value_of(*part, scope));
+        return list;
+      }
+      case Kind::kDict: {
+        Dict dict;
+        for (size_t i = 0; i + 1 < e.parts.size(); i += 2) dict.emplace_back(to_text(value_of(*e.parts[i], scope)), value_of(*e.parts[i + 1], scope));
+        return dict;
+      }
+      case Kind::kAttribute: return attribute_of(value_of(*e.parts[0], scope), e.name, e.line);
+      case Kind::kItem: return item(value_of(*e.parts[0], scope), value_of(*e.parts[1], scope), e.line);
+      case Kind::kSlice: return slice(e, scope);
+      case Kind::kCall: return call(e, scope);
+      case Kind::kFilter: return apply_filter(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope), e.line);
+      case Kind::kTest: return apply_test(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope), e.line) != e.negated;
+      case Kind::kUnary: {
+        const Value value = value_of(*e.parts[0], scope);
+        if (!value.is_number()) fail(e.line, fmt::format("\"{}\" before {}", e.name, kind_name(value)));
+        if (e.name == "+") return value;
+        return value.is<double>() ? Value(-value.as<double>()) : Value(-value.integer());
+      }
+      case Kind::kBinary: return binary(e, value_of(*e.parts[0], scope), value_of(*e.parts[1], scope));
+      case Kind::kCompare: return comparison(e, scope);
+      case Kind::kAnd: {
+        Value left = value_of(*e.parts[0], scope);
+        return truth(left) ? value_of(*e.parts[1], scope) : left;
+      }
+      case Kind::kOr: {
+        Value left = value_of(*e.parts[0], scope);
+        return truth(left) ? left : value_of(*e.parts[1], scope);
+      }
+      case Kind::kNot: return !truth(value_of(*e.parts[0], scope));
+      case Kind::kConditional:
+        if (truth(value_of(*e.parts[0], scope))) return value_of(*e.parts[1], scope);
+        return e.parts.size() > 2 ? value_of(*e.parts[2], scope) : Value();
+    }
+    return {};
+  }
+
+  static Value item(const Value& object, const Value& key, int line) {
+    if (key.is<std::string>()) {
+      if (object.is_dict()) {
+        const Value* found = find(object.dict(), key.as<std::string>());
+        return found != nullptr ? *found : Value(Undefined{key.as<std::string>()});
+      }
+      return attribute_of(object, key.as<std::string>(), line);
+    }
+    if (object.is<Undefined>()) fail(line, fmt::format("an item of \"{}\", which isn't defined", object.as<Undefined>().name));
+    if (!key.is_integer() || object.is_dict()) return Undefined{};
+    const List list = elements(object, line);
+    const auto count = static_cast<int64_t>(list.size());
+    const int64_t index = key.integer() < 0 ? key.integer() + count : key.integer();
+    return index >= 0 && index < count ? list[static_cast<size_t>(index)] : Value();
+  }
+
+  Value slice(const Expression& e, Scope& scope) {
+    const Value object = value_of(*e.parts[0], scope);
+    const List list = elements(object, e.line);
+    const auto count = static_cast<int64_t>(list.size());
+    const auto bound = [&](size_t part) -> std::optional<int64_t> {
+      if (!e.parts[part]) return std::nullopt;
+      const Value value = value_of(*e.parts[part], scope);
+      if (value.is<None>()) return std::nullopt;
+      if (!value.is_integer()) fail(e.line, fmt::format("a slice expects integers, got {}", kind_name(value)));
+      return value.integer();
+    };
+    const int64_t step = bound(3).value_or(1);
+    if (step == 0) fail(e.line, "a slice's step is 0");
+    const auto clamped = [&](std::optional<int64_t> at, int64_t otherwise) {
+      if (!at) return otherwise;
+      const int64_t index = *at < 0 ? *at + count : *at;
+      return step > 0 ? std::clamp<int64_t>(index, 0, count) : std::clamp<int64_t>(index, -1, count - 1);
+    };
+    const int64_t begin = clamped(bound(1), step > 0 ? 0 : count - 1), end = clamped(bound(2), step > 0 ? count : -1);
+    List out;
+    for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) out.push_back(list[static_cast<size_t>(i)]);
+    if (!object.is<std::string>()) return out;
+    std::string text;
+    for (const Value& c : out) text += c.as<std::string>();
+    return text;
+  }
+
+  Value call(const Expression& e, Scope& scope) {
+    const Value function = value_of(*e.parts[0], scope);
+    if (!function.is_function()) {
+      fail(e.line, fmt::format("\"{}\" isn't a function that is supported here", e.parts[0]->name));
+    }
+    return (*function.as<std::shared_ptr<Function>>())(arguments_of(e, scope), e.line);
+  }
+
+  static Value binary(const Expression& e, const Value& a, const Value& b) {
+    const std::string& op = e.name;
+    if (op == "~") return to_text(a) + to_text(b);
+    if (op == "+" && a.is<std::string>() && b.is<std::string>()) return a.as<std::string>() + b.as<std::string>();
+    if (op == "+" && a.is_list() && b.is_list()) {
+      List list = a.list();
+      list.insert(list.end(), b.list().begin(), b.list().end());
+      return list;
+    }
+    if (op == "*" && a.is<std::string>() && b.is_integer()) return repeated(a.as<std::string>(), b.integer(), e.line);
+    if (!a.is_number() || !b.is_number()) fail(e.line, fmt::format("\"{}\" between {} and {}", op, kind_name(a), kind_name(b)));
+    if ((op == "/" || op == "//" || op == "%") && b.number() == 0) fail(e.line, "division by zero");
+    if (op == "/") return a.number() / b.number();
+    if (op == "**") {
+      const double power = std::pow(a.number(), b.number());
+      return a.is_integer() && b.is_integer() && b.integer() >= 0 && std::abs(power) < 9e15 ? Value(static_cast<int64_t>(power)) : Value(power);
+    }
+    if (a.is_integer() && b.is_integer()) {
+      const int64_t x = a.integer(), y = b.integer();
+      int64_t result = 0;
+      bool overflow = false;
+      if (op == "+") overflow = __builtin_add_overflow(x, y, &result);
+      if (op == "-") overflow = __builtin_sub_overflow(x, y, &result);
+      if (op == "*") overflow = __builtin_mul_overflow(x, y, &result);
+      if (op == "//" || op == "%") {
+        if (y == -1) {
+          result = op == "%" ? 0 : -x;
+        } else {  // Python rounds down
+          const int64_t down = x / y - ((x % y != 0 && (x < 0) != (y < 0)) ? 1 : 0);
+          result = op == "//" ? down : x - down * y;
+        }
+      }
+      if (overflow) fail(e.line, "an integer is too large");
+      return result;
+    }
+    const double x = a.number(), y = b.number();
+    if (op == "+") return x + y;
+    if (op == "-") return x - y;
+    if (op == "*") return x * y;
+    if (op == "//") return std::floor(x / y);
+    return x - std::floor(x / y) * y;
+  }
+
+  static Value repeated(const std::string& text, int64_t times, int line) {
+    std::string out;
+    if (times > 0 && text.size() * static_cast<size_t>(std::min<int64_t>(times, 1 << 30)) > kLongestText) fail(line, "a repeated text is too long");
+    for (int64_t i = 0; i < times; ++i) out += text;
+    return out;
+  }
+
+  Value comparison(const Expression& e, Scope& scope) {
+    Value left = value_of(*e.parts[0], scope);
+    for (size_t i = 0; i < e.operators.size(); ++i) {
+      const std::string& op = e.operators[i];
+      Value right = value_of(*e.parts[i + 1], scope);
+      bool holds = false;
+      if (op == "==") {
+        holds = equal(left, right);
+      } else if (op == "!=") {
+        holds = !equal(left, right);
+      } else if (op == "in" || op == "not in") {
+        holds = contains(right, left, e.line) == (op == "in");
+      } else {
+        const int order = compare(left, right, e.line);
+        holds = op == "<" ? order < 0 : (op == ">" ? order > 0 : (op == "<=" ? order <= 0 : order >= 0));
+      }
+      if (!holds) return false;
+      left = std::move(right);
+    }
+    return true;
+  }
+
+  int calls_ = 0;
+  int64_t iterations_ = 0;
+};
+
+Value make_namespace(const Arguments& arguments, int) {
+  Dict entries;
+  for (const Value& value : arguments.positional) {
+    if (value.is_dict()) entries.insert(entries.end(), value.dict().begin(), value.dict().end());
+  }
+  entries.insert(entries.end(), arguments.named.begin(), arguments.named.end());
+  Value made(std::move(entries));
+  made.is_namespace = true;
+  return made;
+}
+
+Value make_range(const Arguments& arguments, int line) {
+  std::vector<int64_t> given;
+  for (const Value& value : arguments.positional) {
+    if (!value.is_integer()) fail(line, fmt::format("range expects integers, got {}", kind_name(value)));
+    given.push_back(value.integer());
+  }
+  if (given.empty() || given.size() > 3) fail(line, "range expects one to three integers");
+  const int64_t begin = given.size() > 1 ? given[0] : 0, end = given.size() > 1 ? given[1] : given[0], step = given.size() > 2 ? given[2] : 1;
+  if (step == 0) fail(line, "range with step 0");
+  List list;
+  for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) {
+    if (static_cast<int64_t>(list.size()) >= kLongestRange) fail(line, fmt::format("range of more than {} numbers", kLongestRange));
+    list.emplace_back(i);
+  }
+  return list;
+}
+
+}  // namespace
+
+std::string render(const Block& block, const Dict& variables) {
+  Scope scope;
+  scope.names["namespace"] = Function(make_namespace);
+  scope.names["range"] = Function(make_range);
+  scope.names["dict"] = Function([](const Arguments& arguments, int) { return Value(Dict(arguments.named)); });
+  scope.names["raise_exception"] = Function([](const Arguments& arguments, int line) -> Value {
+    fail(line, "the template refuses these messages: " + to_text(arguments.get(0)));
+  });
+  for (const auto& [name, value] : variables) scope.names[name] = value;
+  std::string out;
+  Renderer().render(block, scope, out);
+  return out;
+}
+
+}  // namespace candor::jinja

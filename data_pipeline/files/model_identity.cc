@@ -1,0 +1,35 @@
+#include "data_pipeline/files/model_identity.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+#include <vector>
+
+#include "data_pipeline/files/mapped_file.h"
+#include "data_pipeline/files/read_file.h"
+#include "data_pipeline/files/sha256.h"
+
+namespace candor {
+
+std::string model_identity(const std::string& model_folder) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> weights;
+  for (const fs::directory_entry& file : fs::directory_iterator(model_folder)) {
+    if (file.path().extension() == ".safetensors") weights.push_back(file.path().filename().string());
+  }
+  if (weights.empty()) throw std::invalid_argument(fmt::format("{}: expected a model folder, found no .safetensors file", model_folder));
+  std::sort(weights.begin(), weights.end());
+  std::string text = "candor model 1\n";
+  for (const char* name : {"config.json", "tokenizer.json"}) text += sha256_hex(read_file(model_folder + "/" + name)) + "\n";
+  for (const std::string& name : weights) {
+    const MappedFile file(model_folder + "/" + name);
+    const XXH128_hash_t hash = XXH3_128bits(file.bytes().data(), file.bytes().size());
+    text += fmt::format("{} {} {:016x}{:016x}\n", name, file.bytes().size(), hash.high64, hash.low64);
+  }
+  return sha256_hex(text);
+}
+
+}  // namespace candor

@@ -1,0 +1,106 @@
+#include "launch/commands/evaluate_command.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "data_pipeline/tokens/sampler.h"
+#include "launch/commands/evaluation_report.h"
+#include "launch/commands/model_setup.h"
+#include "launch/commands/progress.h"
+#include "launch/config/run_paths.h"
+#include "trainer/evaluation/baselines.h"
+#include "trainer/evaluation/scoring.h"
+#include "trainer/training/adapter_files.h"
+
+namespace candor {
+namespace {
+
+class Evaluation {
+ public:
+  Evaluation(const RunConfig& config, const LlamaModel& model, const TokenData& data, ProcessGroup& group)
+      : config_(config), model_(model), data_(data), group_(group) {
+    options_.bootstrap.resamples = config.evaluate.bootstrap_samples;
+  }
+
+  const EvaluationOptions& options() const { return options_; }
+
+  ScoringResult score(const std::string& split, const LoraAdapter* adapter, bool hidden) const {
+    const std::vector<int64_t> examples = examples_of_split(data_, split, /*graded_only=*/false);
+    if (examples.empty()) throw std::invalid_argument(fmt::format("evaluate: tokens.h5 has no {} examples; see data.questions and data.max_{}", split, split));
+    Progress progress({.name = fmt::format("evaluate {} {}", split, adapter == nullptr ? "before" : "after"), .unit = "batches",
+                       .visible = group_.rank() == 0});
+    ScoringOptions options{.batch_examples = config_.evaluate.batch_examples, .share_prefix = config_.train.share_prefix, .collect_hidden = hidden};
+    options.on_progress = [&](int64_t done, int64_t total) {
+      progress.set_total(total);
+      progress.update(done);
+    };
+    ScoringResult result = score_examples(model_, adapter, data_, examples, options, group_);
+    progress.finish(fmt::format("{} examples", examples.size()));
+    return result;
+  }
+
+  // Fills the baselines and returns the base model's scores of the test split.
+  std::vector<ScoredExample> score_base(ReportInput& report) const {
+    const bool probe = config_.evaluate.probe;
+    const ScoringResult test = score("test", nullptr, probe);
+    if (!config_.evaluate.baselines && !probe) return test.examples;
+    const ScoringResult validation = score("validation", nullptr, probe);
+    if (config_.evaluate.baselines) report.baselines = post_hoc_baselines(validation.examples, test.examples, options_);
+    if (probe) {
+      const ScoringResult train = score("train", nullptr, true);
+      if (group_.rank() == 0) {
+        fmt::print(stderr, "evaluate  fitting probes\n");
+        const int64_t layers = model_.config().layers, step = std::max<int64_t>(1, layers / 10);
+        const ProbeBaselines probes = probe_baselines({train.examples, train.hidden}, {validation.examples, validation.hidden},
+                                                      {test.examples, test.hidden}, layers, step, options_);
+        report.baselines["probe_last"] = probes.last;
+        report.baselines["probe_best"] = probes.best;
+        report.notes.push_back(fmt::format("The best probe reads the hidden state after layer {} of {}.", probes.best_layer, layers));
+      }
+    }
+    return test.examples;
+  }
+
+ private:
+  const RunConfig& config_;
+  const LlamaModel& model_;
+  const TokenData& data_;
+  ProcessGroup& group_;
+  EvaluationOptions options_;
+};
+
+}  // namespace
+
+int evaluate_command(const RunConfig& config, CommandContext& context) {
+  ProcessGroup& group = context.group;
+  const std::string identity = agreed_model_identity(config.model, group);
+  const TextSetup text(config);
+  const TokenData data = read_run_tokens(config, text, identity);
+  const RunPaths paths(config.run.dir);
+  const LlamaModel model = load_model(config.model);
+  const std::string adapter_folder = context.arguments.adapter.empty() ? paths.adapter() : context.arguments.adapter;
+  const LoraAdapter adapter = read_adapter(adapter_folder, model.config(), model.dtype());
+
+  const Evaluation evaluation(config, model, data, group);
+  ReportInput report;
+  report.before_examples = evaluation.score_base(report);
+  report.after_examples = evaluation.score("test", &adapter, false).examples;
+  if (group.rank() == 0) {
+    report.title = fmt::format("Candor: {}", config.run.dir);
+    report.resolved_config_yaml = to_yaml(config);
+    report.before = evaluate(report.before_examples, evaluation.options());
+    report.after = evaluate(report.after_examples, evaluation.options());
+    report.curve = read_training_curve(paths.metrics());
+    report.examples = choose_example_rows(paths.graded(), report.before_examples, report.after_examples);
+    write_scored_examples(config.run.dir + "/scored_before.jsonl", report.before_examples);
+    write_scored_examples(config.run.dir + "/scored_after.jsonl", report.after_examples);
+    write_report_json(paths.report_json(), report);
+    write_report_html(paths.report_html(), report);
+    fmt::print("{}\nreport: {}\n", before_after_table(report), paths.report_html());
+  }
+  group.barrier();
+  return 0;
+}
+
+}  // namespace candor

@@ -1,0 +1,46 @@
+#include "launch/commands/evaluation_report.h"
+
+#include <filesystem>
+#include <map>
+
+#include "data_pipeline/files/jsonl.h"
+#include "data_pipeline/questions/question.h"
+
+namespace candor {
+
+std::vector<TrainingPoint> read_training_curve(const std::string& metrics_path) {
+  std::vector<TrainingPoint> curve;
+  if (!std::filesystem::exists(metrics_path)) return curve;
+  for_each_json_line(metrics_path, [&](const nlohmann::json& line, size_t) {
+    TrainingPoint point{.step = line.at("step"), .loss = line.at("loss"), .learning_rate = line.at("learning_rate")};
+    if (line.contains("validation")) {
+      const nlohmann::json& figures = line["validation"];
+      point.validation_brier = figures.at("expectation_brier").get<double>();
+      point.validation_levels = figures.at("distinct_levels").get<double>();
+      point.validation_entropy = figures.at("entropy").get<double>();
+      point.validation_spread = figures.at("spread").get<double>();
+    }
+    curve.push_back(point);
+  });
+  return curve;
+}
+
+std::vector<ExampleRow> choose_example_rows(const std::string& graded_path, const std::vector<ScoredExample>& before,
+                                            const std::vector<ScoredExample>& after) {
+  std::map<std::string, GradedQuestion> by_id;
+  for (GradedQuestion& question : read_graded_questions(graded_path)) by_id[question.id] = std::move(question);
+  std::vector<ExampleRow> rows;
+  constexpr size_t kRows = 10;
+  for (size_t k = 0; k < kRows && k < after.size(); ++k) {
+    const size_t i = after.size() <= kRows ? k : k * after.size() / kRows;
+    const auto found = by_id.find(after[i].id);
+    if (found == by_id.end() || !after[i].graded) continue;
+    ExampleRow row{.question = found->second.question, .response = found->second.response, .answers = found->second.answers,
+                   .correct = after[i].target, .before_expectation = before[i].expectation(), .after_expectation = after[i].expectation(), .after_argmax = {}};
+    if (after[i].argmax_level >= 0) row.after_argmax = after[i].argmax_value();
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace candor

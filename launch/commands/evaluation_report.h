@@ -1,0 +1,19 @@
+// Puts a report together from a finished evaluation: the example rows, the training curve, and the rows of other recipes on the same data.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "launch/config/run_config.h"
+#include "trainer/report/report.h"
+
+namespace candor {
+
+// From metrics.jsonl; empty if there is none.
+std::vector<TrainingPoint> read_training_curve(const std::string& metrics_path);
+
+// Ten examples, spread evenly over the test set, with their questions from graded.jsonl.
+std::vector<ExampleRow> choose_example_rows(const std::string& graded_path, const std::vector<ScoredExample>& before,
+                                            const std::vector<ScoredExample>& after);
+
+}  // namespace candor

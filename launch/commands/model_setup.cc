@@ -1,0 +1,59 @@
+#include "launch/commands/model_setup.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/model_identity.h"
+#include "launch/commands/import_command.h"
+#include "launch/config/run_paths.h"
+
+namespace candor {
+namespace {
+
+PromptOptions prompt_options(const PromptSection& section) {
+  PromptOptions options{.system = section.system, .question_template = section.question, .marker = section.marker,
+                        .scale = static_cast<int>(section.scale)};
+  for (const FewShotTurn& turn : section.few_shot) options.few_shot.push_back({turn.question, turn.answer});
+  return options;
+}
+
+}  // namespace
+
+TextSetup::TextSetup(const RunConfig& config)
+    : tokenizer_(Tokenizer::from_file(config.model.path + "/tokenizer.json")), chat_template_(ChatTemplate::from_model_dir(config.model.path)),
+      prompt_(tokenizer_, chat_template_, prompt_options(config.prompt)) {}
+
+LlamaModel load_model(const ModelSection& model) { return LlamaModel(model.path, model.dtype == "fp64" ? at::kDouble : at::kFloat); }
+
+std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group) {
+  ensure_model(model, group);
+  std::string identity;
+  if (group.rank() == 0) identity = model_identity(model.path);
+  group.broadcast_bytes(identity, 0);
+  return identity;
+}
+
+LoraOptions lora_options(const LoraSection& section) {
+  return {.rank = section.rank, .alpha = section.alpha, .dropout = section.dropout, .rslora = section.rslora, .modules = section.modules,
+          .layer_begin = section.layers.begin, .layer_end = section.layers.end};
+}
+
+TokenData read_run_tokens(const RunConfig& config, const TextSetup& text, const std::string& identity) {
+  const std::string path = RunPaths(config.run.dir).tokens();
+  TokenData data = read_token_file(path);
+  check_token_file_matches(data, text.prompt().tokenizer_sha256(), text.prompt().template_sha256(), text.prompt().sha256(), identity);
+  return data;
+}
+
+void open_run_folder(const RunConfig& config, ProcessGroup& group) {
+  if (group.rank() == 0) {
+    std::filesystem::create_directories(config.run.dir);
+    write_file_atomically(RunPaths(config.run.dir).config(), to_yaml(config));
+  }
+  group.barrier();
+}
+
+}  // namespace candor

@@ -1,0 +1,47 @@
+// What every command that touches the model starts with: the base model, its tokenizer and chat template, and the config's prompt over them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "comm/process_group.h"
+#include "data_pipeline/chat/chat_template.h"
+#include "data_pipeline/prompt/prompt.h"
+#include "data_pipeline/tokenizer/tokenizer.h"
+#include "data_pipeline/tokens/token_file.h"
+#include "launch/config/run_config.h"
+#include "trainer/model/llama.h"
+
+namespace candor {
+
+// The text side. Holds what PromptBuilder points into, so it lives on the heap and doesn't move.
+class TextSetup {
+ public:
+  explicit TextSetup(const RunConfig& config);
+  TextSetup(const TextSetup&) = delete;
+  TextSetup& operator=(const TextSetup&) = delete;
+
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  const PromptBuilder& prompt() const { return prompt_; }
+
+ private:
+  Tokenizer tokenizer_;
+  ChatTemplate chat_template_;
+  PromptBuilder prompt_;
+};
+
+LlamaModel load_model(const ModelSection& model);
+
+// Computed on rank 0, known to all. Collective; imports the model first where it has to (ensure_model).
+std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group);
+
+LoraOptions lora_options(const LoraSection& section);
+
+// tokens.h5 of the run, checked against tokenizer, template, prompt and model.
+TokenData read_run_tokens(const RunConfig& config, const TextSetup& text, const std::string& identity);
+
+// Makes the run folder and writes the resolved config.yaml into it, on rank 0. Collective.
+void open_run_folder(const RunConfig& config, ProcessGroup& group);
+
+}  // namespace candor

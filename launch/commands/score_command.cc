@@ -1,0 +1,88 @@
+#include "launch/commands/score_command.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <numeric>
+
+#include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/read_file.h"
+#include "data_pipeline/files/sha256.h"
+#include "data_pipeline/prompt/token_builder.h"
+#include "launch/commands/model_setup.h"
+#include "launch/commands/progress.h"
+#include "launch/config/run_paths.h"
+#include "trainer/evaluation/scoring.h"
+#include "trainer/training/adapter_files.h"
+
+namespace candor {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Examples between two saves: fixed, so that the micro-batches and thus the digits don't depend on where a killed run stopped.
+constexpr int64_t kBatchesPerPart = 64;
+
+std::string part_path(const std::string& journal, int64_t part) { return fmt::format("{}/part_{:06}.jsonl", journal, part); }
+
+void open_journal(const std::string& journal, const std::string& identity) {
+  const std::string path = journal + "/identity";
+  if (fs::exists(path) && read_file(path) == identity) return;
+  if (fs::exists(journal)) fmt::print(stderr, "score  the unfinished scores are of another input, model or adapter: starting anew\n");
+  fs::remove_all(journal);
+  fs::create_directories(journal);
+  write_file_atomically(path, identity);
+}
+
+}  // namespace
+
+int score_command(const RunConfig& config, CommandContext& context) {
+  ProcessGroup& group = context.group;
+  const CommandArguments& arguments = context.arguments;
+  const std::string identity = agreed_model_identity(config.model, group);
+  const TextSetup text(config);
+  const std::vector<GradedQuestion> questions = read_responses(arguments.input);
+  const TokenData data =
+      build_token_data(questions, text.prompt(), {.max_tokens = static_cast<size_t>(config.prepare.max_tokens), .model_identity = identity});
+  const LlamaModel model = load_model(config.model);
+  const std::string adapter_folder = arguments.adapter.empty() ? RunPaths(config.run.dir).adapter() : arguments.adapter;
+  const LoraAdapter adapter = read_adapter(adapter_folder, model.config(), model.dtype());
+
+  const std::string journal = arguments.output + ".partial";
+  if (group.rank() == 0) {
+    open_journal(journal, sha256_hex(identity + text.prompt().sha256() + sha256_file_hex(arguments.input) +
+                                     sha256_file_hex(adapter_folder + "/adapter_model.safetensors") +
+                                     fmt::format("{} {}", config.evaluate.batch_examples, config.train.share_prefix)));
+  }
+  group.barrier();
+  const auto total = static_cast<int64_t>(data.examples()), part_examples = kBatchesPerPart * config.evaluate.batch_examples;
+  const int64_t parts = (total + part_examples - 1) / part_examples;
+  Progress progress({.name = "score", .unit = "examples", .total = total, .visible = group.rank() == 0});
+  for (int64_t part = 0; part < parts; ++part) {
+    // Rank 0 decides: a file system may show a new file to one rank before another.
+    std::string there = group.rank() == 0 && fs::exists(part_path(journal, part)) ? "yes" : "no";
+    group.broadcast_bytes(there, 0);
+    const int64_t begin = part * part_examples, end = std::min(begin + part_examples, total);
+    if (there == "no") {
+      std::vector<int64_t> examples(static_cast<size_t>(end - begin));
+      std::iota(examples.begin(), examples.end(), begin);
+      ScoringOptions options{.batch_examples = config.evaluate.batch_examples, .share_prefix = config.train.share_prefix};
+      options.on_progress = [&](int64_t done, int64_t mine) { progress.update(begin + (end - begin) * done / mine); };
+      const ScoringResult result = score_examples(model, &adapter, data, examples, options, group);
+      if (group.rank() == 0) write_scored_examples(part_path(journal, part), result.examples);
+    }
+    progress.update(end);
+  }
+  group.barrier();
+  if (group.rank() == 0) {
+    AtomicFile output(arguments.output);
+    for (int64_t part = 0; part < parts; ++part) output.write(read_file(part_path(journal, part)));
+    output.commit();
+    fs::remove_all(journal);
+  }
+  group.barrier();
+  progress.finish(fmt::format("in {}", arguments.output));
+  return 0;
+}
+
+}  // namespace candor
