@@ -46,5 +46,3 @@ CAPITAL_ALIASES = {
 CONTINENTS = {"AF": "Africa", "AS": "Asia", "EU": "Europe", "NA": "North America", "SA": "South America", "OC": "Oceania"}
 CONTINENT_ALIASES = {"Oceania": ["Australia", "Australasia"]}
 MORE_CONTINENTS = {"RU": ["AS"], "TR": ["EU"], "KZ": ["EU"], "AZ": ["EU"], "GE": ["EU"], "AM": ["EU"], "CY": ["AS"], "EG": ["AS"], "ID": ["OC"], "TL": ["OC"]}
-
-ELEMENT_ALIASES = {"Al": ["Aluminum", "Aluminium"], "Cs": ["Cesium", "Caesium"], "S": ["Sulfur", "Sulphur"], "W": ["Wolfram"]}
