@@ -1,0 +1,81 @@
+// A token file's worth of examples for the tiny model of tests/model/data/tiny (61 tokens), and a folder that is removed again.
+#pragma once
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "comm/process_group.h"
+#include "data_pipeline/tokens/token_file.h"
+
+namespace candor::testing_support {
+
+inline const std::string kTinyModel = std::string(CANDOR_SOURCE_DIR) + "/tests/model/data/tiny";
+
+inline std::string file_text(const std::string& path) {
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream text;
+  text << stream.rdbuf();
+  return text.str();
+}
+
+// Made by rank 0 and known to all.
+class SharedFolder {
+ public:
+  explicit SharedFolder(ProcessGroup& group) : owner_(group.rank() == 0) {
+    if (owner_) {
+      std::string pattern = (std::filesystem::temp_directory_path() / "candor_training_XXXXXX").string();
+      path_ = ::mkdtemp(pattern.data());
+    }
+    group.broadcast_bytes(path_, 0);
+  }
+  ~SharedFolder() {
+    std::error_code ignored;
+    if (owner_) std::filesystem::remove_all(path_, ignored);
+  }
+  SharedFolder(const SharedFolder&) = delete;
+  SharedFolder& operator=(const SharedFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  bool owner_;
+  std::string path_;
+};
+
+// `examples` examples of 5-9 tokens behind one prefix of 6; whether one is right can be told from its first token. Every fifth is validation.
+inline TokenData synthetic_data(int examples) {
+  TokenData data;
+  data.prefix_tokens = {3, 4, 5, 6, 7, 8};
+  data.prefix_offsets = {0, 6};
+  data.prefix_parent = {-1};
+  data.offsets = {0};
+  for (int i = 0; i < examples; ++i) {
+    const auto length = static_cast<uint32_t>(5 + (i * 7) % 5);
+    const bool right = (i * 13) % 7 < 3;
+    for (uint32_t k = 0; k < length; ++k) data.tokens.push_back(k == 0 ? (right ? 40U : 50U) : 10 + (static_cast<uint32_t>(i) * 5 + k * 3) % 28);
+    data.offsets.push_back(data.tokens.size());
+    data.prefix_index.push_back(0);
+    data.confidence_position.push_back(length - 1);
+    data.marker_position.push_back(length - 2);
+    data.response_begin.push_back(1);
+    data.response_end.push_back(3);
+    data.target.push_back(right ? 1.0F : 0.0F);
+    data.graded.push_back(1);
+    data.example_id.push_back(fmt::format("q{}", i));
+    data.dataset.push_back("synthetic");
+    data.entity.push_back(fmt::format("e{}", i));
+    data.split.push_back(i % 5 == 4 ? "validation" : "train");
+  }
+  data.level_ids = {51, 52, 53, 54, 55, 56, 57, 58, 59, 60};
+  for (int i = 0; i < 10; ++i) data.level_values.push_back(i / 9.0);
+  data.tokenizer_sha256 = data.template_sha256 = data.prompt_sha256 = std::string(64, 'a');
+  data.model_identity = "tiny";
+  return data;
+}
+
+}  // namespace candor::testing_support

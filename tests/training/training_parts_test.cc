@@ -1,0 +1,202 @@
+// The pieces of the training loop: rates, optimiser, step plan, gradient against differences, adapter files, event files, collapse guard.
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <filesystem>
+#include <set>
+
+#include "data_pipeline/tokens/micro_batch.h"
+#include "synthetic_data.h"
+#include "trainer/training/adamw.h"
+#include "trainer/training/adapter_files.h"
+#include "trainer/training/collapse_guard.h"
+#include "trainer/training/learning_rate.h"
+#include "trainer/training/micro_batch_gradient.h"
+#include "trainer/training/step_plan.h"
+#include "trainer/training/tensorboard_events.h"
+
+namespace candor {
+namespace {
+
+using testing::HasSubstr;
+using namespace testing_support;
+
+std::string temporary(const std::string& name) {
+  const std::string path = testing::TempDir() + "/candor_parts_" + std::to_string(::getpid()) + "_" + name;
+  std::filesystem::remove_all(path);
+  return path;
+}
+
+TEST(LearningRate, FollowsEachSchedule) {
+  LearningRateOptions o{.peak = 1, .schedule = "linear", .warmup_steps = 4, .step_gamma = 0.5};
+  EXPECT_DOUBLE_EQ(learning_rate_at(o, 0, 12, 3), 0.25);
+  EXPECT_DOUBLE_EQ(learning_rate_at(o, 3, 12, 3), 1);
+  EXPECT_DOUBLE_EQ(learning_rate_at(o, 8, 12, 3), 0.5);
+  o.schedule = "cosine";
+  EXPECT_NEAR(learning_rate_at(o, 8, 12, 3), 0.5, 1e-12);
+  o.schedule = "constant";
+  EXPECT_DOUBLE_EQ(learning_rate_at(o, 11, 12, 3), 1);
+  o = {.peak = 1, .schedule = "step", .step_gamma = 0.5};
+  EXPECT_DOUBLE_EQ(learning_rate_at(o, 2, 12, 3), 1);
+  EXPECT_DOUBLE_EQ(learning_rate_at(o, 7, 12, 3), 0.25);
+  o.schedule = "exponential";
+  EXPECT_THROW(learning_rate_at(o, 0, 12, 3), std::invalid_argument);
+}
+
+TEST(AdamW, MatchesTheFormula) {
+  at::Tensor p = at::tensor({1.0, -2.0}, at::kDouble);
+  AdamW optimizer(p, {.beta1 = 0.9, .beta2 = 0.99, .epsilon = 1e-8, .weight_decay = 0.1});
+  double w = 1.0, m = 0, v = 0;
+  for (int step = 1; step <= 3; ++step) {
+    const double g = 0.5 * step;
+    optimizer.step(at::tensor({g, 0.0}, at::kDouble), 0.01);
+    m = 0.9 * m + 0.1 * g;
+    v = 0.99 * v + 0.01 * g * g;
+    w -= 0.01 * 0.1 * w;
+    w -= 0.01 * (m / (1 - std::pow(0.9, step))) / (std::sqrt(v / (1 - std::pow(0.99, step))) + 1e-8);
+    EXPECT_NEAR(p[0].item<double>(), w, 1e-9);
+  }
+  EXPECT_THROW(optimizer.restore(at::zeros({3}), at::zeros({3}), 1), std::invalid_argument);
+}
+
+TEST(ClipGradient, ScalesToTheNormAndReturnsTheOldOne) {
+  at::Tensor g = at::tensor({3.0F, 4.0F});
+  EXPECT_DOUBLE_EQ(clip_gradient(g, 0), 5);
+  EXPECT_FLOAT_EQ(g[1].item<float>(), 4);
+  EXPECT_DOUBLE_EQ(clip_gradient(g, 1), 5);
+  EXPECT_FLOAT_EQ(g[1].item<float>(), 0.8F);
+}
+
+TEST(StepPlan, EveryEpochTakesEveryExampleOnce) {
+  std::vector<int64_t> examples;
+  for (int64_t i = 0; i < 23; ++i) examples.push_back(100 + i);
+  const StepPlan plan(examples, 5, 8, 3, 0, 2);
+  EXPECT_EQ(plan.steps_per_epoch(), 3);
+  EXPECT_EQ(plan.max_steps(), 6);
+  for (int64_t epoch = 0; epoch < 2; ++epoch) {
+    std::multiset<int64_t> seen;
+    for (int64_t step = 0; step < 3; ++step) {
+      for (const auto& micro_batch : plan.micro_batches_of(epoch * 3 + step)) seen.insert(micro_batch.begin(), micro_batch.end());
+    }
+    EXPECT_EQ(seen, std::multiset<int64_t>(examples.begin(), examples.end()));
+  }
+  EXPECT_THROW(StepPlan({}, 5, 8, 3, 0, 2), std::invalid_argument);
+  EXPECT_THROW(StepPlan(examples, 5, 8, 3, 0, 0), std::invalid_argument);
+}
+
+// The whole objective through the model, against central differences in fp64, for every loss and with the LM term.
+TEST(MicroBatchGradient, MatchesDifferences) {
+  const LlamaModel model(kTinyModel, at::kDouble);
+  const TokenData data = synthetic_data(5);
+  LoraAdapter adapter(model.config(), {.rank = 2, .alpha = 4, .dropout = 0.2, .modules = {"q_proj", "o_proj", "up_proj"}, .layer_begin = 1}, at::kDouble);
+  adapter.initialize(3);
+  adapter.parameters().add_(at::sin(at::arange(adapter.parameters().numel(), at::kDouble)), 0.05);  // B isn't zero
+  const std::vector<int64_t> examples = {0, 1, 2, 3};
+  for (const bool share : {false, true}) {
+    const MicroBatch batch = make_micro_batch(data, examples, share);
+    for (const Loss loss : {Loss::kTokenizedBrier, Loss::kExpectationLogLoss, Loss::kMeanBrier, Loss::kSoftTarget}) {
+      const GradientOptions options{.losses = {{loss, 0.7}, {Loss::kMeanBrier, 0.3}}, .lm_weight_per_token = 0.25, .dropout_key = 99,
+                                    .level_ids = data.level_ids};
+      at::Tensor gradient = at::zeros_like(adapter.parameters());
+      add_micro_batch_gradient(model, adapter, batch, options, gradient);
+      for (int64_t i = 0; i < gradient.numel(); i += 37) {
+        at::Tensor scratch = at::zeros_like(gradient);
+        const double old = adapter.parameters()[i].item<double>(), h = 1e-5;
+        adapter.parameters()[i] = old + h;
+        const double up = add_micro_batch_gradient(model, adapter, batch, options, scratch);
+        adapter.parameters()[i] = old - h;
+        const double down = add_micro_batch_gradient(model, adapter, batch, options, scratch);
+        adapter.parameters()[i] = old;
+        EXPECT_NEAR(gradient[i].item<double>(), (up - down) / (2 * h), 2e-7) << "element " << i << " loss " << static_cast<int>(loss);
+      }
+    }
+  }
+}
+
+TEST(AdapterFiles, ComeBackAsTheyWereAndRefuseWhatDoesNotFit) {
+  const ModelConfig config = ModelConfig::from_model_dir(kTinyModel);
+  LoraAdapter adapter(config, {.rank = 2, .alpha = 4.5, .dropout = 0, .rslora = true, .modules = {"v_proj", "gate_proj"}, .layer_begin = 1, .layer_end = 3},
+                      at::kFloat);
+  adapter.initialize(1);
+  const std::string folder = temporary("adapter");
+  write_adapter(folder, adapter, "tiny");
+  const LoraAdapter back = read_adapter(folder, config, at::kFloat);
+  EXPECT_TRUE(at::equal(back.parameters(), adapter.parameters()));
+  EXPECT_EQ(back.options().layer_begin, 1);
+  EXPECT_TRUE(back.options().rslora);
+  EXPECT_DOUBLE_EQ(back.scale(), adapter.scale());
+
+  const auto error_with = [&](const std::string& from, const std::string& to) -> std::string {
+    const std::string path = folder + "/adapter_config.json", text = file_text(path);
+    std::string changed = text;
+    changed.replace(changed.find(from), from.size(), to);
+    std::ofstream(path) << changed;
+    std::string message = "no error";
+    try {
+      read_adapter(folder, config, at::kFloat);
+    } catch (const std::invalid_argument& error) {
+      message = error.what();
+    }
+    std::ofstream(path) << text;
+    return message;
+  };
+  EXPECT_THAT(error_with("\"LORA\"", "\"IA3\""), AllOf(HasSubstr("adapter_config.json"), HasSubstr("LORA")));
+  EXPECT_THAT(error_with("\"use_dora\": false", "\"use_dora\": true"), HasSubstr("use_dora"));
+  EXPECT_THAT(error_with("\"r\": 2", "\"r\": 3"), HasSubstr("shape"));
+  EXPECT_THAT(error_with("\"r\": 2", "\"rr\": 2"), HasSubstr("lora_alpha"));
+  EXPECT_THAT(error_with("\"v_proj\"", "\"k_proj\""), HasSubstr("missing"));
+  std::filesystem::remove(folder + "/adapter_model.safetensors");
+  EXPECT_THROW(read_adapter(folder, config, at::kFloat), std::system_error);
+}
+
+TEST(TensorBoardEvents, FramesCarryTheKnownChecksums) {
+  EXPECT_EQ(crc32c("123456789"), 0xE3069283U);  // the check value of CRC-32C
+  const std::string folder = temporary("events");
+  {
+    TensorBoardEvents events(folder);
+    events.scalar("train/loss", 3, 0.5F);
+    events.flush();
+  }
+  const std::string bytes = file_text(std::filesystem::directory_iterator(folder)->path());
+  uint64_t length = 0;
+  size_t at = 0, frames = 0;
+  while (at < bytes.size()) {
+    std::memcpy(&length, bytes.data() + at, 8);
+    at += 8 + 4 + length + 4;
+    ++frames;
+  }
+  EXPECT_EQ(at, bytes.size());
+  EXPECT_EQ(frames, 2U);
+  EXPECT_THAT(bytes, AllOf(HasSubstr("brain.Event:2"), HasSubstr("train/loss")));
+}
+
+ScoredExample said(int level, double target) {
+  ScoredExample example;
+  example.q.assign(10, 0.0);
+  example.q[static_cast<size_t>(level)] = 1;
+  example.argmax_level = level;
+  example.target = target;
+  return example;
+}
+
+TEST(CollapseGuard, SpeaksUpForOneLevelAndIsSilentForMany) {
+  std::vector<ScoredExample> one_level, many;
+  for (int i = 0; i < 20; ++i) {
+    one_level.push_back(said(4, i % 2));
+    many.push_back(said(i % 10, i % 10 > 4 ? 1 : 0));
+  }
+  const auto collapsed = collapse_message(validation_figures(one_level), 0.5, true);
+  ASSERT_TRUE(collapsed);
+  EXPECT_THAT(*collapsed, AllOf(HasSubstr("1 level"), HasSubstr("objective")));
+  EXPECT_FALSE(collapse_message(validation_figures(one_level), 0.1, true));
+  const ValidationFigures figures = validation_figures(many);
+  EXPECT_FALSE(collapse_message(figures, 0.9, true));
+  EXPECT_EQ(figures.distinct_levels, 10);
+  EXPECT_DOUBLE_EQ(figures.auroc, 1);
+  EXPECT_NEAR(figures.tokenized_brier, figures.expectation_brier, 1e-12);  // q is one-hot: no variance
+  EXPECT_THROW(validation_figures({}), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace candor
