@@ -22,6 +22,8 @@ inline std::mutex& hdf5_mutex() {
 class Hdf5Session {
  public:
   Hdf5Session() : lock_(hdf5_mutex()) {
+    // After a failed close (full disk) or a damaged file, HDF5's own clean-up at exit crashes or doesn't end. We close all that we open.
+    [[maybe_unused]] static const herr_t no_clean_up = H5dont_atexit();
     H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
   }

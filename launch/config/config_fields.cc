@@ -35,7 +35,7 @@ void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.begin_section("model", "the base model");
   v.text("path", config.model.path, {.required = true}, "folder in Hugging Face layout (config.json, safetensors, tokenizer.json)");
   v.text("gguf", config.model.gguf, {}, "GGUF file to import to path where path has no model; may be a glob pattern that matches one file");
-  v.text("dtype", config.model.dtype, {.choices = {"fp32", "fp64", "bf16"}},
+  v.text("dtype", config.model.dtype, {.choices = {"fp32", "fp64"}},
          "of the frozen weights and activations; the adapter is fp32 (fp64 with fp64)");
   v.end_section();
 

@@ -105,7 +105,7 @@ TEST(ConfigErrors, OutOfRange) {
 
 TEST(ConfigErrors, MissingKey) {
   EXPECT_EQ(error_of("model:\n  path: x\n"), "my.yaml:1:1: run.dir is missing: folder of everything the run writes; made where it doesn't exist");
-  EXPECT_EQ(error_of("run:\n  dir: x\nmodel:\n  dtype: bf16\n"),
+  EXPECT_EQ(error_of("run:\n  dir: x\nmodel:\n  dtype: fp64\n"),
             "my.yaml:4:3: model.path is missing: folder in Hugging Face layout (config.json, safetensors, tokenizer.json)");
   EXPECT_EQ(error_of(""), "my.yaml:1:1: run.dir is missing: folder of everything the run writes; made where it doesn't exist");
   EXPECT_EQ(error_after_head("objective:\n  - {until: 0.5}\n"), "my.yaml:6:5: objective[0].loss is missing: of the stage");
