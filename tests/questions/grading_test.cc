@@ -1,0 +1,81 @@
+// Graders and the cutting of responses, with the mistakes that grading programs are known for.
+#include "data_pipeline/questions/grading.h"
+
+#include <gtest/gtest.h>
+
+#include "data_pipeline/questions/response.h"
+
+namespace candor {
+namespace {
+
+std::optional<double> graded(const std::string& grader, const std::string& response, const std::vector<std::string>& answers) {
+  AnsweredQuestion answer;
+  answer.response = response;
+  answer.answers = answers;
+  return make_grader(grader)->grade(answer);
+}
+
+TEST(AliasMatch, IsExactAfterNormalisation) {
+  for (const char* right : {"Paris", " paris.", "PARIS!", "the Paris", "\"Paris\""}) EXPECT_EQ(graded("alias_match", right, {"London", "Paris"}), 1.0) << right;
+  for (const char* wrong : {"", "Par", "Paris, France", "not Paris", "Parisian"}) EXPECT_EQ(graded("alias_match", wrong, {"Paris"}), 0.0) << wrong;
+  EXPECT_EQ(graded("alias_match", "ÎLE-DE-FRANCE", {"île de France"}), 1.0);
+  EXPECT_EQ(graded("alias_match", "The Bahamas", {"Bahamas"}), 1.0);
+  EXPECT_EQ(graded("alias_match", "A", {"A"}), 1.0) << "an article may be the whole answer";
+  EXPECT_EQ(graded("alias_match", "...", {"!!!"}), 0.0);
+}
+
+TEST(Numeric, TakesTheLastNumberWithItsSign) {
+  EXPECT_EQ(graded("numeric", "3 apples and 4 pears make 7", {"7"}), 1.0);
+  EXPECT_EQ(graded("numeric", "-5", {"5"}), 0.0);
+  EXPECT_EQ(graded("numeric", "it is -5.", {"-5"}), 1.0);
+  EXPECT_EQ(graded("numeric", "\xE2\x88\x92""5", {"-5"}), 1.0);
+  EXPECT_EQ(graded("numeric", "$1,234.50", {"1234.5"}), 1.0);
+  EXPECT_EQ(graded("numeric", "-$20", {"-20"}), 1.0);
+  EXPECT_EQ(graded("numeric", "10-12", {"12"}), 1.0) << "a hyphen between numbers is no sign";
+  EXPECT_EQ(graded("numeric", "0.50", {".5"}), 1.0);
+  EXPECT_EQ(graded("numeric", "50%", {"50"}), 1.0);
+  EXPECT_EQ(graded("numeric", "1, 2, 3", {"3"}), 1.0);
+  EXPECT_EQ(graded("numeric", "", {"0"}), 0.0);
+  EXPECT_EQ(graded("numeric", "none", {"7"}), 0.0);
+  EXPECT_EQ(graded("numeric", "7", {"seven"}), std::nullopt) << "nothing to compare with";
+}
+
+TEST(YesNo, TakesTheFirstWholeWord) {
+  EXPECT_EQ(graded("yes_no", "Yes, it is.", {"yes"}), 1.0);
+  EXPECT_EQ(graded("yes_no", "No.", {"yes"}), 0.0);
+  EXPECT_EQ(graded("yes_no", "", {"yes"}), 0.0);
+  EXPECT_EQ(graded("yes_no", "", {"no"}), 0.0);
+  EXPECT_EQ(graded("yes_no", "I know nothing", {"no"}), 0.0) << "no part of a word counts";
+  EXPECT_EQ(graded("yes_no", "no", {"False"}), 1.0);
+  EXPECT_EQ(graded("yes_no", "maybe", {"perhaps"}), std::nullopt);
+}
+
+TEST(Graders, UnknownNamesAreRefusedWithTheKnownOnes) {
+  try {
+    make_grader("judge");
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_NE(std::string(error.what()).find("alias_match, numeric, yes_no"), std::string::npos);
+  }
+}
+
+TEST(CutResponse, LeavesNoStatedConfidence) {
+  const std::string marker = "\nConfidence: ";
+  EXPECT_EQ(cut_response(" Paris \nConfidence: 8", marker), "Paris");
+  EXPECT_EQ(cut_response("Paris Confidence: 8", marker), "Paris");
+  EXPECT_EQ(cut_response("\n\nParis\nIt is big", marker), "Paris");
+  EXPECT_EQ(cut_response("Confidence: 3", marker), "");
+  EXPECT_EQ(cut_response("", marker), "");
+}
+
+TEST(ParseStatedConfidence, TheLastOneCounts) {
+  EXPECT_EQ(parse_stated_confidence("Confidence: 3 ... confidence: 9", 9), 1.0);
+  EXPECT_EQ(parse_stated_confidence("Confidence: 87%", 9), 0.87);
+  EXPECT_EQ(parse_stated_confidence("Confidence: 50", 100), 0.5);
+  EXPECT_EQ(parse_stated_confidence("Confidence: 11", 9), std::nullopt);
+  EXPECT_EQ(parse_stated_confidence("Confidence: high", 9), std::nullopt);
+  EXPECT_EQ(parse_stated_confidence("sure", 9), std::nullopt);
+}
+
+}  // namespace
+}  // namespace candor
