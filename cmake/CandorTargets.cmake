@@ -11,14 +11,9 @@ endif()
 # candor_library(NAME DEPS...): a static library of every .cc of the current source folder's subfolder FOLDER.
 function(candor_library NAME FOLDER)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${FOLDER}/*.cc)
-  if(sources)
-    add_library(${NAME} STATIC ${sources})
-    target_link_libraries(${NAME} PRIVATE candor_flags PUBLIC ${ARGN})
-    target_include_directories(${NAME} PUBLIC ${PROJECT_SOURCE_DIR})
-  else()
-    add_library(${NAME} INTERFACE)
-    target_link_libraries(${NAME} INTERFACE ${ARGN})
-  endif()
+  add_library(${NAME} STATIC ${sources})
+  target_link_libraries(${NAME} PRIVATE candor_flags PUBLIC ${ARGN})
+  target_include_directories(${NAME} PUBLIC ${PROJECT_SOURCE_DIR})
 endfunction()
 
 # candor_tests(FOLDER DEPS...): each FOLDER/*_test.cc is a program and a test of its own; *_mpi_test.cc is run on 1, 2, 3 and 4 ranks.

@@ -10,7 +10,7 @@ namespace candor {
 
 // Filled from the command line; each command reads only those that its --help lists.
 struct CommandArguments {
-  bool resume = false;      // answer, train, score, run: go on from what an earlier run left
+  bool resume = false;      // train: go on from the newest checkpoint
   bool merge = false;       // export: also write the merged model
   std::string input{};      // score: questions and responses (JSONL). import: the GGUF file. inspect: the file or folder
   std::string output{};     // score: scored JSONL. import: model folder. export: folder (empty: <run.dir>/export)

@@ -28,24 +28,23 @@ class Parser {
     import->add_option("gguf", args().input, "GGUF file")->required();
     import->add_option("folder", args().output, "model folder to make")->required();
 
-    add_resume(with_config("answer", "Let the base model answer every question"));
+    with_config("answer", "Let the base model answer every question; goes on where a killed one was");
     with_config("grade", "Compare the answers with the accepted ones");
     with_config("prepare", "Make token files: chat template, tokenizer, confidence tokens");
-    add_resume(with_config("train", "Fit the adapter"));
+    with_config("train", "Fit the adapter")->add_flag("--resume", args().resume, "go on from the newest checkpoint");
     CLI::App* evaluate = with_config("evaluate", "Score the test questions before and after, and write the report");
     evaluate->add_option("--adapter", args().adapter, "adapter folder (default: <run.dir>/adapter)");
-    add_resume(with_config("run", "Do all stages from answer to evaluate; unchanged ones are skipped"));
+    with_config("run", "Do all stages from answer to evaluate; unchanged ones are skipped, a killed one goes on where it was");
 
     CLI::App* exporting = with_config("export", "Write the adapter for PEFT, and a merged model if asked");
     exporting->add_option("--output", args().output, "folder to make (default: <run.dir>/export)");
     exporting->add_option("--adapter", args().adapter, "adapter or checkpoint folder (default: <run.dir>/adapter)");
     exporting->add_flag("--merge", args().merge, "also write the merged model (its answers may differ from the base model's)");
 
-    CLI::App* score = with_config("score", "Confidences for questions and responses of any model");
+    CLI::App* score = with_config("score", "Confidences for questions and responses of any model; goes on where a killed one was");
     score->add_option("--input", args().input, "JSONL with question and response")->required();
     score->add_option("--output", args().output, "JSONL to write")->required();
     score->add_option("--adapter", args().adapter, "adapter folder (default: <run.dir>/adapter)");
-    add_resume(score);
 
     CLI::App* inspect = command("inspect", "Print a file of a run readably: tokens.h5, safetensors, GGUF, JSONL, JSON, checkpoint or model folder");
     inspect->add_option("path", args().input, "file or folder")->required();
@@ -100,8 +99,6 @@ class Parser {
     sub->add_option("--set", line_.overrides, "key.path=value, in place of what the file says; may be repeated")->allow_extra_args(false);
     return sub;
   }
-
-  void add_resume(CLI::App* sub) { sub->add_flag("--resume", args().resume, "go on from what an earlier run of this command left"); }
 
   void answer_help() {
     line_.command.clear();
