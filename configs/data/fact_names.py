@@ -15,9 +15,11 @@ COUNTRY_ALIASES = {
     "AE": ["UAE", "U.A.E.", "Emirates"], "RU": ["Russian Federation"], "KR": ["Korea", "South Korea", "Republic of Korea"],
     "KP": ["North Korea", "DPRK"], "CZ": ["Czechia"], "TR": ["Türkiye", "Turkiye"], "NL": ["Holland"], "CI": ["Côte d'Ivoire"],
     "MM": ["Burma"], "SZ": ["Swaziland"], "CV": ["Cabo Verde"], "TL": ["Timor-Leste", "Timor Leste"], "MK": ["Macedonia"],
-    "CD": ["DR Congo", "DRC", "D.R. Congo", "Democratic Republic of Congo", "Congo-Kinshasa"], "CG": ["Congo", "Republic of Congo", "Congo-Brazzaville"],
+    "CD": ["DR Congo", "DRC", "D.R. Congo", "Democratic Republic of Congo", "Congo-Kinshasa"],
+    "CG": ["Congo", "Republic of Congo", "Congo-Brazzaville"],
     "BA": ["Bosnia", "Bosnia-Herzegovina"], "IR": ["Iran"], "SY": ["Syria"], "LA": ["Laos"], "VN": ["Vietnam", "Viet Nam"], "BN": ["Brunei"],
-    "MD": ["Moldova"], "BO": ["Bolivia"], "VE": ["Venezuela"], "TZ": ["Tanzania"], "FM": ["Micronesia"], "CN": ["China", "PRC"], "GW": ["Guinea Bissau"],
+    "MD": ["Moldova"], "BO": ["Bolivia"], "VE": ["Venezuela"], "TZ": ["Tanzania"], "FM": ["Micronesia"], "CN": ["China", "PRC"],
+    "GW": ["Guinea Bissau"],
     "CF": ["CAR"], "PG": ["PNG"], "SA": ["KSA"], "AG": ["Antigua"], "TT": ["Trinidad"], "VC": ["Saint Vincent", "St Vincent"], "KN": ["Saint Kitts"],
     "ST": ["São Tomé"], "BY": ["Belorussia"], "KG": ["Kirghizia", "Kyrgyz Republic"],
 }
@@ -30,10 +32,13 @@ CAPITAL_NAMES = {"US": "Washington, D.C.", "MM": "Naypyidaw", "LK": "Colombo", "
 # Other capitals of a country with several, former names still in use, and other spellings.
 CAPITAL_ALIASES = {
     "US": ["Washington", "Washington DC", "Washington D.C."], "ZA": ["Pretoria", "Cape Town", "Bloemfontein", "Tshwane"], "BO": ["Sucre", "La Paz"],
-    "LK": ["Sri Jayawardenepura Kotte", "Sri Jayewardenepura Kotte", "Kotte"], "MM": ["Nay Pyi Taw", "Naypyitaw", "Nay Pyi Daw"], "KZ": ["Nur-Sultan"],
-    "UA": ["Kiev"], "NL": ["Amsterdam", "The Hague"], "CI": ["Yamoussoukro", "Abidjan"], "BJ": ["Porto-Novo", "Porto Novo", "Cotonou"], "BI": ["Bujumbura"], "CM": ["Yaoundé"], "TG": ["Lomé"], "BR": ["Brasília"], "IS": ["Reykjavík"],
+    "LK": ["Sri Jayawardenepura Kotte", "Sri Jayewardenepura Kotte", "Kotte"], "MM": ["Nay Pyi Taw", "Naypyitaw", "Nay Pyi Daw"],
+    "KZ": ["Nur-Sultan"],
+    "UA": ["Kiev"], "NL": ["Amsterdam", "The Hague"], "CI": ["Yamoussoukro", "Abidjan"], "BJ": ["Porto-Novo", "Porto Novo", "Cotonou"],
+    "BI": ["Bujumbura"], "CM": ["Yaoundé"], "TG": ["Lomé"], "BR": ["Brasília"], "IS": ["Reykjavík"],
     "MY": ["Putrajaya"], "SZ": ["Lobamba"], "TZ": ["Dodoma", "Dar es Salaam"], "GQ": ["Ciudad de la Paz"], "IN": ["Delhi"], "CN": ["Peking"],
-    "YE": ["Sana'a", "Sanaa", "Sana"], "MD": ["Chișinău", "Kishinev"], "KW": ["Kuwait City", "Kuwait"], "GT": ["Guatemala City"], "PA": ["Panama City"],
+    "YE": ["Sana'a", "Sanaa", "Sana"], "MD": ["Chișinău", "Kishinev"], "KW": ["Kuwait City", "Kuwait"], "GT": ["Guatemala City"],
+    "PA": ["Panama City"],
     "KI": ["Tarawa", "Bairiki"], "PW": ["Melekeok"], "ME": ["Cetinje"], "GE": ["Tiflis"], "TD": ["N'Djamena", "Ndjamena"],
     "MN": ["Ulaanbaatar", "Ulan Bator", "Ulan Baator"], "TM": ["Ashgabat", "Ashkhabad"], "MV": ["Malé", "Male"],
     "TO": ["Nuku'alofa", "Nukualofa"], "NR": ["Yaren District"], "CL": ["Santiago de Chile", "Valparaíso"], "CO": ["Bogotá"], "CR": ["San José"],
@@ -45,4 +50,5 @@ CAPITAL_ALIASES = {
 
 CONTINENTS = {"AF": "Africa", "AS": "Asia", "EU": "Europe", "NA": "North America", "SA": "South America", "OC": "Oceania"}
 CONTINENT_ALIASES = {"Oceania": ["Australia", "Australasia"]}
-MORE_CONTINENTS = {"RU": ["AS"], "TR": ["EU"], "KZ": ["EU"], "AZ": ["EU"], "GE": ["EU"], "AM": ["EU"], "CY": ["AS"], "EG": ["AS"], "ID": ["OC"], "TL": ["OC"]}
+MORE_CONTINENTS = {"RU": ["AS"], "TR": ["EU"], "KZ": ["EU"], "AZ": ["EU"], "GE": ["EU"], "AM": ["EU"], "CY": ["AS"], "EG": ["AS"], "ID": ["OC"],
+                   "TL": ["OC"]}

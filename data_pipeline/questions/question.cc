@@ -23,7 +23,7 @@ class Fields {
 
   std::string text(const char* key) const {
     const auto found = line_.find(key);
-    if (found == line_.end()) throw std::invalid_argument(fmt::format("\"{}\" is missing", key));
+    if (found == line_.end()) throw std::invalid_argument(fmt::format("\"{}\" is missing: give it as a text, as docs/formats.md says", key));
     if (!found->is_string()) throw std::invalid_argument(fmt::format("\"{}\": expected a text, got {}", key, found->dump()));
     return found->get<std::string>();
   }
@@ -32,7 +32,7 @@ class Fields {
   }
   std::string filled_text(const char* key) const {
     std::string value = text(key);
-    if (value.empty()) throw std::invalid_argument(fmt::format("\"{}\" is empty", key));
+    if (value.empty()) throw std::invalid_argument(fmt::format("\"{}\" is empty: expected a text with at least one character", key));
     return value;
   }
   std::string split() const {

@@ -16,12 +16,17 @@ std::optional<double> graded(const std::string& grader, const std::string& respo
 }
 
 TEST(AliasMatch, IsExactAfterNormalisation) {
-  for (const char* right : {"Paris", " paris.", "PARIS!", "the Paris", "\"Paris\""}) EXPECT_EQ(graded("alias_match", right, {"London", "Paris"}), 1.0) << right;
+  for (const char* right : {"Paris", " paris.", "PARIS!", "the Paris", "\"Paris\""})
+    EXPECT_EQ(graded("alias_match", right, {"London", "Paris"}), 1.0) << right;
   for (const char* wrong : {"", "Par", "Paris, France", "not Paris", "Parisian"}) EXPECT_EQ(graded("alias_match", wrong, {"Paris"}), 0.0) << wrong;
   EXPECT_EQ(graded("alias_match", "ÎLE-DE-FRANCE", {"île de France"}), 1.0);
   EXPECT_EQ(graded("alias_match", "The Bahamas", {"Bahamas"}), 1.0);
   EXPECT_EQ(graded("alias_match", "A", {"A"}), 1.0) << "an article may be the whole answer";
   EXPECT_EQ(graded("alias_match", "...", {"!!!"}), 0.0);
+  EXPECT_EQ(graded("alias_match", " !!!\n", {"!!!"}), 1.0) << "without a normalised form, texts are compared as they are";
+  EXPECT_EQ(graded("alias_match", "", {" "}), 0.0);
+  EXPECT_EQ(graded("alias_match", "Bogota\xCC\x81", {"Bogotá"}), 1.0) << "a combining accent is the accented letter";
+  EXPECT_EQ(graded("alias_match", "Bogot\xC3", {"Bogotá"}), 0.0) << "half a letter";
 }
 
 TEST(Numeric, TakesTheLastNumberWithItsSign) {
@@ -37,6 +42,20 @@ TEST(Numeric, TakesTheLastNumberWithItsSign) {
   EXPECT_EQ(graded("numeric", "1, 2, 3", {"3"}), 1.0);
   EXPECT_EQ(graded("numeric", "", {"0"}), 0.0);
   EXPECT_EQ(graded("numeric", "none", {"7"}), 0.0);
+  for (const char* negative : {"-€5", "€-5", "-£5", "x=-5", "10 to -5"}) EXPECT_EQ(last_number(negative), -5.0) << negative;
+  for (const char* joined : {"10-5", "10\xE2\x88\x92""5", "$10-$5", "10%-5%", "COVID-5", "- 5", "+5"}) EXPECT_EQ(last_number(joined), 5.0) << joined;
+  EXPECT_EQ(last_number("1,234,567"), 1234567.0);
+  EXPECT_EQ(last_number("in 2023,100 of them"), 100.0);
+  EXPECT_EQ(last_number("1.5e3 m"), 1500.0);
+  EXPECT_EQ(last_number("2E-1"), 0.2);
+  EXPECT_EQ(last_number("-3/4"), -0.75);
+  EXPECT_EQ(last_number("3/4/2020"), 2020.0);
+  EXPECT_EQ(last_number("1/0"), 0.0);
+  EXPECT_EQ(graded("numeric", "1/4", {"3/4"}), 0.0);
+  EXPECT_EQ(graded("numeric", "50%", {"0.5"}), 0.0);
+  const std::string long_number(400, '9');
+  EXPECT_EQ(graded("numeric", long_number, {"7"}), 0.0) << "more digits than a double holds";
+  EXPECT_EQ(graded("numeric", long_number, {long_number}), std::nullopt);
   EXPECT_EQ(graded("numeric", "7", {"seven"}), std::nullopt) << "nothing to compare with";
 }
 
@@ -46,6 +65,7 @@ TEST(YesNo, TakesTheFirstWholeWord) {
   EXPECT_EQ(graded("yes_no", "", {"yes"}), 0.0);
   EXPECT_EQ(graded("yes_no", "", {"no"}), 0.0);
   EXPECT_EQ(graded("yes_no", "I know nothing", {"no"}), 0.0) << "no part of a word counts";
+  EXPECT_EQ(graded("yes_no", "Yes and no", {"no"}), 0.0) << "the first one counts";
   EXPECT_EQ(graded("yes_no", "no", {"False"}), 1.0);
   EXPECT_EQ(graded("yes_no", "maybe", {"perhaps"}), std::nullopt);
 }
@@ -66,6 +86,11 @@ TEST(CutResponse, LeavesNoStatedConfidence) {
   EXPECT_EQ(cut_response("\n\nParis\nIt is big", marker), "Paris");
   EXPECT_EQ(cut_response("Confidence: 3", marker), "");
   EXPECT_EQ(cut_response("", marker), "");
+  EXPECT_EQ(cut_response("Paris CONFIDENCE: 8", marker), "Paris");
+  EXPECT_EQ(cut_response("Paris (confidence: 90%)", marker), "Paris");
+  EXPECT_EQ(cut_response("Paris. Sure: 8", " sure: "), "Paris.");
+  EXPECT_EQ(cut_response("Paris Confidence: 8", " sure: "), "Paris") << "whatever the marker is";
+  EXPECT_EQ(cut_response("f(\nx Confidence: 8", marker), "f(");
 }
 
 TEST(ParseStatedConfidence, TheLastOneCounts) {
@@ -75,6 +100,12 @@ TEST(ParseStatedConfidence, TheLastOneCounts) {
   EXPECT_EQ(parse_stated_confidence("Confidence: 11", 9), std::nullopt);
   EXPECT_EQ(parse_stated_confidence("Confidence: high", 9), std::nullopt);
   EXPECT_EQ(parse_stated_confidence("sure", 9), std::nullopt);
+  EXPECT_EQ(parse_stated_confidence("Confidence: 62.5%", 9), 0.625);
+  EXPECT_EQ(parse_stated_confidence("Confidence: 4.5", 9), 0.5);
+  EXPECT_EQ(parse_stated_confidence("Confidence: 0.", 9), 0.0);
+  EXPECT_EQ(parse_stated_confidence("Confidence: -3", 9), std::nullopt);
+  EXPECT_EQ(parse_stated_confidence("Confidence: " + std::string(400, '9'), 9), std::nullopt);
+  EXPECT_EQ(parse_stated_confidence("Confidence:", 9), std::nullopt);
 }
 
 }  // namespace

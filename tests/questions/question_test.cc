@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <map>
-#include <set>
 
 namespace candor {
 namespace {
@@ -37,8 +35,10 @@ TEST_F(QuestionTest, GoodLinesComeBackAsTheyWere) {
   const std::vector<Question> questions = read_questions(write(kGood + "\n"));
   ASSERT_EQ(questions.size(), 1U);
   EXPECT_EQ(to_json_line(questions[0]), kGood);
-  const std::string graded = R"({"id":"a","dataset":"d","entity":"e","split":"test","question":"q?","answers":["x"],"response":"Zürich","stated_confidence":"8","model":"m","correct":)";
-  for (const std::string grade : {"0.5", "null", "1.0"}) EXPECT_EQ(to_json_line(read_graded_questions(write(graded + grade + "}\n"))[0]), graded + grade + "}");
+  const std::string graded = R"({"id":"a","dataset":"d","entity":"e","split":"test","question":"q?","answers":["x"],)"
+                             R"("response":"Zürich","stated_confidence":"8","model":"m","correct":)";
+  for (const std::string grade : {"0.5", "null", "1.0"})
+    EXPECT_EQ(to_json_line(read_graded_questions(write(graded + grade + "}\n"))[0]), graded + grade + "}");
   EXPECT_EQ(read_graded_questions(write(graded + "true}"))[0].correct, 1.0);
 }
 
@@ -57,6 +57,7 @@ TEST_F(QuestionTest, WhatIsWrongIsSaidWithItsLine) {
   EXPECT_THAT(error_of(kGood + "\n" + kGood), AllOf(HasSubstr(":2"), HasSubstr("line 1")));
   EXPECT_THAT(error_of("[1]"), HasSubstr("expected an object"));
   EXPECT_THAT(error_of("{"), HasSubstr(":1"));
+  EXPECT_THAT(error_of(without("q?", "q\xC3?")), AllOf(HasSubstr(".jsonl:2"), HasSubstr("UTF-8")));
   EXPECT_THAT(error_of(""), HasSubstr("at least one record"));
   EXPECT_THROW(read_questions("/nowhere/q.jsonl"), std::system_error);
 }
@@ -75,26 +76,13 @@ TEST_F(QuestionTest, GradesLieBetweenZeroAndOne) {
 }
 
 TEST_F(QuestionTest, ResponsesNeedOnlyQuestionAndResponse) {
-  const std::vector<GradedQuestion> records = read_responses(write("{\"question\":\"q\",\"response\":\"r\"}\n\n{\"question\":\"q\",\"response\":\"\"}\n"));
+  const std::string lines = "{\"question\":\"q\",\"response\":\"r\"}\n\n{\"question\":\"q\",\"response\":\"\"}\n";
+  const std::vector<GradedQuestion> records = read_responses(write(lines));
   ASSERT_EQ(records.size(), 2U);
   EXPECT_EQ(records[0].id, "1");
   EXPECT_NE(records[1].id, records[0].id);
   EXPECT_FALSE(records[0].correct);
   EXPECT_THROW(read_responses(write("{\"question\":\"q\"}")), std::invalid_argument);
-}
-
-// The embedded facts: enough of each split, and none that another split answers.
-TEST(Facts, SplitsShareNoEntityAndNoQuestion) {
-  std::map<std::string, int> count;
-  std::map<std::string, std::string> split_of_entity, split_of_question;
-  for (const Question& question : read_questions(CANDOR_SOURCE_DIR "/configs/data/facts.jsonl")) {
-    ++count[question.split];
-    EXPECT_EQ(split_of_entity.emplace(question.entity, question.split).first->second, question.split) << question.entity;
-    EXPECT_TRUE(split_of_question.emplace(question.question, question.split).second) << question.question << " is asked twice";
-  }
-  EXPECT_GE(count["train"], 2000);
-  EXPECT_GE(count["validation"], 350);
-  EXPECT_GE(count["test"], 1000);
 }
 
 }  // namespace
