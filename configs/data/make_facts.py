@@ -35,8 +35,8 @@ RESERVED = {"capital:FR", "city:Osaka", "us_city:Houston", "element:Au"}
 
 def ascii_form(text):
     """Without accents; letters that don't decompose are spelled out."""
-    text = text.translate(str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "ß": "ss", "æ": "ae", "Æ": "Ae", "’": "'",
-                                         "‘": "'", "ʻ": "'", "ə": "a", "Ə": "A"}))
+    text = text.translate(str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "ß": "ss", "æ": "ae", "Æ": "Ae",
+                                         "’": "'", "‘": "'", "ʻ": "'", "ə": "a", "Ə": "A"}))
     return "".join(c for c in unicodedata.normalize("NFKD", text) if ord(c) < 128)
 
 
@@ -163,7 +163,8 @@ def add_cities(facts, gc, countries, names):
             if admin1 not in state_names or len(states[plain]) > 1 or f"us_city:{name}" in RESERVED or taken[code, admin1] == CITIES_PER_STATE:
                 continue
             taken[code, admin1] += 1
-            facts.add("state_of_city", city["geonameid"], [f"us_state:{admin1}", f"city:{city['geonameid']}"], f"In which US state is the city of {name}?",
+            facts.add("state_of_city", city["geonameid"], [f"us_state:{admin1}", f"city:{city['geonameid']}"],
+                      f"In which US state is the city of {name}?",
                       [state_names[admin1], admin1], taken[code, admin1])
         elif code in countries:
             capitals = {normalised(c) for c in [countries[code]["capital"], CAPITAL_NAMES.get(code, ""), *CAPITAL_ALIASES.get(code, [])]}
@@ -171,7 +172,8 @@ def add_cities(facts, gc, countries, names):
             if len(homes[plain]) > 1 or plain in capitals or disputed or f"city:{name}" in RESERVED or taken[code] == CITIES_PER_COUNTRY:
                 continue
             taken[code] += 1
-            facts.add("country_of_city", city["geonameid"], [f"country:{code}", f"city:{city['geonameid']}"], f"In which country is the city of {name}?",
+            facts.add("country_of_city", city["geonameid"], [f"country:{code}", f"city:{city['geonameid']}"],
+                      f"In which country is the city of {name}?",
                       names[code] + UK_PARTS.get(admin1, []) * (code == "GB"), taken[code])
 
 
@@ -225,7 +227,8 @@ def check(rows):
         require(row["id"] not in ids, f"the id {row['id']} is given twice")
         require(normalised(row["question"]) not in questions, f"asked twice: {row['question']}")
         require(row["answers"] and all(normalised(a) for a in row["answers"]), f"no usable answer: {row['id']}")
-        require(not any(f" {normalised(a)} " in f" {normalised(row['question'])} " for a in row["answers"]), f"says its own answer: {row['question']}")
+        asked = f" {normalised(row['question'])} "
+        require(not any(f" {normalised(a)} " in asked for a in row["answers"]), f"says its own answer: {row['question']}")
         ids.add(row["id"])
         questions.add(normalised(row["question"]))
         facts_of_row = [("entity", row["entity"])]

@@ -1,8 +1,8 @@
 // The records of a run as they go from stage to stage: a question, its answer, its grade; one JSON object a line (docs/formats.md).
 //
 // Reading is strict: every problem is a std::invalid_argument that begins with path:line and says which field, what was expected and what was found.
-// Files that can't be read are a std::system_error. A missing `entity` becomes the id: such a question is linked to
-// no other. Keys we don't know are left alone on reading and dropped on writing.
+// Files that can't be read are a std::system_error. A missing `entity` becomes the id: such a question is linked to no other.
+// Keys we don't know are left alone on reading and dropped on writing.
 #pragma once
 
 #include <optional>
