@@ -1,6 +1,6 @@
 """Answer with the base model, then state a confidence with the adapter on: two passes, one model in memory.
 
-Usage: serving_example.py MODEL_DIR ADAPTER_DIR CONFIG.yaml "question"      (packages: torch, transformers, peft, pyyaml)
+Usage: serving_example.py MODEL_DIR ADAPTER_DIR CONFIG.yaml "question"      (CONFIG.yaml: the resolved one in the run folder; packages: torch, transformers, peft, pyyaml)
 """
 import sys
 
@@ -14,10 +14,11 @@ prompt = yaml.safe_load(open(config_path, encoding="utf-8"))["prompt"]
 tokenizer = AutoTokenizer.from_pretrained(model_dir)
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(model_dir), adapter_dir).eval()
 
-messages = [{"role": "system", "content": prompt["system"]}]
+messages = [{"role": "system", "content": prompt["system"]}] if prompt["system"] else []
+ask = lambda asked: {"role": "user", "content": prompt["question"].replace("{question}", asked)}
 for turn in prompt["few_shot"]:
-    messages += [{"role": "user", "content": turn["question"]}, {"role": "assistant", "content": turn["answer"]}]
-messages.append({"role": "user", "content": question})
+    messages += [ask(turn["question"]), {"role": "assistant", "content": turn["answer"]}]
+messages.append(ask(question))
 text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 
 # First pass: the answer, by the base model.

@@ -17,6 +17,8 @@ import torch
 import transformers
 import yaml
 
+import fp64_llama
+
 candor, gguf, source, work = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])
 work.mkdir(parents=True, exist_ok=True)
 torch.set_num_threads(2)
@@ -29,22 +31,6 @@ RECORDS = [("In which country is the city of Lyon?", "France"), ("What is the ch
 def run(*arguments):
     environment = {**os.environ, "OMP_NUM_THREADS": "2"}
     subprocess.run([candor, *arguments], check=True, stderr=subprocess.PIPE, env=environment)
-
-
-def use_fp64_norms_and_rope():
-    """transformers computes RMSNorm and RoPE tables in fp32 whatever the model's dtype; an fp64 reference needs them in fp64."""
-    from transformers.models.llama import modeling_llama
-
-    def norm(self, x):
-        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.variance_epsilon))
-
-    def rope(self, x, position_ids):
-        frequencies = 1.0 / (100000.0 ** (torch.arange(0, 64, 2, dtype=torch.float64) / 64))
-        angles = position_ids[..., None].to(torch.float64) * frequencies
-        both = torch.cat((angles, angles), dim=-1)
-        return both.cos(), both.sin()
-
-    modeling_llama.LlamaRMSNorm.forward, modeling_llama.LlamaRotaryEmbedding.forward = norm, rope
 
 
 def reference(model, tokenizer, level_ids):
@@ -112,6 +98,6 @@ for name, options in {"all layers": {}, "layers 20-29, rsLoRA": {"layers_to_tran
     compare(f"exported adapter in PEFT, {name}", reference(loaded, tokenizer, level_ids), work / "scored.jsonl", level_ids, 1e-4)
     compare(f"merged model, {name}", reference(load(work / "export/merged", torch.float32), tokenizer, level_ids), work / "scored.jsonl", level_ids, 1e-4)
 
-use_fp64_norms_and_rope()
+fp64_llama.use_fp64()
 loaded = peft.PeftModel.from_pretrained(load(model_dir, torch.float64), adapter, autocast_adapter_dtype=False).eval().double()
 compare("score in fp64", reference(loaded, tokenizer, level_ids), score(adapter, "scored64.jsonl", "--set", "model.dtype=fp64"), level_ids, 1e-9)
