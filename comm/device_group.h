@@ -2,10 +2,12 @@
 //
 // Collective over `host`, which isn't kept (the new group works on a split of it).
 // device_type CPU: MPI, in every build. device_type CUDA: NCCL in a CANDOR_CUDA build, on GPU local_rank; CPU tensors still travel by MPI.
-// Throws std::invalid_argument for CUDA in a build without it; CommError, on all ranks together, if one rank has no GPU of its own or NCCL can't start.
+// Throws std::invalid_argument for CUDA in a build without it; CommError, on all ranks together, if one rank has no GPU of its own or NCCL can't
+// start.
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "comm/process_group.h"
 
@@ -17,6 +19,12 @@ struct DeviceGroupOptions {
   double timeout_s = 600;
   bool check_agreement = true;
 };
+
+// GPUs that this process can use; 0 in a build without CUDA.
+int visible_gpus();
+
+// The GPU's model, e.g. "NVIDIA H100 80GB HBM3"; empty in a build without CUDA. Throws std::runtime_error for an index that isn't there.
+std::string gpu_name(int device_index);
 
 std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host, const DeviceGroupOptions& options);
 

@@ -34,14 +34,19 @@ int answer_command(const RunConfig& config, CommandContext& context) {
   const TextSetup text(config);
   const std::vector<Question> questions = chosen_questions(config.data);
   open_run_folder(config, group);
-  const LlamaModel model = load_model(config.model);
+  const LlamaModel model = load_model(config.model, group);
   const RunPaths paths(config.run.dir);
   const auto groups = (static_cast<int64_t>(questions.size()) + config.answer.group_size - 1) / config.answer.group_size;
   Progress progress({.name = "answer", .unit = "groups", .total = groups, .visible = group.rank() == 0});
-  AnsweringOptions options{.max_new_tokens = config.answer.max_new_tokens, .group_size = config.answer.group_size, .model_identity = identity,
-                           .answers_path = paths.answers(), .journal_folder = paths.answers() + ".partial"};
+  AnsweringOptions options{.max_new_tokens = config.answer.max_new_tokens,
+                           .group_size = config.answer.group_size,
+                           .model_identity = identity,
+                           .answers_path = paths.answers(),
+                           .journal_folder = paths.answers() + ".partial"};
   // Rank 0 tells of its own groups; the others are as fast, so all are done at the same share.
-  options.on_progress = [&](int64_t done, int64_t mine) { progress.update(groups * done / mine, fmt::format("{} questions in all", questions.size())); };
+  options.on_progress = [&](int64_t done, int64_t mine) {
+    progress.update(groups * done / mine, fmt::format("{} questions in all", questions.size()));
+  };
   if (group.rank() == 0) options.on_message = [](const std::string& message) { fmt::print(stderr, "answer  {}\n", message); };
   answer_questions(model, text.tokenizer(), text.prompt(), questions, options, group);
   progress.finish(fmt::format("{} questions", questions.size()));

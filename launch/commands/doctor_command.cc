@@ -1,8 +1,8 @@
 #include "launch/commands/doctor_command.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/detail/CUDAHooksInterface.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/headeronly/version.h>
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "comm/device_group.h"
 #include "comm/mpi_version.h"
 #include "data_pipeline/tokenizer/pcre2_version.h"
 #include "data_pipeline/tokens/hdf5_version.h"
@@ -24,7 +25,11 @@ std::string host_name() {
   return name;
 }
 
-int device_count() { return at::detail::getCUDAHooks().deviceCount(); }
+std::vector<std::string> gpu_names() {
+  std::vector<std::string> names;
+  for (int device = 0; device < visible_gpus(); ++device) names.push_back(gpu_name(device));
+  return names;
+}
 
 void print_build() {
   fmt::print("candor {}, {} build by {} {}, {}\n", CANDOR_VERSION, CANDOR_BUILD_TYPE, CANDOR_COMPILER, __VERSION__, CANDOR_BACKENDS);
@@ -36,8 +41,10 @@ void print_ranks(const std::vector<std::string>& ranks) {
   std::set<std::string> kinds, threads;
   for (size_t rank = 0; rank < ranks.size(); ++rank) {
     const nlohmann::json r = nlohmann::json::parse(ranks[rank]);
-    fmt::print("rank {} of {}: host {}, local rank {} of {}, {} threads, {} CUDA devices\n", rank, ranks.size(), r["host"].get<std::string>(),
-               r["local_rank"].get<int>(), r["local_world_size"].get<int>(), r["threads"].get<int>(), r["devices"].get<int>());
+    fmt::print(
+        "rank {} of {}: host {}, local rank {} of {}, {} threads, {}\n", rank, ranks.size(), r["host"].get<std::string>(), r["local_rank"].get<int>(),
+        r["local_world_size"].get<int>(), r["threads"].get<int>(),
+        r["gpus"].empty() ? "no GPU that this build can use" : fmt::format("GPUs: {}", fmt::join(r["gpus"].get<std::vector<std::string>>(), ", ")));
     fmt::print("  {} [{}], {}\n", r["processor"].get<std::string>(), r["kind"].get<std::string>(), r["features"].get<std::string>());
     kinds.insert(r["kind"].get<std::string>());
     threads.insert(r["threads"].dump());
@@ -57,7 +64,7 @@ int doctor_command(CommandContext& context) {
                                {"local_rank", info.local_rank},
                                {"local_world_size", info.local_world_size},
                                {"threads", at::get_num_threads()},
-                               {"devices", device_count()},
+                               {"gpus", gpu_names()},
                                {"processor", processor.name},
                                {"kind", processor.kind},
                                {"features", processor.features}};

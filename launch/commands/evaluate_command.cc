@@ -27,9 +27,10 @@ class Evaluation {
 
   ScoringResult score(const std::string& split, const LoraAdapter* adapter, bool hidden) const {
     const std::vector<int64_t> examples = examples_of_split(data_, split, /*graded_only=*/false);
-    if (examples.empty()) throw std::invalid_argument(fmt::format("evaluate: tokens.h5 has no {} examples; see data.questions and data.max_{}", split, split));
-    Progress progress({.name = fmt::format("evaluate {} {}", split, adapter == nullptr ? "before" : "after"), .unit = "batches",
-                       .visible = group_.rank() == 0});
+    if (examples.empty())
+      throw std::invalid_argument(fmt::format("evaluate: tokens.h5 has no {} examples; see data.questions and data.max_{}", split, split));
+    Progress progress(
+        {.name = fmt::format("evaluate {} {}", split, adapter == nullptr ? "before" : "after"), .unit = "batches", .visible = group_.rank() == 0});
     ScoringOptions options{.batch_examples = config_.evaluate.batch_examples, .share_prefix = config_.train.share_prefix, .collect_hidden = hidden};
     options.on_progress = [&](int64_t done, int64_t total) {
       progress.set_total(total);
@@ -78,9 +79,9 @@ int evaluate_command(const RunConfig& config, CommandContext& context) {
   const TextSetup text(config);
   const TokenData data = read_run_tokens(config, text, identity);
   const RunPaths paths(config.run.dir);
-  const LlamaModel model = load_model(config.model);
+  const LlamaModel model = load_model(config.model, group);
   const std::string adapter_folder = context.arguments.adapter.empty() ? paths.adapter() : context.arguments.adapter;
-  const LoraAdapter adapter = read_adapter(adapter_folder, model.config(), model.dtype());
+  const LoraAdapter adapter = read_adapter(adapter_folder, model.config(), model.dtype(), model.device());
 
   const Evaluation evaluation(config, model, data, group);
   ReportInput report;

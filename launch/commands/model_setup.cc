@@ -14,8 +14,8 @@ namespace candor {
 namespace {
 
 PromptOptions prompt_options(const PromptSection& section) {
-  PromptOptions options{.system = section.system, .question_template = section.question, .marker = section.marker,
-                        .scale = static_cast<int>(section.scale)};
+  PromptOptions options{
+      .system = section.system, .question_template = section.question, .marker = section.marker, .scale = static_cast<int>(section.scale)};
   for (const FewShotTurn& turn : section.few_shot) options.few_shot.push_back({turn.question, turn.answer});
   return options;
 }
@@ -26,7 +26,11 @@ TextSetup::TextSetup(const RunConfig& config)
     : tokenizer_(Tokenizer::from_file(config.model.path + "/tokenizer.json")), chat_template_(ChatTemplate::from_model_dir(config.model.path)),
       prompt_(tokenizer_, chat_template_, prompt_options(config.prompt)) {}
 
-LlamaModel load_model(const ModelSection& model) { return LlamaModel(model.path, model.dtype == "fp64" ? at::kDouble : at::kFloat); }
+LlamaModel load_model(const ModelSection& model, const ProcessGroup& group) {
+  const at::ScalarType dtype = model.dtype == "fp64" ? at::kDouble : (model.dtype == "bf16" ? at::kBFloat16 : at::kFloat);
+  const auto local_rank = static_cast<c10::DeviceIndex>(group.rank_info().local_rank);
+  return LlamaModel(model.path, dtype, model.device == "cuda" ? at::Device(at::kCUDA, local_rank) : at::Device(at::kCPU));
+}
 
 std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group) {
   ensure_model(model, group);
@@ -37,8 +41,13 @@ std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group
 }
 
 LoraOptions lora_options(const LoraSection& section) {
-  return {.rank = section.rank, .alpha = section.alpha, .dropout = section.dropout, .rslora = section.rslora, .modules = section.modules,
-          .layer_begin = section.layers.begin, .layer_end = section.layers.end};
+  return {.rank = section.rank,
+          .alpha = section.alpha,
+          .dropout = section.dropout,
+          .rslora = section.rslora,
+          .modules = section.modules,
+          .layer_begin = section.layers.begin,
+          .layer_end = section.layers.end};
 }
 
 TokenData read_run_tokens(const RunConfig& config, const TextSetup& text, const std::string& identity) {

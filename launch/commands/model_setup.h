@@ -31,7 +31,8 @@ class TextSetup {
   PromptBuilder prompt_;
 };
 
-LlamaModel load_model(const ModelSection& model);
+// On the device that model.device names: "cuda" is the GPU of this rank's number on its host.
+LlamaModel load_model(const ModelSection& model, const ProcessGroup& group);
 
 // Computed on rank 0, known to all. Collective; imports the model first where it has to (ensure_model).
 std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group);

@@ -15,6 +15,7 @@
 #include "comm/mpi_session.h"
 #include "launch/commands/answer_command.h"
 #include "launch/commands/command_line.h"
+#include "launch/commands/device_setup.h"
 #include "launch/commands/doctor_command.h"
 #include "launch/commands/evaluate_command.h"
 #include "launch/commands/exit_codes.h"
@@ -113,15 +114,18 @@ void check_ranks_agree(const RunConfig& config, ProcessGroup& group) {
   }
 }
 
-int run_command_of(const Request& request, ProcessGroup& group) {
-  CommandContext context{.group = group, .arguments = request.line.arguments};
+int run_command_of(Request& request, ProcessGroup& host) {
+  CommandContext context{.group = host, .arguments = request.line.arguments};
   const std::string& name = request.line.command;
   if (name == "doctor") return doctor_command(context);
   if (name == "import") return import_command(context);
   if (name == "inspect") return inspect_command(context);
-  check_ranks_agree(request.config, group);
+  check_ranks_agree(request.config, host);
+  request.config.model.device = resolve_device(request.config.model.device, host);
+  const std::unique_ptr<ProcessGroup> group = make_compute_group(request.config.model.device, host, request.config.run.timeout_s);
+  CommandContext computing{.group = *group, .arguments = request.line.arguments};
   for (const ConfigCommand& command : kConfigCommands) {
-    if (name == command.name) return command.run(request.config, context);
+    if (name == command.name) return command.run(request.config, computing);
   }
   throw std::logic_error("command without a function: " + name);
 }
@@ -135,7 +139,7 @@ void wait_for_lower_ranks(int rank) {
 
 int run_candor(int argc, char** argv) {
   const int launched_rank = environment_number("OMPI_COMM_WORLD_RANK", 0);
-  const Request request = read_request(argc, argv);
+  Request request = read_request(argc, argv);
   if (!request.failure && request.line.command.empty()) {
     if (launched_rank == 0) fmt::print("{}{}", request.line.text, request.line.text.ends_with('\n') ? "" : "\n");
     return request.line.exit_code;

@@ -44,9 +44,9 @@ int score_command(const RunConfig& config, CommandContext& context) {
   const std::vector<GradedQuestion> questions = read_responses(arguments.input);
   const TokenData data =
       build_token_data(questions, text.prompt(), {.max_tokens = static_cast<size_t>(config.prepare.max_tokens), .model_identity = identity});
-  const LlamaModel model = load_model(config.model);
+  const LlamaModel model = load_model(config.model, group);
   const std::string adapter_folder = arguments.adapter.empty() ? RunPaths(config.run.dir).adapter() : arguments.adapter;
-  const LoraAdapter adapter = read_adapter(adapter_folder, model.config(), model.dtype());
+  const LoraAdapter adapter = read_adapter(adapter_folder, model.config(), model.dtype(), model.device());
 
   const std::string journal = arguments.output + ".partial";
   if (group.rank() == 0) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "comm/device_group.h"
 #include "data_pipeline/files/sha256.h"
 #include "launch/commands/model_setup.h"
 #include "launch/commands/processor.h"
@@ -16,35 +17,48 @@ namespace candor {
 namespace {
 
 // Everything that fixes the bits of the adapter; where things are written and how long ranks wait doesn't.
-std::string training_identity(const RunConfig& config, const std::string& tokens_sha256) {
+std::string training_identity(const RunConfig& config, const std::string& tokens_sha256, int local_rank) {
   RunConfig part;
   part.run.seed = config.run.seed;
   part.run.threads_per_rank = config.run.threads_per_rank;
   part.run.dir = part.model.path = "-";
   part.model.dtype = config.model.dtype;
+  part.model.device = config.model.device;
   part.lora = config.lora;
   part.objective = config.objective;
   part.objective_lm_weight = config.objective_lm_weight;
   part.train = config.train;
   part.train.checkpoint_every = part.train.keep_checkpoints = 1;
   part.evaluate.batch_examples = config.evaluate.batch_examples;
-  return sha256_hex(to_yaml(part) + this_processor().kind + "\n" + tokens_sha256);
+  return sha256_hex(to_yaml(part) + this_processor().kind + (config.model.device == "cuda" ? gpu_name(local_rank) : "") + "\n" + tokens_sha256);
 }
 
 TrainOptions train_options(const RunConfig& config) {
   const TrainSection& train = config.train;
   const RunPaths paths(config.run.dir);
   TrainOptions options{
-      .seed = static_cast<uint64_t>(config.run.seed), .lora = lora_options(config.lora), .lm_weight = config.objective_lm_weight,
-      .max_steps = train.max_steps, .epochs = train.epochs, .global_batch_examples = train.global_batch_examples,
+      .seed = static_cast<uint64_t>(config.run.seed),
+      .lora = lora_options(config.lora),
+      .lm_weight = config.objective_lm_weight,
+      .max_steps = train.max_steps,
+      .epochs = train.epochs,
+      .global_batch_examples = train.global_batch_examples,
       .micro_batch_examples = train.micro_batch_examples,
       .learning_rate = {.peak = train.learning_rate, .schedule = train.schedule, .warmup_steps = train.warmup_steps, .step_gamma = train.step_gamma},
       .adamw = {.beta1 = train.beta1, .beta2 = train.beta2, .epsilon = train.epsilon, .weight_decay = train.weight_decay},
-      .clip_norm = train.clip_norm, .checkpoint_every = train.checkpoint_every, .keep_checkpoints = train.keep_checkpoints,
-      .validate_every = train.validate_every, .validation_examples = train.validation_examples,
-      .validation_batch_examples = config.evaluate.batch_examples, .share_prefix = train.share_prefix,
-      .reproducible_sum = train.gradient_sum == "reproducible", .checkpoints_dir = paths.checkpoints(), .adapter_dir = paths.adapter(),
-      .metrics_path = paths.metrics(), .events_dir = config.run.dir + "/tensorboard", .base_model = config.model.path};
+      .clip_norm = train.clip_norm,
+      .checkpoint_every = train.checkpoint_every,
+      .keep_checkpoints = train.keep_checkpoints,
+      .validate_every = train.validate_every,
+      .validation_examples = train.validation_examples,
+      .validation_batch_examples = config.evaluate.batch_examples,
+      .share_prefix = train.share_prefix,
+      .reproducible_sum = train.gradient_sum == "reproducible",
+      .checkpoints_dir = paths.checkpoints(),
+      .adapter_dir = paths.adapter(),
+      .metrics_path = paths.metrics(),
+      .events_dir = config.run.dir + "/tensorboard",
+      .base_model = config.model.path};
   for (const StageSection& stage : config.objective) options.objective.push_back({loss_from_name(stage.loss), stage.until, stage.ramp_to});
   return options;
 }
@@ -72,15 +86,16 @@ int train_command(const RunConfig& config, CommandContext& context) {
   }
   group.barrier();  // every rank has looked before rank 0 writes
   open_run_folder(config, group);
-  const LlamaModel model = load_model(config.model);
+  const LlamaModel model = load_model(config.model, group);
 
   TrainOptions options = train_options(config);
   options.resume = context.arguments.resume;
-  options.identity = training_identity(config, sha256_file_hex(paths.tokens()));
+  options.identity = training_identity(config, sha256_file_hex(paths.tokens()), group.rank_info().local_rank);
   std::unique_ptr<Progress> progress;
   options.on_step = [&](const StepRecord& record) {
     if (!progress) {
-      progress = std::make_unique<Progress>(ProgressOptions{.name = "train", .unit = "steps", .total = record.max_steps, .done_before = record.step - 1});
+      progress =
+          std::make_unique<Progress>(ProgressOptions{.name = "train", .unit = "steps", .total = record.max_steps, .done_before = record.step - 1});
     }
     progress->update(record.step, step_note(record));
   };

@@ -35,8 +35,9 @@ void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.begin_section("model", "the base model");
   v.text("path", config.model.path, {.required = true}, "folder in Hugging Face layout (config.json, safetensors, tokenizer.json)");
   v.text("gguf", config.model.gguf, {}, "GGUF file to import to path where path has no model; may be a glob pattern that matches one file");
-  v.text("dtype", config.model.dtype, {.choices = {"fp32", "fp64"}},
-         "of the frozen weights and activations; the adapter is fp32 (fp64 with fp64)");
+  v.text("dtype", config.model.dtype, {.choices = {"fp32", "bf16", "fp64"}},
+         "of the frozen weights; activations and adapter are fp32 (fp64 with fp64). bf16 halves the memory and is exact for a model stored in bf16");
+  v.text("device", config.model.device, {.choices = {"auto", "cpu", "cuda"}}, "auto: a GPU where every rank has one of its own, else the CPU");
   v.end_section();
 
   v.begin_section("data", "questions, and how many of each split are used (0 = all)");

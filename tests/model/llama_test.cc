@@ -1,5 +1,5 @@
-// The packed model against transformers + PEFT + autograd on a tiny random model (tests/model/make_golden.py): logits and every LoRA gradient,
-// with the prefix shared and not, in fp64 and fp32.
+// The packed model against transformers + PEFT + autograd on tiny random models of each family (tests/model/make_golden.py): logits and every LoRA
+// gradient, with the prefix shared and not, in fp64 and fp32; bf16 weights; and the limits of what is computed.
 #include "trainer/model/llama.h"
 
 #include <ATen/ATen.h>
@@ -13,7 +13,8 @@
 namespace candor {
 namespace {
 
-const std::string kTiny = std::string(CANDOR_SOURCE_DIR) + "/tests/model/data/tiny";
+const std::string kData = std::string(CANDOR_SOURCE_DIR) + "/tests/model/data/";
+const std::string kTiny = kData + "tiny";
 
 at::Tensor golden(const SafetensorsFile& file, const std::string& name) {
   const TensorView& view = file.tensors().at(name);
@@ -51,16 +52,14 @@ double relative(const at::Tensor& got, const at::Tensor& expected) {
   return ((got.to(at::kDouble) - expected).norm() / expected.norm()).item<double>();
 }
 
-void expect_matches(at::ScalarType dtype, bool share_prefix, double logits_limit, double gradient_limit) {
-  const LlamaModel model(kTiny, dtype);
-  const SafetensorsFile file(kTiny + "/golden.safetensors");
+LoraAdapter golden_adapter(const LlamaModel& model, const SafetensorsFile& file) {
   LoraOptions options;
   options.rank = 3;
   options.alpha = 6;
   options.dropout = 0;
   options.modules = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
   options.layer_begin = 1;
-  LoraAdapter adapter(model.config(), options, dtype);
+  LoraAdapter adapter(model.config(), options, model.dtype(), model.device());
   const std::vector<std::string> names = adapter.names();
   const std::vector<int64_t> numels = adapter.numels();
   int64_t offset = 0;
@@ -68,25 +67,98 @@ void expect_matches(at::ScalarType dtype, bool share_prefix, double logits_limit
     adapter.parameters().narrow(0, offset, numels[i]).copy_(golden(file, "weight." + names[i]).flatten());
     offset += numels[i];
   }
-  ForwardOptions forward;
-  forward.adapter = &adapter;
-  forward.keep_for_backward = true;
+  return adapter;
+}
+
+void expect_matches(const std::string& folder, at::ScalarType dtype, bool share_prefix, double logits_limit, double gradient_limit) {
+  const LlamaModel model(folder, dtype);
+  const SafetensorsFile file(folder + "/golden.safetensors");
+  const LoraAdapter adapter = golden_adapter(model, file);
+  const std::vector<std::string> names = adapter.names();
+  const std::vector<int64_t> numels = adapter.numels();
+  const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true};
   const ForwardResult result = model.forward(batch_of(share_prefix), forward);
   EXPECT_LT(relative(model.logits(result.head_in_RD), golden(file, "logits")), logits_limit);
 
   at::Tensor gradient = at::zeros_like(adapter.parameters());
-  model.backward(result, forward, at::mm(golden(file, "dlogits").to(dtype), model.weights().head_VD), gradient);
-  offset = 0;
+  model.backward(result, forward, model.logits_backward(golden(file, "dlogits").to(dtype)), gradient);
+  int64_t offset = 0;
   for (size_t i = 0; i < names.size(); ++i) {
     EXPECT_LT(relative(gradient.narrow(0, offset, numels[i]), golden(file, "gradient." + names[i]).flatten()), gradient_limit) << names[i];
     offset += numels[i];
   }
 }
 
-TEST(Llama, Fp64EqualsTransformersAndPeft) { expect_matches(at::kDouble, false, 1e-9, 1e-9); }
-TEST(Llama, Fp64WithSharedPrefixEqualsTransformersAndPeft) { expect_matches(at::kDouble, true, 1e-9, 1e-9); }
-TEST(Llama, Fp32EqualsTransformersAndPeft) { expect_matches(at::kFloat, false, 1e-4, 1e-4); }
-TEST(Llama, Fp32WithSharedPrefixEqualsTransformersAndPeft) { expect_matches(at::kFloat, true, 1e-4, 1e-4); }
+class LlamaFamily : public testing::TestWithParam<std::string> {};
+
+TEST_P(LlamaFamily, EqualsTransformersAndPeft) {
+  for (const bool share_prefix : {false, true}) {
+    SCOPED_TRACE(share_prefix ? "shared prefix" : "whole sequences");
+    expect_matches(kData + GetParam(), at::kDouble, share_prefix, 1e-9, 1e-9);
+    expect_matches(kData + GetParam(), at::kFloat, share_prefix, 1e-4, 1e-4);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, LlamaFamily, testing::Values("tiny", "tiny_qwen2", "tiny_mistral", "tiny_bias"),
+                         [](const testing::TestParamInfo<std::string>& family) { return family.param; });
+
+// Weights rounded to bf16 in an fp32 model must give what the bf16 model gives, bit for bit: on the CPU only the storage differs.
+TEST(Llama, Bf16WeightsAreComputedWithInFp32) {
+  const LlamaModel bf16(kTiny, at::kBFloat16), fp32(kTiny, at::kFloat);
+  EXPECT_EQ(bf16.dtype(), at::kFloat);
+  ModelWeights& rounded = const_cast<ModelWeights&>(fp32.weights());  // NOLINT: the test makes the model it compares with
+  const auto round = [](at::Tensor& weight) { weight.copy_(weight.to(at::kBFloat16)); };
+  round(rounded.embedding_VD);
+  round(rounded.head_VD);
+  for (LayerWeights& layer : rounded.layers) {
+    for (at::Tensor* weight : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) round(*weight);
+  }
+  EXPECT_EQ(bf16.weights().layers[0].qkv.scalar_type(), at::kBFloat16);
+  const SafetensorsFile file(kTiny + "/golden.safetensors");
+  std::vector<at::Tensor> logits, gradients;
+  for (const LlamaModel* model : {&bf16, &fp32}) {
+    const LoraAdapter adapter = golden_adapter(*model, file);
+    const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true};
+    const ForwardResult result = model->forward(batch_of(true), forward);
+    logits.push_back(model->logits(result.head_in_RD));
+    gradients.push_back(at::zeros_like(adapter.parameters()));
+    model->backward(result, forward, model->logits_backward(golden(file, "dlogits").to(at::kFloat)), gradients.back());
+  }
+  EXPECT_TRUE(logits[0].equal(logits[1]));
+  EXPECT_TRUE(gradients[0].equal(gradients[1]));
+  EXPECT_LT(relative(logits[0], golden(file, "logits")), 0.02) << "rounding the weights costs about 2^-9 a product";
+}
+
+// Forward and backward on the meta device, which has shapes but no numbers: an operation that mixes it with the CPU throws. So no tensor is made on
+// the wrong device, which a GPU would be needed to see otherwise.
+TEST(Llama, EveryTensorIsMadeOnTheModelsDevice) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    for (const char* family : {"tiny", "tiny_bias"}) {
+      const LlamaModel model(kData + family, dtype, at::Device(at::kMeta));
+      LoraOptions options;
+      options.dropout = 0.1;
+      options.modules = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+      LoraAdapter adapter(model.config(), options, model.dtype(), model.device());
+      const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true, .collect_hidden = true};
+      const ForwardResult result = model.forward(batch_of(true), forward);
+      EXPECT_TRUE(result.hidden_LBD.is_meta());
+      const at::Tensor logits = model.logits(result.head_in_RD);
+      EXPECT_EQ(logits.sizes(), at::IntArrayRef({3, 61}));
+      at::Tensor gradient = at::zeros_like(adapter.parameters());
+      model.backward(result, forward, model.logits_backward(at::zeros_like(logits)), gradient);
+      EXPECT_TRUE(gradient.is_meta());
+    }
+  }
+}
+
+TEST(Llama, RefusesASequenceThatTheSlidingWindowWouldCut) {
+  const LlamaModel model(kData + "tiny_mistral", at::kFloat);  // its window is 16
+  MicroBatch batch = batch_of(true);
+  batch.segments.back().position = 10;
+  EXPECT_NO_THROW(model.forward(batch, {}));
+  batch.segments.back().position = 11;
+  EXPECT_THROW(model.forward(batch, {}), std::invalid_argument);
+}
 
 TEST(Llama, RefusesATokenOutsideTheVocabulary) {
   const LlamaModel model(kTiny, at::kFloat);

@@ -69,7 +69,8 @@ TEST_F(TrainerTest, AnyNumberOfRanksGivesTheSameAdapterBytes) {
       Trainer(model_, data_, single, *group).run();
       ASSERT_GT(adapter_bytes("alone" + suffix).size(), 1000U);
       EXPECT_EQ(adapter_bytes("together" + suffix), adapter_bytes("alone" + suffix));
-      EXPECT_EQ(checkpoint_bytes("together" + suffix, 10, "adapter_model.safetensors"), checkpoint_bytes("alone" + suffix, 10, "adapter_model.safetensors"));
+      EXPECT_EQ(checkpoint_bytes("together" + suffix, 10, "adapter_model.safetensors"),
+                checkpoint_bytes("alone" + suffix, 10, "adapter_model.safetensors"));
       EXPECT_EQ(checkpoint_bytes("together" + suffix, 10, "optimizer.safetensors"), checkpoint_bytes("alone" + suffix, 10, "optimizer.safetensors"));
     }
     all_->barrier();
@@ -137,7 +138,7 @@ TEST_F(TrainerTest, LearnsItsExamples) {
   longer.max_steps = 120;
   longer.validate_every = longer.checkpoint_every = 120;
   longer.objective = {{Loss::kExpectationLogLoss, 1, 0}};
-  longer.learning_rate = {.peak = 0.02, .schedule = "constant", .warmup_steps = 5};
+  longer.learning_rate = {.peak = 0.01, .schedule = "linear", .warmup_steps = 5};
   longer.lora.rank = 8;
   longer.lora.dropout = 0;
   longer.lora.modules = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};

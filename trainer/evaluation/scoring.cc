@@ -99,10 +99,10 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
     const MicroBatch batch = make_micro_batch(data, micro_batches[m], options.share_prefix);
     const ForwardResult result = model.forward(
         batch, {.adapter = adapter, .keep_for_backward = false, .lm_rows = false, .collect_hidden = options.collect_hidden, .dropout_key = 0});
-    const at::Tensor logits_BV = model.logits(result.head_in_RD);
+    const at::Tensor logits_BV = model.logits(result.head_in_RD).cpu();
     const int64_t vocabulary = logits_BV.size(1);
     at::Tensor hidden_BLD;
-    if (options.collect_hidden) hidden_BLD = result.hidden_LBD.transpose(0, 1).to(at::kFloat).contiguous();
+    if (options.collect_hidden) hidden_BLD = result.hidden_LBD.transpose(0, 1).to(at::kCPU, at::kFloat).contiguous();
     for (size_t b = 0; b < micro_batches[m].size(); ++b) {
       const auto row = static_cast<int64_t>(b) * vocabulary;
       const LevelReading reading = logits_BV.scalar_type() == at::kDouble

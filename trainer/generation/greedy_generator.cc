@@ -14,7 +14,7 @@ std::vector<std::vector<uint32_t>> GreedyGenerator::generate(std::span<const std
   std::vector<CachedDecoder::Append> appends;
   for (size_t s = 0; s < suffixes.size(); ++s) appends.push_back({static_cast<int64_t>(s), suffixes[s]});
   while (!appends.empty()) {
-    const at::Tensor next_N = decoder_.append(appends).argmax(1);
+    const at::Tensor next_N = decoder_.append(appends).argmax(1).cpu();
     std::vector<CachedDecoder::Append> going_on;
     for (size_t n = 0; n < appends.size(); ++n) {
       const auto token = next_N[static_cast<int64_t>(n)].item<int64_t>();

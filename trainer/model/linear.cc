@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "trainer/kernels/row_kernels.h"
+#include "trainer/model/tensor_kernels.h"
 
 namespace candor {
 namespace {
@@ -10,11 +10,7 @@ namespace {
 at::Tensor dropped(const LoraCall& call, LinearModule module, const at::Tensor& x) {
   if (call.dropout <= 0) return x;
   const uint64_t key = dropout_key_of(call.dropout_key, call.layer, static_cast<int64_t>(module));
-  at::Tensor y = at::empty_like(x);
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "dropout", [&] {
-    dropout_rows<scalar_t>(x.const_data_ptr<scalar_t>(), key, call.dropout, x.size(0), x.size(1), y.mutable_data_ptr<scalar_t>());
-  });
-  return y;
+  return dropout(x, key, call.dropout);
 }
 
 }  // namespace

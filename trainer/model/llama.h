@@ -2,7 +2,7 @@
 //
 // Only rows that somebody reads go through the head: the confidence rows, and with lm_rows the rows that predict the response's tokens.
 // Backward stops at the lowest adapted layer. Nothing here communicates.
-// Legend: T packed rows, B examples, R head rows, D width, V vocabulary. Tensors are on the CPU, in the model's dtype (fp32 or fp64).
+// Legend: T packed rows, B examples, R head rows, D width, V vocabulary. Tensors are on the model's device, in its dtype (fp32 or fp64).
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "data_pipeline/tokens/micro_batch.h"
-#include "trainer/kernels/packed_attention.h"
+#include "trainer/model/attention.h"
 #include "trainer/model/lora.h"
 #include "trainer/model/model_config.h"
 #include "trainer/model/model_weights.h"
@@ -40,7 +40,7 @@ struct ForwardResult {
   // Kept for backward:
   std::vector<LayerActivations> layers;
   at::Tensor final_in_RD, final_rstd_R;
-  std::vector<KeyRuns> queries_T, queries_R;
+  std::optional<PackedAttention> attention, last_attention;  // of all rows, and of the head rows in the last layer
   at::Tensor cos_TJ, sin_TJ;
 };
 
@@ -48,21 +48,27 @@ uint64_t dropout_key_of(uint64_t seed, int64_t step, int64_t micro_batch);
 
 class LlamaModel {
  public:
-  // Throws as ModelConfig and ModelWeights do.
-  LlamaModel(const std::string& dir, at::ScalarType dtype);
+  // weights_dtype: fp32, fp64, or bf16, in which the matrices are kept then; activations are fp32 (fp64 with fp64). Throws as ModelConfig and
+  // ModelWeights do.
+  LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at::Device device = at::kCPU);
 
   const ModelConfig& config() const { return config_; }
   const ModelWeights& weights() const { return weights_; }
-  at::ScalarType dtype() const { return dtype_; }
+  at::ScalarType dtype() const { return dtype_; }  // of activations and adapter
+  at::Device device() const { return weights_.final_norm_D.device(); }
 
   ForwardResult forward(const MicroBatch& batch, const ForwardOptions& options) const;
-  at::Tensor logits(const at::Tensor& head_in_RD) const;                                           // [R, V]
-  at::Tensor logits_of(const at::Tensor& head_in_RD, const std::vector<uint32_t>& token_ids) const;  // [R, K]
+  // Rows of the embedding, in the model's dtype: [ids, D]. Throws std::invalid_argument for an id outside the vocabulary.
+  at::Tensor embed(const std::vector<int64_t>& token_ids) const;
+  at::Tensor logits(const at::Tensor& head_in_RD) const;               // [R, V]
+  at::Tensor head_rows(const std::vector<uint32_t>& token_ids) const;  // [K, D], in the model's dtype
+  at::Tensor logits_backward(const at::Tensor& dlogits_RV) const;      // [R, D]
 
   // Adds the gradient of every adapted weight to gradient_flat (layout of the adapter). dhead_RD: gradient with respect to head_in_RD.
   void backward(const ForwardResult& kept, const ForwardOptions& options, const at::Tensor& dhead_RD, at::Tensor& gradient_flat) const;
 
-  // cos and sin of RoPE for the given positions: [positions, head_size / 2].
+  // cos and sin of RoPE for the given positions: [positions, head_size / 2]. Throws std::invalid_argument for a position that a sliding window would
+  // cut.
   std::pair<at::Tensor, at::Tensor> rope_tables(const std::vector<int64_t>& positions) const;
 
  private:

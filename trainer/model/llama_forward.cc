@@ -4,7 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "trainer/kernels/row_kernels.h"
+#include "trainer/model/frozen_product.h"
 #include "trainer/model/linear.h"
 #include "trainer/model/llama.h"
 #include "trainer/model/tensor_kernels.h"
@@ -13,7 +13,7 @@ namespace candor {
 namespace {
 
 at::Tensor rows_of(const at::Tensor& x, const std::vector<int64_t>& rows) {
-  return x.index_select(0, at::tensor(rows, at::TensorOptions().dtype(at::kLong)));
+  return at::index(x, {at::tensor(rows, at::TensorOptions().dtype(at::kLong)).to(x.device())});
 }
 
 std::vector<KeyRuns> key_runs_of(const MicroBatch& batch) {
@@ -34,6 +34,18 @@ std::vector<KeyRuns> key_runs_of(const MicroBatch& batch) {
     }
   }
   return runs;
+}
+
+// Each row once, also where it is head row twice (its confidence and an LM label).
+std::vector<KeyRuns> runs_of_rows(const std::vector<KeyRuns>& queries_T, const std::vector<int64_t>& rows) {
+  std::vector<KeyRuns> chosen;
+  std::vector<bool> seen(queries_T.size(), false);
+  for (const int64_t row : rows) {
+    const auto t = static_cast<size_t>(row);
+    if (!seen[t]) chosen.push_back(queries_T[t]);
+    seen[t] = true;
+  }
+  return chosen;
 }
 
 // Confidence rows first; with lm_rows then the row before each response token, labelled with that token.
@@ -62,27 +74,44 @@ uint64_t dropout_key_of(uint64_t seed, int64_t step, int64_t micro_batch) {
   return z;
 }
 
-LlamaModel::LlamaModel(const std::string& dir, at::ScalarType dtype)
-    : config_(ModelConfig::from_model_dir(dir)), dtype_(dtype), weights_(ModelWeights::load(dir, config_, dtype)),
-      frequencies_(rope_frequencies(config_)) {}
+LlamaModel::LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at::Device device)
+    : config_(ModelConfig::from_model_dir(dir)), dtype_(weights_dtype == at::kDouble ? at::kDouble : at::kFloat),
+      weights_(ModelWeights::load(dir, config_, weights_dtype, device)), frequencies_(rope_frequencies(config_)) {}
 
 std::pair<at::Tensor, at::Tensor> LlamaModel::rope_tables(const std::vector<int64_t>& positions) const {
   const auto rows = static_cast<int64_t>(positions.size()), half = config_.head_size / 2;
   at::Tensor angles = at::empty({rows, half}, at::kDouble);
   double* values = angles.mutable_data_ptr<double>();
   for (int64_t t = 0; t < rows; ++t) {
+    if (config_.sliding_window > 0 && positions[static_cast<size_t>(t)] >= config_.sliding_window) {
+      throw std::invalid_argument(
+          fmt::format("a sequence of more than {} tokens would be cut by the model's sliding window, which isn't supported: shorten "
+                      "the prompt or lower prepare.max_tokens",
+                      config_.sliding_window));
+    }
     for (int64_t j = 0; j < half; ++j) {
       values[t * half + j] = static_cast<double>(positions[static_cast<size_t>(t)]) * frequencies_[static_cast<size_t>(j)];
     }
   }
-  return {angles.cos().to(dtype_), angles.sin().to(dtype_)};
+  return {angles.cos().to(dtype_).to(device()), angles.sin().to(dtype_).to(device())};
 }
 
-at::Tensor LlamaModel::logits(const at::Tensor& head_in_RD) const { return at::mm(head_in_RD, weights_.head_VD.t()); }
-
-at::Tensor LlamaModel::logits_of(const at::Tensor& head_in_RD, const std::vector<uint32_t>& token_ids) const {
-  return at::mm(head_in_RD, rows_of(weights_.head_VD, {token_ids.begin(), token_ids.end()}).t());
+at::Tensor LlamaModel::embed(const std::vector<int64_t>& token_ids) const {
+  for (const int64_t id : token_ids) {
+    if (id < 0 || id >= config_.vocabulary) {
+      throw std::invalid_argument(fmt::format("token id {} is outside the model's vocabulary of {}: wrong tokenizer?", id, config_.vocabulary));
+    }
+  }
+  return rows_of(weights_.embedding_VD, token_ids).to(dtype_);
 }
+
+at::Tensor LlamaModel::logits(const at::Tensor& head_in_RD) const { return frozen_product(head_in_RD, weights_.head_VD.t()); }
+
+at::Tensor LlamaModel::head_rows(const std::vector<uint32_t>& token_ids) const {
+  return rows_of(weights_.head_VD, {token_ids.begin(), token_ids.end()}).to(dtype_);
+}
+
+at::Tensor LlamaModel::logits_backward(const at::Tensor& dlogits_RV) const { return frozen_product(dlogits_RV, weights_.head_VD); }
 
 ForwardResult LlamaModel::forward(const MicroBatch& batch, const ForwardOptions& options) const {
   const ModelConfig& c = config_;
@@ -90,17 +119,13 @@ ForwardResult LlamaModel::forward(const MicroBatch& batch, const ForwardOptions&
   const int64_t q_width = c.heads * c.head_size, kv_width = c.key_heads * c.head_size;
   ForwardResult result;
   choose_head_rows(batch, options.lm_rows, result);
-  result.queries_T = key_runs_of(batch);
+  const std::vector<KeyRuns> queries_T = key_runs_of(batch);
+  result.attention.emplace(c, queries_T, rows, device());
   // In the last layer only the head rows have queries: nobody reads the others.
-  for (const int64_t row : result.head_rows) result.queries_R.push_back(result.queries_T[static_cast<size_t>(row)]);
+  result.last_attention.emplace(c, runs_of_rows(queries_T, result.head_rows), rows, device());
 
-  std::vector<int64_t> ids, positions;
-  for (const uint32_t token : batch.tokens_T) {
-    if (token >= static_cast<uint64_t>(c.vocabulary)) {
-      throw std::invalid_argument(fmt::format("token id {} is outside the model's vocabulary of {}: wrong tokenizer?", token, c.vocabulary));
-    }
-    ids.push_back(token);
-  }
+  const std::vector<int64_t> ids(batch.tokens_T.begin(), batch.tokens_T.end());
+  std::vector<int64_t> positions;
   for (const Segment& segment : batch.segments) {
     for (int64_t t = 0; t < segment.length; ++t) positions.push_back(segment.position + t);
   }
@@ -109,7 +134,7 @@ ForwardResult LlamaModel::forward(const MicroBatch& batch, const ForwardOptions&
   const int64_t keep_from = options.keep_for_backward && options.adapter != nullptr ? options.adapter->options().layer_begin : c.layers;
   result.layers.resize(static_cast<size_t>(c.layers));
   std::vector<at::Tensor> hidden;
-  at::Tensor x = rows_of(weights_.embedding_VD, ids);
+  at::Tensor x = embed(ids);
   for (int64_t layer = 0; layer < c.layers; ++layer) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
     const bool last = layer + 1 == c.layers;
@@ -120,37 +145,33 @@ ForwardResult LlamaModel::forward(const MicroBatch& batch, const ForwardOptions&
 
     kept.x_in = x;
     kept.h_in = rms_norm(x, w.input_norm_D, c.norm_epsilon, kept.rstd_in);
-    kept.qkv = at::mm(kept.h_in, w.qkv.t());
+    kept.qkv = frozen_product(kept.h_in, w.qkv.t());
+    if (w.qkv_bias.defined()) kept.qkv.add_(w.qkv_bias);
     add_lora(lora, LinearModule::kQ, kept.h_in, 0, kept.qkv, z_of(LinearModule::kQ));
     add_lora(lora, LinearModule::kK, kept.h_in, q_width, kept.qkv, z_of(LinearModule::kK));
     add_lora(lora, LinearModule::kV, kept.h_in, q_width + kv_width, kept.qkv, z_of(LinearModule::kV));
-    const std::vector<KeyRuns>& queries = last ? result.queries_R : result.queries_T;
     kept.attention = last ? at::zeros({rows, q_width}, x.options()) : at::empty({rows, q_width}, x.options());
     kept.lse = at::empty({rows, c.heads}, x.options());
-    dispatch(dtype_, [&](auto zero) {
-      using Real = decltype(zero);
-      Real* qkv = kept.qkv.mutable_data_ptr<Real>();
-      const int64_t stride = q_width + 2 * kv_width;
-      rope_rows<Real>(qkv, stride, result.cos_TJ.const_data_ptr<Real>(), result.sin_TJ.const_data_ptr<Real>(), rows, c.heads + c.key_heads,
-                      c.head_size, Real(1));
-      const AttentionBuffers<Real> buffers{qkv, qkv + q_width, qkv + q_width + kv_width, stride, stride, c.heads, c.key_heads, c.head_size};
-      packed_attention_forward<Real>(buffers, queries, kept.attention.mutable_data_ptr<Real>(), kept.lse.mutable_data_ptr<Real>());
-    });
+    rotate_heads(kept.qkv, result.cos_TJ, result.sin_TJ, c.heads + c.key_heads, c.head_size, +1);
+    (last ? result.last_attention : result.attention)
+        ->forward(kept.qkv.narrow(1, 0, q_width), kept.qkv.narrow(1, q_width, kv_width), kept.qkv.narrow(1, q_width + kv_width, kv_width),
+                  kept.attention, kept.lse);
     at::Tensor attention = kept.attention;
     if (last) {
       attention = rows_of(attention, result.head_rows);
       x = rows_of(x, result.head_rows);
     }
-    at::Tensor o = at::mm(attention, w.o.t());
+    at::Tensor o = frozen_product(attention, w.o.t());
+    if (w.o_bias.defined()) o.add_(w.o_bias);
     add_lora(lora, LinearModule::kO, attention, 0, o, z_of(LinearModule::kO));
     x = x + o;
     kept.x_mid = x;
     kept.h_mid = rms_norm(x, w.post_norm_D, c.norm_epsilon, kept.rstd_mid);
-    kept.gate_up = at::mm(kept.h_mid, w.gate_up.t());
+    kept.gate_up = frozen_product(kept.h_mid, w.gate_up.t());
     add_lora(lora, LinearModule::kGate, kept.h_mid, 0, kept.gate_up, z_of(LinearModule::kGate));
     add_lora(lora, LinearModule::kUp, kept.h_mid, c.mlp_width, kept.gate_up, z_of(LinearModule::kUp));
     kept.act = swiglu(kept.gate_up);
-    at::Tensor down = at::mm(kept.act, w.down.t());
+    at::Tensor down = frozen_product(kept.act, w.down.t());
     add_lora(lora, LinearModule::kDown, kept.act, 0, down, z_of(LinearModule::kDown));
     x = x + down;
     if (options.collect_hidden && !last) hidden.push_back(rows_of(x, batch.confidence_row_B));

@@ -33,12 +33,12 @@ double uniform_of(uint64_t seed, uint64_t element) {
 
 }  // namespace
 
-LoraAdapter::LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype) : options_(std::move(options)) {
+LoraAdapter::LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype, at::Device device) : options_(std::move(options)) {
   if (options_.layer_end < 0) options_.layer_end = config.layers;
   if (options_.rank < 1) throw std::invalid_argument(fmt::format("lora.rank: expected at least 1, got {}", options_.rank));
   if (options_.layer_begin < 0 || options_.layer_begin >= options_.layer_end || options_.layer_end > config.layers) {
-    throw std::invalid_argument(fmt::format("lora.layers: {}-{} is no range of the model's layers 0-{}", options_.layer_begin,
-                                            options_.layer_end - 1, config.layers - 1));
+    throw std::invalid_argument(
+        fmt::format("lora.layers: {}-{} is no range of the model's layers 0-{}", options_.layer_begin, options_.layer_end - 1, config.layers - 1));
   }
   std::vector<LinearModule> modules;
   for (size_t m = 0; m < kLinearModuleNames.size(); ++m) {
@@ -57,7 +57,7 @@ LoraAdapter::LoraAdapter(const ModelConfig& config, LoraOptions options, at::Sca
       offset += options_.rank * (in + out);
     }
   }
-  parameters_ = at::zeros({offset}, at::TensorOptions().dtype(dtype));
+  parameters_ = at::zeros({offset}, at::TensorOptions().dtype(dtype).device(device));
 }
 
 void LoraAdapter::initialize(uint64_t seed) {

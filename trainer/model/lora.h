@@ -40,7 +40,7 @@ class LoraAdapter {
   };
 
   // Throws std::invalid_argument for an unknown or repeated module, an empty range or one beyond the model.
-  LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype);
+  LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype, at::Device device = at::kCPU);
 
   // A uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5, as PEFT), B zero; a pure function of the seed.
   void initialize(uint64_t seed);

@@ -67,17 +67,17 @@ ModelConfig ModelConfig::from_model_dir(const std::string& dir) {
   const std::string path = dir + "/config.json";
   const Json json = parse_file(path);
   const auto type = json.value("model_type", std::string());
-  if (type != "llama" && type != "mistral") {
-    throw std::invalid_argument(fmt::format("{}: model_type '{}' isn't supported: expected llama or mistral", path, type));
+  if (type != "llama" && type != "mistral" && type != "qwen2") {
+    throw std::invalid_argument(fmt::format("{}: model_type '{}' isn't supported: expected llama, mistral or qwen2", path, type));
   }
-  for (const char* bias : {"attention_bias", "mlp_bias"}) {
-    if (json.value(bias, false)) throw std::invalid_argument(fmt::format("{}: {} true isn't supported", path, bias));
-  }
+  if (json.value("mlp_bias", false)) throw std::invalid_argument(fmt::format("{}: mlp_bias true isn't supported", path));
   if (json.value("hidden_act", std::string("silu")) != "silu") throw std::invalid_argument(fmt::format("{}: hidden_act must be silu", path));
-  if (json.contains("sliding_window") && json.at("sliding_window").is_number()) {
-    throw std::invalid_argument(fmt::format("{}: sliding_window attention isn't supported: expected null", path));
-  }
   ModelConfig config;
+  config.o_bias = json.value("attention_bias", false);
+  config.qkv_bias = config.o_bias || type == "qwen2";
+  const Json window = json.value("sliding_window", Json());
+  // Qwen 2 writes a window that it uses only if told to.
+  if (window.is_number_integer() && json.value("use_sliding_window", type != "qwen2")) config.sliding_window = window.get<int64_t>();
   config.vocabulary = required<int64_t>(json, "vocab_size", path);
   config.width = required<int64_t>(json, "hidden_size", path);
   config.mlp_width = required<int64_t>(json, "intermediate_size", path);
@@ -90,8 +90,8 @@ ModelConfig ModelConfig::from_model_dir(const std::string& dir) {
   const Json head_dim = json.value("head_dim", Json());
   config.head_size = head_dim.is_number_integer() ? head_dim.get<int64_t>() : config.width / config.heads;
   if (config.heads % config.key_heads != 0 || config.head_size < 2 || config.head_size % 2 != 0) {
-    throw std::invalid_argument(fmt::format("{}: {} heads of size {} over {} key heads don't fit together", path, config.heads, config.head_size,
-                                            config.key_heads));
+    throw std::invalid_argument(
+        fmt::format("{}: {} heads of size {} over {} key heads don't fit together", path, config.heads, config.head_size, config.key_heads));
   }
   config.norm_epsilon = required<double>(json, "rms_norm_eps", path);
   config.tied_embeddings = json.value("tie_word_embeddings", false);

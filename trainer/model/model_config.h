@@ -1,5 +1,5 @@
-// The shape of a Llama-architecture model, read from Hugging Face's config.json (both styles: rope_theta + rope_scaling, or rope_parameters).
-// Throws std::invalid_argument naming the file and key for anything this code can't compute exactly as transformers does.
+// The shape of a model of the Llama family (Llama, Mistral, Qwen 2), read from Hugging Face's config.json (both styles: rope_theta + rope_scaling, or
+// rope_parameters). Throws std::invalid_argument naming the file and key for anything this code can't compute exactly as transformers does.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,9 @@ struct ModelConfig {
   double norm_epsilon = 1e-5, rope_theta = 10000;
   std::optional<Llama3RopeScaling> rope_scaling;
   bool tied_embeddings = false;
-  std::vector<int64_t> end_tokens;  // eos_token_id of config.json and generation_config.json
+  bool qkv_bias = false, o_bias = false;  // Qwen 2 has the first, Llama with attention_bias both
+  int64_t sliding_window = 0;             // 0: none; sequences that it would cut are refused, shorter ones don't notice it
+  std::vector<int64_t> end_tokens;        // eos_token_id of config.json and generation_config.json
 
   static ModelConfig from_model_dir(const std::string& dir);
 };

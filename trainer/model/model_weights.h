@@ -1,5 +1,6 @@
 // The frozen base weights of a Llama-architecture model, in the layout that the forward pass multiplies with.
-// Read from Hugging Face safetensors (F32, BF16, F16 or F64), converted once to the model's dtype (fp32 or fp64).
+// Read from Hugging Face safetensors (F32, BF16, F16 or F64), converted once to the dtype asked for, on the device asked for. With bf16 the matrices
+// are bf16; norm weights and biases, which are added to activations, stay fp32.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,10 +14,11 @@ namespace candor {
 
 struct LayerWeights {
   at::Tensor input_norm_D, post_norm_D;
-  at::Tensor qkv;      // [(H + 2 K) * head_size, D]: q, k and v rows stacked, one GEMM
-  at::Tensor o;        // [D, H * head_size]
-  at::Tensor gate_up;  // [2 F, D]
-  at::Tensor down;     // [D, F]
+  at::Tensor qkv;               // [(H + 2 K) * head_size, D]: q, k and v rows stacked, one GEMM
+  at::Tensor o;                 // [D, H * head_size]
+  at::Tensor qkv_bias, o_bias;  // undefined where the model has none
+  at::Tensor gate_up;           // [2 F, D]
+  at::Tensor down;              // [D, F]
 };
 
 struct ModelWeights {
@@ -24,7 +26,7 @@ struct ModelWeights {
   std::vector<LayerWeights> layers;
 
   // Throws std::invalid_argument naming the file, tensor, expected and found shape.
-  static ModelWeights load(const std::string& dir, const ModelConfig& config, at::ScalarType dtype);
+  static ModelWeights load(const std::string& dir, const ModelConfig& config, at::ScalarType dtype, at::Device device);
 };
 
 }  // namespace candor

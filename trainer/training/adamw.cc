@@ -8,11 +8,12 @@
 namespace candor {
 
 AdamW::AdamW(at::Tensor parameters, AdamWOptions options)
-    : options_(options), parameters_(std::move(parameters)), first_moment_(at::zeros_like(parameters_)), second_moment_(at::zeros_like(parameters_)) {}
+    : options_(options), parameters_(std::move(parameters)), first_moment_(at::zeros_like(parameters_)), second_moment_(at::zeros_like(parameters_)) {
+}
 
 void AdamW::step(const at::Tensor& gradient, double learning_rate) {
-  // The operator takes the number of this step as a tensor.
-  const at::Tensor number = at::full({}, static_cast<double>(++steps_done_), at::TensorOptions().dtype(at::kFloat));
+  // The operator takes the number of this step as a tensor beside the parameters.
+  const at::Tensor number = at::full({}, static_cast<double>(++steps_done_), parameters_.options().dtype(at::kFloat));
   at::_fused_adamw_({parameters_}, {gradient}, {first_moment_}, {second_moment_}, {}, {number}, learning_rate, options_.beta1, options_.beta2,
                     options_.weight_decay, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
 }

@@ -126,7 +126,7 @@ LoraOptions options_of(const nlohmann::json& config, const std::string& path) {
 void write_adapter(const std::string& folder, const LoraAdapter& adapter, const std::string& base_model) {
   fs::create_directories(folder);
   std::vector<NamedTensor> tensors;
-  const at::Tensor& flat = adapter.parameters();
+  const at::Tensor flat = adapter.parameters().cpu();
   for (const Piece& piece : pieces_of(adapter)) {
     const at::Tensor view = flat.narrow(0, piece.offset, piece.shape[0] * piece.shape[1]);
     tensors.push_back({piece.name, stored_dtype(flat.scalar_type()), piece.shape, bytes_of(view)});
@@ -135,19 +135,21 @@ void write_adapter(const std::string& folder, const LoraAdapter& adapter, const 
   write_file_atomically(folder + "/adapter_config.json", config_json(adapter, base_model).dump(2) + "\n");
 }
 
-LoraAdapter read_adapter(const std::string& folder, const ModelConfig& config, at::ScalarType dtype) {
+LoraAdapter read_adapter(const std::string& folder, const ModelConfig& config, at::ScalarType dtype, at::Device device) {
   const std::string config_path = folder + "/adapter_config.json", weights_path = folder + "/adapter_model.safetensors";
-  LoraAdapter adapter(config, options_of(parse_json(read_file(config_path), config_path), config_path), dtype);
+  LoraAdapter adapter(config, options_of(parse_json(read_file(config_path), config_path), config_path), dtype, device);
   const SafetensorsFile file(weights_path);
   const std::vector<Piece> pieces = pieces_of(adapter);
   for (const Piece& piece : pieces) {
     const auto found = file.tensors().find(piece.name);
     if (found == file.tensors().end()) throw std::invalid_argument(fmt::format("{}: tensor {} is missing", weights_path, piece.name));
     if (found->second.shape != piece.shape) {
-      throw std::invalid_argument(fmt::format("{}: tensor {}: expected shape [{}], got [{}]: is this another model's adapter?", weights_path, piece.name,
-                                              fmt::join(piece.shape, ", "), fmt::join(found->second.shape, ", ")));
+      throw std::invalid_argument(fmt::format("{}: tensor {}: expected shape [{}], got [{}]: is this another model's adapter?", weights_path,
+                                              piece.name, fmt::join(piece.shape, ", "), fmt::join(found->second.shape, ", ")));
     }
-    adapter.parameters().narrow(0, piece.offset, piece.shape[0] * piece.shape[1]).copy_(tensor_of(found->second, weights_path + ": " + piece.name).flatten());
+    adapter.parameters()
+        .narrow(0, piece.offset, piece.shape[0] * piece.shape[1])
+        .copy_(tensor_of(found->second, weights_path + ": " + piece.name).flatten());
   }
   if (file.tensors().size() != pieces.size()) {
     throw std::invalid_argument(
@@ -172,15 +174,16 @@ void write_merged_model(const std::string& folder, const std::string& model_fold
     const auto found = entry_of.find(name);
     const LoraAdapter::Entry* entry = found == entry_of.end() ? nullptr : found->second;
     sources.push_back({name, view.dtype, view.shape, [&view, entry, &adapter, name] {
-      if (entry == nullptr) return std::vector<std::byte>(view.bytes.begin(), view.bytes.end());
-      // In fp64, rounded once to the stored dtype.
-      const at::Tensor base = tensor_of(view, name);
-      const at::Tensor& flat = adapter.parameters();
-      const at::Tensor delta = at::mm(adapter.b_of(*entry, flat).to(at::kDouble), adapter.a_of(*entry, flat).to(at::kDouble)).mul_(adapter.scale());
-      const at::Tensor merged = base.to(at::kDouble).add_(delta).to(base.scalar_type()).contiguous();
-      const std::span<const std::byte> bytes = bytes_of(merged);
-      return std::vector<std::byte>(bytes.begin(), bytes.end());
-    }});
+                         if (entry == nullptr) return std::vector<std::byte>(view.bytes.begin(), view.bytes.end());
+                         // In fp64, rounded once to the stored dtype.
+                         const at::Tensor base = tensor_of(view, name);
+                         const at::Tensor& flat = adapter.parameters();
+                         const at::Tensor delta =
+                             at::mm(adapter.b_of(*entry, flat).to(at::kDouble), adapter.a_of(*entry, flat).to(at::kDouble)).mul_(adapter.scale());
+                         const at::Tensor merged = base.to(at::kDouble).add_(delta).to(base.scalar_type()).contiguous();
+                         const std::span<const std::byte> bytes = bytes_of(merged);
+                         return std::vector<std::byte>(bytes.begin(), bytes.end());
+                       }});
   }
   for (const fs::directory_entry& file : fs::directory_iterator(model_folder)) {
     const std::string name = file.path().filename().string();

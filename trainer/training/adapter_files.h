@@ -15,7 +15,7 @@ namespace candor {
 // Makes the folder. base_model is what PEFT stores as base_model_name_or_path. Weights are written as fp32 (fp64 for an fp64 adapter).
 void write_adapter(const std::string& folder, const LoraAdapter& adapter, const std::string& base_model);
 
-LoraAdapter read_adapter(const std::string& folder, const ModelConfig& config, at::ScalarType dtype);
+LoraAdapter read_adapter(const std::string& folder, const ModelConfig& config, at::ScalarType dtype, at::Device device = at::kCPU);
 
 // W + scale * B A for every adapted weight, in the dtype that the base has on disk; the other files of model_folder are copied. A merged model's
 // *answers* may differ from the base model's, which two-pass serving avoids (docs/serving.md).

@@ -9,11 +9,11 @@
 namespace candor {
 namespace {
 
-// The K-logit losses of all examples; dlogits_BK gets their gradient. Returns the summed loss.
+// The K-logit losses of all examples; dlogits_BK gets their gradient. On the CPU, in fp64. Returns the summed loss.
 double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const std::vector<LossWeight>& losses, const at::Tensor& log_normalizer_B,
                     double& soft_target_weight, at::Tensor& dlogits_BK) {
   const int64_t levels = logits_BK.size(1);
-  const at::Tensor f_BK = logits_BK.to(at::kDouble).contiguous();
+  const at::Tensor f_BK = logits_BK.to(at::kCPU, at::kDouble).contiguous();
   dlogits_BK = at::zeros({f_BK.size(0), levels}, at::kDouble);
   std::vector<double> gradient_K(static_cast<size_t>(levels));
   double total = 0;
@@ -51,36 +51,35 @@ bool has_soft_target(const std::vector<LossWeight>& losses) {
 double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adapter, const MicroBatch& batch, const GradientOptions& options,
                                 at::Tensor& gradient_flat) {
   const bool lm = options.lm_weight_per_token > 0;
-  const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true, .lm_rows = lm, .collect_hidden = false, .dropout_key = options.dropout_key};
+  const ForwardOptions forward{
+      .adapter = &adapter, .keep_for_backward = true, .lm_rows = lm, .collect_hidden = false, .dropout_key = options.dropout_key};
   const ForwardResult kept = model.forward(batch, forward);
   const auto examples = static_cast<int64_t>(batch.target_B.size());
   const at::Tensor confidence_BD = kept.head_in_RD.narrow(0, 0, examples);
-  const at::Tensor& head_VD = model.weights().head_VD;
-  const std::vector<int64_t> ids(options.level_ids.begin(), options.level_ids.end());
-  const at::Tensor head_KD = head_VD.index_select(0, at::tensor(ids, at::TensorOptions().dtype(at::kLong)));
+  const at::Tensor head_KD = model.head_rows(options.level_ids);
 
   at::Tensor dhead_RD = at::zeros_like(kept.head_in_RD);
   at::Tensor log_normalizer_B, softmax_BV;
   if (has_soft_target(options.losses)) {
-    const at::Tensor logits_BV = at::mm(confidence_BD, head_VD.t());
-    log_normalizer_B = logits_BV.to(at::kDouble).logsumexp(1);
+    const at::Tensor logits_BV = model.logits(confidence_BD);
+    log_normalizer_B = logits_BV.to(at::kDouble).logsumexp(1).cpu();
     softmax_BV = logits_BV.softmax(1);
   }
   double soft_target_weight = 0;
   at::Tensor dlogits_BK;
   double loss = level_losses(at::mm(confidence_BD, head_KD.t()), batch, options.losses, log_normalizer_B, soft_target_weight, dlogits_BK);
-  at::Tensor dconfidence_BD = at::mm(dlogits_BK.to(model.dtype()), head_KD);
-  if (soft_target_weight > 0) dconfidence_BD.add_(at::mm(softmax_BV, head_VD), soft_target_weight);
+  at::Tensor dconfidence_BD = at::mm(dlogits_BK.to(head_KD.options()), head_KD);
+  if (soft_target_weight > 0) dconfidence_BD.add_(model.logits_backward(softmax_BV), soft_target_weight);
   dhead_RD.narrow(0, 0, examples).copy_(dconfidence_BD);
 
   if (lm && !kept.lm_labels.empty()) {
     const auto rows = static_cast<int64_t>(kept.lm_labels.size());
-    const at::Tensor labels_R1 = at::tensor(kept.lm_labels, at::TensorOptions().dtype(at::kLong)).unsqueeze(1);
-    at::Tensor log_q_RV = at::mm(kept.head_in_RD.narrow(0, examples, rows), head_VD.t()).log_softmax(1);
+    const at::Tensor labels_R1 = at::tensor(kept.lm_labels, at::TensorOptions().dtype(at::kLong)).to(model.device()).unsqueeze(1);
+    at::Tensor log_q_RV = model.logits(kept.head_in_RD.narrow(0, examples, rows)).log_softmax(1);
     loss -= options.lm_weight_per_token * log_q_RV.gather(1, labels_R1).to(at::kDouble).sum().item<double>();
     at::Tensor dlogits_RV = log_q_RV.exp_();
     dlogits_RV.scatter_add_(1, labels_R1, at::full({rows, 1}, -1.0, dlogits_RV.options()));
-    dhead_RD.narrow(0, examples, rows).copy_(at::mm(dlogits_RV, head_VD).mul_(options.lm_weight_per_token));
+    dhead_RD.narrow(0, examples, rows).copy_(model.logits_backward(dlogits_RV).mul_(options.lm_weight_per_token));
   }
   model.backward(kept, forward, dhead_RD, gradient_flat);
   return loss;

@@ -20,8 +20,6 @@
 namespace candor {
 namespace {
 
-at::ScalarType adapter_dtype(const LlamaModel& model) { return model.dtype() == at::kDouble ? at::kDouble : at::kFloat; }
-
 std::vector<int64_t> first_validation_examples(const TokenData& data, int64_t limit) {
   std::vector<int64_t> examples = examples_of_split(data, "validation", /*graded_only=*/true);
   if (limit > 0 && static_cast<int64_t>(examples.size()) > limit) examples.resize(static_cast<size_t>(limit));
@@ -47,9 +45,11 @@ Trainer::Trainer(const LlamaModel& model, const TokenData& data, TrainOptions op
     : model_(model), data_(data), options_(std::move(options)), group_(group),
       plan_(examples_of_split(data, "train", /*graded_only=*/true), options_.seed, options_.global_batch_examples, options_.micro_batch_examples,
             options_.max_steps, options_.epochs),
-      adapter_(model.config(), options_.lora, adapter_dtype(model)), optimizer_(adapter_.parameters(), options_.adamw),
-      layout_{adapter_.names(), adapter_.numels()}, validation_examples_(first_validation_examples(data, options_.validation_examples)) {
-  if (validation_examples_.empty()) throw std::invalid_argument("train: the validation split has no graded example; the best checkpoint is chosen on it");
+      adapter_(model.config(), options_.lora, model.dtype(), model.device()),
+      optimizer_(adapter_.parameters(), options_.adamw), layout_{adapter_.names(), adapter_.numels()},
+      validation_examples_(first_validation_examples(data, options_.validation_examples)) {
+  if (validation_examples_.empty())
+    throw std::invalid_argument("train: the validation split has no graded example; the best checkpoint is chosen on it");
   objective_weights(options_.objective, 0, plan_.max_steps());  // stages that clash are told before the first step
   adapter_.initialize(options_.seed);
   state_.identity = options_.identity;
@@ -89,11 +89,12 @@ void Trainer::sum_gradients(const std::vector<std::vector<int64_t>>& micro_batch
     MicroBatch batch = make_micro_batch(data_, micro_batches[m], options_.share_prefix);
     batch.micro_batch_index = static_cast<int64_t>(m);
     of_one.zero_();
-    losses_M[static_cast<int64_t>(m)] =
-        add_micro_batch_gradient(model_, adapter_, batch,
-                                 {.losses = losses, .lm_weight_per_token = lm_weight_per_token,
-                                  .dropout_key = dropout_key_of(options_.seed, step, static_cast<int64_t>(m)), .level_ids = data_.level_ids},
-                                 of_one);
+    losses_M[static_cast<int64_t>(m)] = add_micro_batch_gradient(model_, adapter_, batch,
+                                                                 {.losses = losses,
+                                                                  .lm_weight_per_token = lm_weight_per_token,
+                                                                  .dropout_key = dropout_key_of(options_.seed, step, static_cast<int64_t>(m)),
+                                                                  .level_ids = data_.level_ids},
+                                                                 of_one);
     if (sum) {
       sum->add(of_one);
     } else {
@@ -190,7 +191,7 @@ TrainResult Trainer::run() {
     if (group_.rank() == 0 && options_.on_step) options_.on_step(record);
   }
   if (group_.rank() == 0) {
-    const LoraAdapter best = read_adapter(checkpoint_folder(options_.checkpoints_dir, state_.best_step), model_.config(), adapter_dtype(model_));
+    const LoraAdapter best = read_adapter(checkpoint_folder(options_.checkpoints_dir, state_.best_step), model_.config(), model_.dtype());
     write_adapter(options_.adapter_dir, best, options_.base_model);
   }
   group_.barrier();

@@ -1,6 +1,7 @@
 // make_device_process_group of a build with CUDA.
 #include "comm/device_group.h"
 
+#include <cuda_runtime_api.h>
 #include <fmt/format.h>
 
 #include <stdexcept>
@@ -8,6 +9,20 @@
 #include "comm/backend/nccl/nccl_group.h"
 
 namespace candor {
+
+int visible_gpus() {
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) == cudaSuccess) return devices;
+  (void)cudaGetLastError();  // no driver is no GPU; else the next launch check would report it
+  return 0;
+}
+
+std::string gpu_name(int device_index) {
+  cudaDeviceProp properties = {};
+  const cudaError_t code = cudaGetDeviceProperties(&properties, device_index);
+  if (code != cudaSuccess) throw std::runtime_error(fmt::format("GPU {}: {}", device_index, cudaGetErrorString(code)));
+  return properties.name;
+}
 
 std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host, const DeviceGroupOptions& options) {
   if (!(options.timeout_s > 0)) throw std::invalid_argument(fmt::format("device group: timeout_s must be above 0, got {}", options.timeout_s));
@@ -17,7 +32,8 @@ std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host, cons
     throw std::invalid_argument(fmt::format("device group: expected cpu or cuda, got {}", c10::DeviceTypeName(options.device_type, true)));
   }
   const int device_index = options.device_index >= 0 ? options.device_index : own_host->rank_info().local_rank;
-  return std::make_unique<NcclGroup>(std::move(own_host), [device_index] { return make_cuda_stream(device_index); }, options);
+  return std::make_unique<NcclGroup>(
+      std::move(own_host), [device_index] { return make_cuda_stream(device_index); }, options);
 }
 
 }  // namespace candor

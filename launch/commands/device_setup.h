@@ -1,0 +1,19 @@
+// The device that a command computes on, and the group whose collectives run where its tensors live.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "comm/process_group.h"
+
+namespace candor {
+
+// "cpu" or "cuda" for model.device; the same on all ranks. auto: cuda if every rank has a GPU of its own. Collective.
+// Throws std::invalid_argument on all ranks if cuda was asked for and one has none.
+std::string resolve_device(const std::string& wanted, ProcessGroup& host);
+
+// `host` itself stays in use for what isn't on the device. For cuda also makes libtorch deterministic. Collective; throws as
+// make_device_process_group.
+std::unique_ptr<ProcessGroup> make_compute_group(const std::string& device, ProcessGroup& host, double timeout_s);
+
+}  // namespace candor

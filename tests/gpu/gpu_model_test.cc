@@ -1,0 +1,136 @@
+// The model on a GPU against the same model on the CPU: logits, every LoRA gradient with dropout, cached decoding, an optimizer step, the fixed-point
+// grid. Only in builds with CUDA, label "gpu": launch/gpu_check.sh runs it where there is a GPU.
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "comm/device_group.h"
+#include "comm/gradient_grid.h"
+#include "data_pipeline/files/read_file.h"
+#include "trainer/generation/cached_decoder.h"
+#include "trainer/model/llama.h"
+#include "trainer/training/adamw.h"
+
+namespace candor {
+namespace {
+
+const std::string kData = std::string(CANDOR_SOURCE_DIR) + "/tests/model/data/";
+
+MicroBatch golden_batch() {
+  const nlohmann::json json = nlohmann::json::parse(read_file(kData + "tiny/batch.json"));
+  MicroBatch batch;
+  batch.tokens_T = json.at("prefix").get<std::vector<uint32_t>>();
+  const auto prefix = static_cast<int64_t>(batch.tokens_T.size());
+  batch.segments.push_back({0, prefix, -1, 0});
+  for (const auto& item : json.at("suffixes")) {
+    const auto suffix = item.get<std::vector<uint32_t>>();
+    const auto begin = static_cast<int64_t>(batch.tokens_T.size()), length = static_cast<int64_t>(suffix.size());
+    batch.tokens_T.insert(batch.tokens_T.end(), suffix.begin(), suffix.end());
+    batch.segments.push_back({begin, length, 0, prefix});
+    batch.confidence_row_B.push_back(begin + length - 1);
+    batch.example_B.push_back(static_cast<int64_t>(batch.example_B.size()));
+    batch.target_B.push_back(0);
+    batch.response_rows_B.emplace_back(begin + length, begin + length);
+  }
+  return batch;
+}
+
+struct Computed {
+  at::Tensor logits, gradient;
+};
+
+Computed compute(const std::string& family, at::ScalarType dtype, at::Device device) {
+  const LlamaModel model(kData + family, dtype, device);
+  LoraOptions options;
+  options.dropout = 0.2;
+  options.modules = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+  options.layer_begin = 1;
+  LoraAdapter adapter(model.config(), options, model.dtype(), device);
+  adapter.initialize(5);
+  adapter.parameters().add_(0.05);  // lora_B not zero
+  const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true, .dropout_key = 11};
+  const ForwardResult result = model.forward(golden_batch(), forward);
+  Computed computed{model.logits(result.head_in_RD), at::zeros_like(adapter.parameters())};
+  const at::Tensor dlogits = at::arange(computed.logits.numel(), at::kDouble).sin().view(computed.logits.sizes()).to(computed.logits.options());
+  model.backward(result, forward, model.logits_backward(dlogits), computed.gradient);
+  return {computed.logits.cpu(), computed.gradient.cpu()};
+}
+
+double relative(const at::Tensor& got, const at::Tensor& expected) { return ((got - expected).norm() / expected.norm()).item<double>(); }
+
+const at::Device kGpu(at::kCUDA, 0);
+
+class Gpu : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { ASSERT_GT(visible_gpus(), 0) << "these tests need a GPU; without one, leave out the label gpu"; }
+};
+
+TEST_F(Gpu, LogitsAndGradientsEqualTheCpus) {
+  for (const char* family : {"tiny", "tiny_qwen2", "tiny_mistral", "tiny_bias"}) {
+    SCOPED_TRACE(family);
+    const Computed cpu = compute(family, at::kDouble, at::kCPU), gpu = compute(family, at::kDouble, kGpu);
+    EXPECT_LT(relative(gpu.logits, cpu.logits), 1e-9);
+    EXPECT_LT(relative(gpu.gradient, cpu.gradient), 1e-9);
+    const Computed gpu_fp32 = compute(family, at::kFloat, kGpu);
+    EXPECT_LT(relative(gpu_fp32.logits.to(at::kDouble), cpu.logits), 1e-4);
+    EXPECT_LT(relative(gpu_fp32.gradient.to(at::kDouble), cpu.gradient), 1e-4);
+    // Activations are rounded to bf16 for each product on a GPU: 2^-9 a rounding.
+    EXPECT_LT(relative(compute(family, at::kBFloat16, kGpu).logits.to(at::kDouble), cpu.logits), 0.03);
+  }
+}
+
+TEST_F(Gpu, GivesTheSameBitsTwice) {
+  at::globalContext().setDeterministicAlgorithms(true, false);
+  const Computed first = compute("tiny", at::kFloat, kGpu), second = compute("tiny", at::kFloat, kGpu);
+  EXPECT_TRUE(first.logits.equal(second.logits));
+  EXPECT_TRUE(first.gradient.equal(second.gradient));
+}
+
+TEST_F(Gpu, CachedDecodingEqualsTheCpus) {
+  std::vector<at::Tensor> logits;
+  for (const at::Device device : {at::Device(at::kCPU), kGpu}) {
+    const LlamaModel model(kData + "tiny_qwen2", at::kDouble, device);
+    CachedDecoder decoder(model, {5, 9, 33});
+    decoder.begin_group(2, 6);
+    const std::vector<uint32_t> first = {7, 1, 20}, second = {44}, third = {3};
+    decoder.append({{0, first}, {1, second}});
+    logits.push_back(decoder.append({{1, third}, {0, second}}).cpu());
+  }
+  EXPECT_LT(relative(logits[1], logits[0]), 1e-9);
+}
+
+TEST_F(Gpu, AnOptimizerStepEqualsTheCpus) {
+  std::vector<at::Tensor> parameters;
+  for (const at::Device device : {at::Device(at::kCPU), kGpu}) {
+    at::Tensor weights = at::linspace(-1, 1, 100).to(device);
+    AdamW optimizer(weights, {.weight_decay = 0.01});
+    for (int step = 0; step < 3; ++step) {
+      at::Tensor gradient = at::linspace(2, -1 - step, 100).to(device);
+      clip_gradient(gradient, 1.0);
+      optimizer.step(gradient, 0.1);
+    }
+    parameters.push_back(weights.cpu());
+  }
+  EXPECT_LT(relative(parameters[1], parameters[0]), 1e-6);
+}
+
+TEST_F(Gpu, TheGradientGridHasTheCpusBits) {
+  const std::vector<std::int64_t> numel = {40, 60};
+  std::vector<at::Tensor> sums;
+  for (const at::Device device : {at::Device(at::kCPU), kGpu}) {
+    const at::Tensor gradient = at::linspace(-3, 5, 100).to(device);
+    const std::vector<at::Tensor> gradients = {gradient};
+    const std::vector<double> largest = max_abs_per_tensor(gradients, numel);
+    const std::vector<int> exponents = grid_exponents(largest, 4);
+    at::Tensor sum = at::zeros({100}, gradient.options().dtype(at::kLong)), out = at::empty_like(gradient);
+    add_to_grid(sum, gradient, numel, exponents);
+    add_to_grid(sum, gradient, numel, exponents);
+    from_grid(out, sum, numel, exponents);
+    sums.push_back(out.cpu());
+  }
+  EXPECT_TRUE(sums[0].equal(sums[1]));
+}
+
+}  // namespace
+}  // namespace candor

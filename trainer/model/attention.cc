@@ -1,0 +1,41 @@
+#include "trainer/model/attention.h"
+
+#include <ATen/ATen.h>
+
+#include <utility>
+
+namespace candor {
+namespace {
+
+template <typename Real>
+AttentionBuffers<Real> buffers_of(const AttentionHeads& shape, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  return {q.const_data_ptr<Real>(), k.const_data_ptr<Real>(), v.const_data_ptr<Real>(), q.stride(0), k.stride(0), shape.heads,
+          shape.key_heads,          shape.head_size};
+}
+
+}  // namespace
+
+PackedAttention::PackedAttention(const ModelConfig& config, std::vector<KeyRuns> queries, int64_t key_rows, at::Device device)
+    : shape_{config.heads, config.key_heads, config.head_size}, queries_(std::move(queries)) {
+  if (!device.is_cpu()) mask_ = attention_mask(queries_, key_rows, device);
+}
+
+void PackedAttention::forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::Tensor& out, at::Tensor& lse) const {
+  if (!q.is_cpu()) return attention_forward_aten(shape_, mask_, q, k, v, out, lse);
+  AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "packed_attention", [&] {
+    packed_attention_forward<scalar_t>(buffers_of<scalar_t>(shape_, q, k, v), queries_, out.mutable_data_ptr<scalar_t>(),
+                                       lse.mutable_data_ptr<scalar_t>());
+  });
+}
+
+void PackedAttention::backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse,
+                               const at::Tensor& dout, at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) const {
+  if (!q.is_cpu()) return attention_backward_aten(shape_, mask_, q, k, v, out, lse, dout, dq, dk, dv);
+  AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "packed_attention_backward", [&] {
+    packed_attention_backward<scalar_t>(buffers_of<scalar_t>(shape_, q, k, v), queries_, out.const_data_ptr<scalar_t>(),
+                                        lse.const_data_ptr<scalar_t>(), dout.const_data_ptr<scalar_t>(), dq.mutable_data_ptr<scalar_t>(),
+                                        dk.mutable_data_ptr<scalar_t>(), dv.mutable_data_ptr<scalar_t>());
+  });
+}
+
+}  // namespace candor

@@ -1,0 +1,35 @@
+// Which packed rows attend to which, made once per micro-batch or decoding step, and the attention over them on any device.
+//
+// Usage:   PackedAttention attention(config, queries, key_rows, device);   attention.forward(q, k, v, out, lse);   attention.backward(...)
+// Tensors are views with unit column stride, in one dtype on `device`: q and dq [rows, H * head_size], k, v, dk, dv [key rows, K * head_size] (k and
+// v of one row stride), out and dout [rows, H * head_size] dense, lse [rows, H]. Only the queries' rows of out and lse are written; backward adds. No
+// two queries may have the same row. Key rows that nobody may see must hold finite numbers.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "trainer/kernels/packed_attention.h"
+#include "trainer/model/aten_kernels.h"
+#include "trainer/model/model_config.h"
+
+namespace candor {
+
+class PackedAttention {
+ public:
+  PackedAttention(const ModelConfig& config, std::vector<KeyRuns> queries, int64_t key_rows, at::Device device);
+
+  void forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::Tensor& out, at::Tensor& lse) const;
+  void backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout,
+                at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) const;
+
+  const std::vector<KeyRuns>& queries() const { return queries_; }
+
+ private:
+  AttentionHeads shape_;
+  std::vector<KeyRuns> queries_;
+  AttentionMask mask_;  // only where the ATen version runs
+};
+
+}  // namespace candor
