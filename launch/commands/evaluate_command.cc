@@ -12,6 +12,7 @@
 #include "trainer/evaluation/baselines.h"
 #include "trainer/evaluation/scoring.h"
 #include "trainer/training/adapter_files.h"
+#include "trainer/training/train_examples.h"
 
 namespace candor {
 namespace {
@@ -53,7 +54,12 @@ class Evaluation {
       if (group_.rank() == 0) {
         fmt::print(stderr, "evaluate  fitting probes\n");
         const int64_t layers = model_.config().layers, step = std::max<int64_t>(1, layers / 10);
-        const ProbeBaselines probes = probe_baselines({train.examples, train.hidden}, {validation.examples, validation.hidden},
+        // The probes learn from what the adapter learned from.
+        const TrainExamples chosen = choose_train_examples(data_, config_.train.drop_never_right);
+        std::vector<double> weight_of_example(data_.examples(), 0.0), weight;
+        for (size_t i = 0; i < chosen.examples.size(); ++i) weight_of_example[static_cast<size_t>(chosen.examples[i])] = chosen.weight[i];
+        for (const ScoredExample& example : train.examples) weight.push_back(weight_of_example[static_cast<size_t>(example.example_index)]);
+        const ProbeBaselines probes = probe_baselines({train.examples, train.hidden, weight}, {validation.examples, validation.hidden},
                                                       {test.examples, test.hidden}, layers, step, options_);
         report.baselines["probe_last"] = probes.last;
         report.baselines["probe_best"] = probes.best;

@@ -135,6 +135,7 @@ int run_command(const RunConfig& config, CommandContext& context) {
   stages.push_back({"evaluate", identity + text_of(config, [](RunConfig& only, const RunConfig& all) {
                       only.prompt = all.prompt;
                       only.train.share_prefix = all.train.share_prefix;
+                      only.train.drop_never_right = all.train.drop_never_right;
                       only.evaluate = all.evaluate;
                     }),
                     {paths.tokens(), paths.adapter() + "/adapter_model.safetensors"}, {paths.report_json(), paths.report_html()},

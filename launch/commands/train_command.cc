@@ -50,7 +50,7 @@ TrainOptions train_options(const RunConfig& config) {
       .checkpoint_every = train.checkpoint_every,
       .keep_checkpoints = train.keep_checkpoints,
       .validate_every = train.validate_every,
-      .validation_examples = train.validation_examples,
+      .drop_never_right = train.drop_never_right, .validation_examples = train.validation_examples,
       .validation_batch_examples = config.evaluate.batch_examples,
       .share_prefix = train.share_prefix,
       .reproducible_sum = train.gradient_sum == "reproducible",

@@ -107,6 +107,8 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   v.integer("keep_checkpoints", train.keep_checkpoints, {.min = 1, .max = kMany}, "newest checkpoints kept, beside the best");
   v.integer("validate_every", train.validate_every, {.min = 1, .max = kMany}, "steps between validations");
   v.integer("validation_examples", train.validation_examples, {.max = kMany}, "validation examples used while training; 0 = all");
+  v.integer("drop_never_right", train.drop_never_right, {.max = kMany},
+            "leave out train examples whose response was given this often and never right (docs/data.md); 0 = none");
   v.flag("share_prefix", train.share_prefix, "compute the prompt that a micro-batch's examples share once");
   v.text("gradient_sum", train.gradient_sum, {.choices = {"reproducible", "plain"}}, "reproducible: the same bits on any number of ranks");
   v.end_section();

@@ -113,6 +113,7 @@ struct TrainSection {
   int64_t keep_checkpoints = 3;
   int64_t validate_every = 50;
   int64_t validation_examples = 0;
+  int64_t drop_never_right = 0;
   bool share_prefix = true;
   std::string gradient_sum = "reproducible";
   bool operator==(const TrainSection&) const = default;

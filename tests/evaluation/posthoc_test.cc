@@ -65,12 +65,9 @@ struct ProbeGolden {
   int64_t width, train;
   double lambda;
   explicit ProbeGolden(const nlohmann::json& json)
-      : features(json.at("features").get<std::vector<float>>()),
-        target(json.at("target").get<std::vector<double>>()),
-        probability(json.at("probability").get<std::vector<double>>()),
-        width(json.at("width").get<int64_t>()),
-        train(json.at("train").get<int64_t>()),
-        lambda(json.at("lambda").get<double>()) {}
+      : features(json.at("features").get<std::vector<float>>()), target(json.at("target").get<std::vector<double>>()),
+        probability(json.at("probability").get<std::vector<double>>()), width(json.at("width").get<int64_t>()),
+        train(json.at("train").get<int64_t>()), lambda(json.at("lambda").get<double>()) {}
   ProbeData part(int64_t begin, int64_t count) const {
     return {.features = std::span(features).subspan(static_cast<size_t>(begin * width), static_cast<size_t>(count * width)),
             .width = width,
@@ -100,6 +97,17 @@ TEST(LogisticProbe, SelectionTakesTheLowestValidationBrier) {
       EXPECT_NEAR(sum / 20, best.validation_brier, 1e-7);  // a warm start ends at the same optimum
     }
   }
+}
+
+TEST(LogisticProbe, AWeightOfTwoIsTheExampleTwice) {
+  const std::vector<float> once = {1, 0, 2, 1, -1, 3, 0, 0.5F}, twice = {1, 0, 2, 1, -1, 3, 0, 0.5F, 1, 0, 2, 1};
+  const std::vector<double> target = {1, 0, 0, 1}, target_twice = {1, 0, 0, 1, 1, 0}, weight = {2, 2, 1, 1};
+  // Features are standardised by the examples as they are, so the two fits have the same optimum only without a penalty to speak of.
+  const auto weighted = fit_logistic_probe({once, 2, target, weight}, 1e-9).predict(once),
+             doubled = fit_logistic_probe({twice, 2, target_twice}, 1e-9).predict(once);
+  for (size_t i = 0; i < weighted.size(); ++i) EXPECT_NEAR(weighted[i], doubled[i], 1e-3);
+  const std::vector<double> too_few = {1};
+  EXPECT_THROW(fit_logistic_probe({once, 2, target, too_few}, 1), std::invalid_argument);
 }
 
 TEST(LogisticProbe, WideAndCorrelatedFeaturesConverge) {

@@ -15,6 +15,7 @@
 #include "trainer/training/micro_batch_gradient.h"
 #include "trainer/training/step_plan.h"
 #include "trainer/training/tensorboard_events.h"
+#include "trainer/training/train_examples.h"
 
 namespace candor {
 namespace {
@@ -89,15 +90,19 @@ TEST(StepPlan, EveryEpochTakesEveryExampleOnce) {
 TEST(MicroBatchGradient, MatchesDifferences) {
   const LlamaModel model(kTinyModel, at::kDouble);
   const TokenData data = synthetic_data(5);
-  LoraAdapter adapter(model.config(), {.rank = 2, .alpha = 4, .dropout = 0.2, .modules = {"q_proj", "o_proj", "up_proj"}, .layer_begin = 1}, at::kDouble);
+  LoraAdapter adapter(model.config(), {.rank = 2, .alpha = 4, .dropout = 0.2, .modules = {"q_proj", "o_proj", "up_proj"}, .layer_begin = 1},
+                      at::kDouble);
   adapter.initialize(3);
   adapter.parameters().add_(at::sin(at::arange(adapter.parameters().numel(), at::kDouble)), 0.05);  // B isn't zero
   const std::vector<int64_t> examples = {0, 1, 2, 3};
   for (const bool share : {false, true}) {
     const MicroBatch batch = make_micro_batch(data, examples, share);
     for (const Loss loss : {Loss::kTokenizedBrier, Loss::kExpectationLogLoss, Loss::kMeanBrier, Loss::kSoftTarget}) {
-      const GradientOptions options{.losses = {{loss, 0.7}, {Loss::kMeanBrier, 0.3}}, .lm_weight_per_token = 0.25, .dropout_key = 99,
-                                    .level_ids = data.level_ids};
+      const GradientOptions options{.losses = {{loss, 0.7}, {Loss::kMeanBrier, 0.3}},
+                                    .lm_weight_per_token = 0.25,
+                                    .dropout_key = 99,
+                                    .level_ids = data.level_ids,
+                                    .weight_B = {0.5, 2, 1, 0}};
       at::Tensor gradient = at::zeros_like(adapter.parameters());
       add_micro_batch_gradient(model, adapter, batch, options, gradient);
       for (int64_t i = 0; i < gradient.numel(); i += 37) {
@@ -114,9 +119,49 @@ TEST(MicroBatchGradient, MatchesDifferences) {
   }
 }
 
+// Examples 0..19 of one data set; response and target as given.
+TokenData data_with_responses(const std::vector<std::pair<uint32_t, float>>& responses) {
+  TokenData data = synthetic_data(static_cast<int>(responses.size()));
+  for (size_t i = 0; i < responses.size(); ++i) {
+    data.split[i] = "train";
+    data.target[i] = responses[i].second;
+    for (uint64_t t = data.offsets[i] + 1; t < data.offsets[i] + 3; ++t) data.tokens[t] = responses[i].first;
+  }
+  return data;
+}
+
+TEST(TrainExamples, LeavesOutResponsesThatAreNeverRightAndKeepsTheBaseRate) {
+  // Response 11: three times, never right. 12: twice, never right. 13: four times, once right.
+  TokenData data = data_with_responses({{11, 0}, {12, 0}, {13, 0}, {11, 0}, {13, 1}, {12, 0}, {11, 0}, {13, 0}, {13, 0}, {14, 1}});
+  const TrainExamples all = choose_train_examples(data, 0);
+  EXPECT_EQ(all.examples.size(), 10U);
+  EXPECT_EQ(all.weight, std::vector<double>(10, 1.0));
+  const TrainExamples chosen = choose_train_examples(data, 3);
+  EXPECT_EQ(chosen.examples, (std::vector<int64_t>{1, 2, 4, 5, 7, 8, 9}));
+  EXPECT_EQ(chosen.left_out, 3);
+  EXPECT_EQ(chosen.left_out_responses, 1);
+  double sum = 0, right = 0;
+  for (size_t i = 0; i < chosen.examples.size(); ++i) {
+    sum += chosen.weight[i];
+    right += chosen.weight[i] * static_cast<double>(data.target[static_cast<size_t>(chosen.examples[i])]);
+  }
+  EXPECT_NEAR(sum, 7, 1e-12) << "mean 1";
+  EXPECT_NEAR(right / sum, 0.2, 1e-12) << "two of ten were right";
+
+  // The same response in another data set is another response; an ungraded one doesn't count.
+  data.dataset[6] = "other";
+  EXPECT_EQ(choose_train_examples(data, 3).left_out, 0);
+  data.dataset[6] = data.dataset[0];
+  data.graded[6] = 0;
+  EXPECT_EQ(choose_train_examples(data, 3).left_out, 0);
+  // If nothing wrong would be left, there is nothing to tell apart.
+  EXPECT_EQ(choose_train_examples(data_with_responses({{11, 0}, {11, 0}, {14, 1}}), 2).left_out, 0);
+}
+
 TEST(AdapterFiles, ComeBackAsTheyWereAndRefuseWhatDoesNotFit) {
   const ModelConfig config = ModelConfig::from_model_dir(kTinyModel);
-  LoraAdapter adapter(config, {.rank = 2, .alpha = 4.5, .dropout = 0, .rslora = true, .modules = {"v_proj", "gate_proj"}, .layer_begin = 1, .layer_end = 3},
+  LoraAdapter adapter(config,
+                      {.rank = 2, .alpha = 4.5, .dropout = 0, .rslora = true, .modules = {"v_proj", "gate_proj"}, .layer_begin = 1, .layer_end = 3},
                       at::kFloat);
   adapter.initialize(1);
   const std::string folder = temporary("adapter");

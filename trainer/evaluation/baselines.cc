@@ -30,16 +30,17 @@ Columns graded_columns(const std::vector<ScoredExample>& examples) {
 // One layer's rows of the graded examples.
 struct Features {
   std::vector<float> rows;
-  std::vector<double> target;
+  std::vector<double> target, weight;
 };
 
 Features layer_features(const ProbeInput& input, int64_t layer, int64_t width) {
   Features features;
   for (size_t i = 0; i < input.examples.size(); ++i) {
-    if (!input.examples[i].graded) continue;
+    if (!input.examples[i].graded || (!input.weight.empty() && input.weight[i] == 0)) continue;
     const auto begin = input.hidden[i].begin() + layer * width;
     features.rows.insert(features.rows.end(), begin, begin + width);
     features.target.push_back(input.examples[i].target);
+    if (!input.weight.empty()) features.weight.push_back(input.weight[i]);
   }
   return features;
 }
@@ -74,7 +75,7 @@ ProbeBaselines probe_baselines(const ProbeInput& train, const ProbeInput& valida
   ProbeBaselines result;
   for (int64_t layer = layers - 1; layer >= 0; layer -= layer_step) {
     const Features fit = layer_features(train, layer, width), choose = layer_features(validation, layer, width);
-    ProbeSelection selection = select_logistic_probe({fit.rows, width, fit.target}, {choose.rows, width, choose.target});
+    ProbeSelection selection = select_logistic_probe({fit.rows, width, fit.target, fit.weight}, {choose.rows, width, choose.target});
     const auto measured = [&] {
       return evaluate_confidences(selection.probe.predict(layer_features(test, layer, width).rows), columns.target, columns.dataset, columns.entity,
                                   options);

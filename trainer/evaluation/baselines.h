@@ -15,6 +15,7 @@ namespace candor {
 struct ProbeInput {
   const std::vector<ScoredExample>& examples;
   const std::vector<std::vector<float>>& hidden;  // [examples][layers * width]
+  std::vector<double> weight{};                   // of each example when fitting; 0 leaves it out; empty: 1
 };
 
 // constant, per_relation, isotonic, temperature. Ungraded examples are left out. Throws std::invalid_argument if validation has no graded example.

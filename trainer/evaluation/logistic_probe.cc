@@ -20,6 +20,9 @@ void check_data(const ProbeData& data, const char* which) {
     throw std::invalid_argument(fmt::format("logistic probe: {}: expected {} x {} features, got {}; check the hidden states and the split", which,
                                             examples, data.width, data.features.size()));
   }
+  if (!data.weight.empty() && data.weight.size() != data.target.size()) {
+    throw std::invalid_argument(fmt::format("logistic probe: {}: expected {} weights, got {}", which, examples, data.weight.size()));
+  }
   if (!std::all_of(data.features.begin(), data.features.end(), [](float x) { return std::isfinite(x); })) {
     throw std::invalid_argument(fmt::format("logistic probe: {}: the hidden states hold a NaN or an infinity; check the model's weights", which));
   }
@@ -38,6 +41,7 @@ std::vector<double> to_vector(const at::Tensor& tensor) {
 class Fit {
  public:
   explicit Fit(const ProbeData& data) : n_(static_cast<int64_t>(data.target.size())), d_(data.width), y_(view_of(data.target)) {
+    weight_ = data.weight.empty() ? at::ones({n_}, at::kDouble) : view_of(data.weight);
     const at::Tensor raw = at::from_blob(const_cast<float*>(data.features.data()), {n_, d_}, at::kFloat).to(at::kDouble);
     mean_ = raw.mean(0);
     const at::Tensor deviation = (raw - mean_).pow(2).mean(0).sqrt();
@@ -57,7 +61,7 @@ class Fit {
     double value = objective(theta_), last_size = std::numeric_limits<double>::infinity();
     for (int iteration = 0; iteration < kMostIterations; ++iteration) {
       p = at::sigmoid(at::mv(z_, theta_));
-      const at::Tensor gradient = at::mv(z_.t(), p - y_) / static_cast<double>(n_) + ridge_ * theta_;
+      const at::Tensor gradient = at::mv(z_.t(), weight_ * (p - y_)) / static_cast<double>(n_) + ridge_ * theta_;
       const double size = gradient.abs().max().item<double>();
       if (size < kGradientTolerance) return;
       if (!factor.defined() || size > 0.1 * last_size) factor = factored_hessian(p);
@@ -86,11 +90,11 @@ class Fit {
   double objective(const at::Tensor& theta) const {
     const at::Tensor a = at::mv(z_, theta);
     // log(1 + e^a) - y a
-    return (at::clamp_min(a, 0) + at::log1p(at::exp(-a.abs())) - y_ * a).mean().item<double>() + 0.5 * (ridge_ * theta * theta).sum().item<double>();
+    return (weight_ * (at::clamp_min(a, 0) + at::log1p(at::exp(-a.abs())) - y_ * a)).mean().item<double>() + 0.5 * (ridge_ * theta * theta).sum().item<double>();
   }
 
   at::Tensor factored_hessian(const at::Tensor& p) const {
-    const at::Tensor root = (p * (1 - p) / static_cast<double>(n_)).sqrt().to(at::kFloat).unsqueeze(1);
+    const at::Tensor root = (weight_ * p * (1 - p) / static_cast<double>(n_)).sqrt().to(at::kFloat).unsqueeze(1);
     const at::Tensor scaled = z32_ * root;
     at::Tensor hessian = at::mm(scaled.t(), scaled).to(at::kDouble);
     hessian.diagonal().add_(ridge_);
@@ -103,7 +107,7 @@ class Fit {
   }
 
   int64_t n_, d_;
-  at::Tensor y_, mean_, inverse_scale_, z_, z32_, theta_, ridge_;
+  at::Tensor y_, weight_, mean_, inverse_scale_, z_, z32_, theta_, ridge_;
 };
 
 }  // namespace

@@ -1,7 +1,7 @@
 // L2-regularised logistic regression on hidden states, the yardstick for what a model knows about its own answers
 // (Kadavath et al. 2022; Azaria & Mitchell 2023).
 //
-// Minimises (1/n) sum_i loss(y_i, sigmoid(w.z_i + b)) + lambda/2 |w|^2 over standardised features z (mean 0, standard deviation 1 on the training
+// Minimises (1/n) sum_i weight_i loss(y_i, sigmoid(w.z_i + b)) + lambda/2 |w|^2 over standardised features z (mean 0, standard deviation 1 on the training
 // examples; a constant feature becomes 0); b isn't regularised. sklearn's C is 1/(lambda n). The optimum is unique; Newton steps stop when the
 // gradient's largest entry is below 1e-9, with gradients in fp64 and the Hessian in fp32.
 #pragma once
@@ -17,6 +17,7 @@ struct ProbeData {
   std::span<const float> features;
   int64_t width = 0;
   std::span<const double> target;
+  std::span<const double> weight{};  // of each example in the loss; empty: 1
 };
 
 struct LogisticProbe {

@@ -20,7 +20,7 @@ struct ValidationFigures {
   double entropy = 0;            // mean of q's, in nats
   double spread = 0;             // standard deviation of E
   double format_mass = 0;
-  int64_t distinct_levels = 0;   // said by argmax
+  int64_t distinct_levels = 0;  // said by argmax
 };
 
 // Ungraded examples are left out. Throws std::invalid_argument for no graded example.

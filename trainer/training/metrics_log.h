@@ -18,7 +18,7 @@ namespace candor {
 struct StepRecord {
   int64_t step = 0;  // steps done, from 1
   int64_t max_steps = 0;
-  double loss = 0;   // mean over the global batch
+  double loss = 0;  // mean over the global batch
   double gradient_norm = 0, learning_rate = 0;
   std::vector<LossWeight> losses{};
   double examples_per_s = 0;

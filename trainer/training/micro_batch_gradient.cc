@@ -9,8 +9,10 @@
 namespace candor {
 namespace {
 
+double weight_of(const GradientOptions& options, size_t b) { return options.weight_B.empty() ? 1.0 : options.weight_B[b]; }
+
 // The K-logit losses of all examples; dlogits_BK gets their gradient. On the CPU, in fp64. Returns the summed loss.
-double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const std::vector<LossWeight>& losses, const at::Tensor& log_normalizer_B,
+double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const GradientOptions& options, const at::Tensor& log_normalizer_B,
                     double& soft_target_weight, at::Tensor& dlogits_BK) {
   const int64_t levels = logits_BK.size(1);
   const at::Tensor f_BK = logits_BK.to(at::kCPU, at::kDouble).contiguous();
@@ -21,7 +23,8 @@ double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const 
     const std::span<const double> f_K(f_BK.const_data_ptr<double>() + static_cast<int64_t>(b) * levels, static_cast<size_t>(levels));
     double* d_K = dlogits_BK.mutable_data_ptr<double>() + static_cast<int64_t>(b) * levels;
     const double y = batch.target_B[b];
-    for (const LossWeight& part : losses) {
+    const double weight = weight_of(options, b);
+    for (const LossWeight& part : options.losses) {
       double loss = 0;
       switch (part.loss) {
         case Loss::kTokenizedBrier: loss = tokenized_brier(f_K, y, gradient_K); break;
@@ -32,8 +35,8 @@ double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const 
           soft_target_weight = part.weight;
           break;
       }
-      total += part.weight * loss;
-      for (size_t i = 0; i < gradient_K.size(); ++i) d_K[i] += part.weight * gradient_K[i];
+      total += weight * part.weight * loss;
+      for (size_t i = 0; i < gradient_K.size(); ++i) d_K[i] += weight * part.weight * gradient_K[i];
     }
   }
   return total;
@@ -64,10 +67,11 @@ double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adap
     const at::Tensor logits_BV = model.logits(confidence_BD);
     log_normalizer_B = logits_BV.to(at::kDouble).logsumexp(1).cpu();
     softmax_BV = logits_BV.softmax(1);
+    if (!options.weight_B.empty()) softmax_BV.mul_(at::tensor(options.weight_B, at::kDouble).to(softmax_BV.options()).unsqueeze(1));
   }
   double soft_target_weight = 0;
   at::Tensor dlogits_BK;
-  double loss = level_losses(at::mm(confidence_BD, head_KD.t()), batch, options.losses, log_normalizer_B, soft_target_weight, dlogits_BK);
+  double loss = level_losses(at::mm(confidence_BD, head_KD.t()), batch, options, log_normalizer_B, soft_target_weight, dlogits_BK);
   at::Tensor dconfidence_BD = at::mm(dlogits_BK.to(head_KD.options()), head_KD);
   if (soft_target_weight > 0) dconfidence_BD.add_(model.logits_backward(softmax_BV), soft_target_weight);
   dhead_RD.narrow(0, 0, examples).copy_(dconfidence_BD);

@@ -14,10 +14,11 @@
 namespace candor {
 
 struct GradientOptions {
-  std::vector<LossWeight> losses;      // of this step
-  double lm_weight_per_token = 0;      // 0: no LM term
+  std::vector<LossWeight> losses;  // of this step
+  double lm_weight_per_token = 0;  // 0: no LM term
   uint64_t dropout_key = 0;
-  std::vector<uint32_t> level_ids;     // [K]
+  std::vector<uint32_t> level_ids;  // [K]
+  std::vector<double> weight_B{};   // what each example's losses count, the LM term aside; empty: 1
 };
 
 // Adds to gradient_flat (layout of the adapter) and returns the sum of the examples' losses.

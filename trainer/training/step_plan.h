@@ -10,7 +10,8 @@ namespace candor {
 class StepPlan {
  public:
   // max_steps 0: `epochs` whole epochs. Throws std::invalid_argument for no examples, or options out of range.
-  StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_batch_examples, int64_t micro_batch_examples, int64_t max_steps, int64_t epochs);
+  StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_batch_examples, int64_t micro_batch_examples, int64_t max_steps,
+           int64_t epochs);
 
   int64_t max_steps() const { return max_steps_; }
   int64_t steps_per_epoch() const { return steps_per_epoch_; }

@@ -43,14 +43,18 @@ bool is_tokenized_brier_alone(const std::vector<ObjectiveStage>& stages) { retur
 
 Trainer::Trainer(const LlamaModel& model, const TokenData& data, TrainOptions options, ProcessGroup& group)
     : model_(model), data_(data), options_(std::move(options)), group_(group),
-      plan_(examples_of_split(data, "train", /*graded_only=*/true), options_.seed, options_.global_batch_examples, options_.micro_batch_examples,
-            options_.max_steps, options_.epochs),
+      train_examples_(choose_train_examples(data, options_.drop_never_right)), weight_of_example_(data.examples(), 0.0),
+      plan_(train_examples_.examples, options_.seed, options_.global_batch_examples, options_.micro_batch_examples, options_.max_steps,
+            options_.epochs),
       adapter_(model.config(), options_.lora, model.dtype(), model.device()),
       optimizer_(adapter_.parameters(), options_.adamw), layout_{adapter_.names(), adapter_.numels()},
       validation_examples_(first_validation_examples(data, options_.validation_examples)) {
   if (validation_examples_.empty())
     throw std::invalid_argument("train: the validation split has no graded example; the best checkpoint is chosen on it");
   objective_weights(options_.objective, 0, plan_.max_steps());  // stages that clash are told before the first step
+  for (size_t i = 0; i < train_examples_.examples.size(); ++i) {
+    weight_of_example_[static_cast<size_t>(train_examples_.examples[i])] = train_examples_.weight[i];
+  }
   adapter_.initialize(options_.seed);
   state_.identity = options_.identity;
   state_.base_model = options_.base_model;
@@ -88,12 +92,15 @@ void Trainer::sum_gradients(const std::vector<std::vector<int64_t>>& micro_batch
     if (rank_of[m] != group_.rank()) continue;
     MicroBatch batch = make_micro_batch(data_, micro_batches[m], options_.share_prefix);
     batch.micro_batch_index = static_cast<int64_t>(m);
+    std::vector<double> weight_B;
+    for (const int64_t example : micro_batches[m]) weight_B.push_back(weight_of_example_[static_cast<size_t>(example)]);
     of_one.zero_();
     losses_M[static_cast<int64_t>(m)] = add_micro_batch_gradient(model_, adapter_, batch,
                                                                  {.losses = losses,
                                                                   .lm_weight_per_token = lm_weight_per_token,
                                                                   .dropout_key = dropout_key_of(options_.seed, step, static_cast<int64_t>(m)),
-                                                                  .level_ids = data_.level_ids},
+                                                                  .level_ids = data_.level_ids,
+                                                                  .weight_B = weight_B},
                                                                  of_one);
     if (sum) {
       sum->add(of_one);
@@ -167,6 +174,11 @@ void Trainer::save(int64_t step) {
 
 TrainResult Trainer::run() {
   if (options_.resume) resume();
+  if (train_examples_.left_out > 0) {
+    say(fmt::format("{} of {} train examples are left out: their {} responses were given {} times or more and never right (train.drop_never_right)",
+                    train_examples_.left_out, train_examples_.left_out + static_cast<int64_t>(train_examples_.examples.size()),
+                    train_examples_.left_out_responses, options_.drop_never_right));
+  }
   std::unique_ptr<MetricsLog> log;
   if (group_.rank() == 0) log = std::make_unique<MetricsLog>(options_.metrics_path, options_.events_dir, state_.step);
 

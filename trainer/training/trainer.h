@@ -22,6 +22,7 @@
 #include "trainer/training/learning_rate.h"
 #include "trainer/training/metrics_log.h"
 #include "trainer/training/step_plan.h"
+#include "trainer/training/train_examples.h"
 
 namespace candor {
 
@@ -36,6 +37,7 @@ struct TrainOptions {
   AdamWOptions adamw{};
   double clip_norm = 1;
   int64_t checkpoint_every = 50, keep_checkpoints = 3, validate_every = 50;
+  int64_t drop_never_right = 0;            // 0: train on all; train_examples.h
   int64_t validation_examples = 0;         // 0: all
   int64_t validation_batch_examples = 16;  // fixed, as every micro-batch
   bool share_prefix = true;
@@ -47,8 +49,8 @@ struct TrainOptions {
   std::string identity{};    // of everything that fixes the bits; a checkpoint with another isn't resumed
   bool resume = false;       // from the newest checkpoint, if there is one
 
-  std::function<void(const StepRecord&)> on_step{};          // rank 0
-  std::function<void(const std::string&)> on_message{};      // rank 0: warnings and notices
+  std::function<void(const StepRecord&)> on_step{};      // rank 0
+  std::function<void(const std::string&)> on_message{};  // rank 0: warnings and notices
 };
 
 struct TrainResult {
@@ -70,8 +72,8 @@ class Trainer {
  private:
   void resume();
   StepRecord train_step(int64_t step);
-  void sum_gradients(const std::vector<std::vector<int64_t>>& micro_batches, const std::vector<int>& rank_of, int64_t step, double lm_weight_per_token,
-                     const std::vector<LossWeight>& losses, at::Tensor& gradient, at::Tensor& losses_M);
+  void sum_gradients(const std::vector<std::vector<int64_t>>& micro_batches, const std::vector<int>& rank_of, int64_t step,
+                     double lm_weight_per_token, const std::vector<LossWeight>& losses, at::Tensor& gradient, at::Tensor& losses_M);
   ValidationFigures validate();
   void save(int64_t step);
   void say(const std::string& message) const;
@@ -80,6 +82,8 @@ class Trainer {
   const TokenData& data_;
   TrainOptions options_;
   ProcessGroup& group_;
+  TrainExamples train_examples_;
+  std::vector<double> weight_of_example_;  // by index into the token data; 0 where it isn't trained on
   StepPlan plan_;
   LoraAdapter adapter_;
   AdamW optimizer_;
