@@ -7,29 +7,13 @@
 
 #include "data_pipeline/files/sha256.h"
 #include "launch/commands/model_setup.h"
-#include "launch/commands/processor.h"
 #include "launch/commands/progress.h"
+#include "launch/commands/training_identity.h"
 #include "launch/config/run_paths.h"
 #include "trainer/training/trainer.h"
 
 namespace candor {
 namespace {
-
-// Everything that fixes the bits of the adapter; where things are written and how long ranks wait doesn't.
-std::string training_identity(const RunConfig& config, const std::string& tokens_sha256) {
-  RunConfig part;
-  part.run.seed = config.run.seed;
-  part.run.threads_per_rank = config.run.threads_per_rank;
-  part.run.dir = part.model.path = "-";
-  part.model.dtype = config.model.dtype;
-  part.lora = config.lora;
-  part.objective = config.objective;
-  part.objective_lm_weight = config.objective_lm_weight;
-  part.train = config.train;
-  part.train.checkpoint_every = part.train.keep_checkpoints = 1;
-  part.evaluate.batch_examples = config.evaluate.batch_examples;
-  return sha256_hex(to_yaml(part) + this_processor().kind + "\n" + tokens_sha256);
-}
 
 TrainOptions train_options(const RunConfig& config) {
   const TrainSection& train = config.train;
