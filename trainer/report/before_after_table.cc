@@ -38,7 +38,7 @@ std::string before_after_table(const ReportInput& input) {
     if (r > 0 && rows[r].kind != rows[r - 1].kind) table += "\n";
     table += padded(rows[r].label, label_width + 2);
     for (const auto& column : columns) table += padded(cell(metric_of(*rows[r].metrics, column.first)), kCell);
-    table += rows[r].distinct_argmax_levels ? fmt::format("{}\n", *rows[r].distinct_argmax_levels) : "\n";
+    table += rows[r].distinct_argmax_levels ? fmt::format("{}{}\n", *rows[r].distinct_argmax_levels, rows[r].collapsed ? ", collapsed" : "") : "\n";
     while (table.size() >= 2 && table[table.size() - 2] == ' ') table.erase(table.size() - 2, 1);
   }
   return table;
