@@ -16,7 +16,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::Not;
 
 struct Outcome {
   int exit_code;
@@ -155,43 +154,6 @@ TEST_F(WholeLineTest, RunsFromQuestionsToReportAndTheSecondTimeDoesNothing) {
   EXPECT_THAT(exported.text, HasSubstr("may differ"));
   EXPECT_TRUE(fs::exists(at("run/export/merged/model.safetensors")));
   EXPECT_TRUE(fs::exists(at("run/export/merged/tokenizer.json")));
-}
-
-TEST_F(WholeLineTest, HowOftenCheckpointsAreWrittenIsNoReasonToTrainAgain) {
-  make_half_of_the_answers_right();
-  ASSERT_EQ(shell(kCandor + "run " + config()).exit_code, 0);
-  const std::string adapter = text_of(at("run/adapter/adapter_model.safetensors"));
-  for (const char* key : {"checkpoint_every=2", "keep_checkpoints=1"}) {
-    const Outcome again = shell(kCandor + "run " + config() + "--set train." + key);
-    EXPECT_EQ(again.exit_code, 0) << again.text;
-    EXPECT_THAT(again.text, HasSubstr("run  train: skipped")) << key;
-  }
-
-  // Killed after step 3: with other such keys it goes on from there.
-  const auto kill_after_step_3 = [&] {
-    fs::remove_all(at("run/adapter"));
-    fs::remove_all(at("run/checkpoints/step_000006"));
-  };
-  kill_after_step_3();
-  const Outcome resumed = shell(kCandor + "run " + config() + "--set train.checkpoint_every=2 --set train.keep_checkpoints=1");
-  ASSERT_EQ(resumed.exit_code, 0) << resumed.text;
-  EXPECT_THAT(resumed.text, AllOf(HasSubstr("resuming from step 3"), Not(HasSubstr("removing"))));
-  EXPECT_EQ(text_of(at("run/adapter/adapter_model.safetensors")), adapter);
-
-  // What does change the adapter: the first by its gradients, the others by which checkpoint is the best.
-  for (const char* key : {"learning_rate=0.01", "validate_every=2", "validation_examples=5"}) {
-    const Outcome other = shell(kCandor + "run " + config() + "--set train." + key);
-    ASSERT_EQ(other.exit_code, 0) << other.text;
-    EXPECT_THAT(other.text, AllOf(HasSubstr("run  train: running, because its part of the config changed"), HasSubstr("removing"), Not(HasSubstr("resuming"))));
-  }
-}
-
-TEST_F(WholeLineTest, RunGoesOnFromTheCheckpointsOfTrain) {
-  make_half_of_the_answers_right();
-  for (const char* command : {"answer ", "grade ", "prepare ", "train "}) ASSERT_EQ(shell(kCandor + command + config()).exit_code, 0) << command;
-  const Outcome run = shell(kCandor + "run " + config());
-  ASSERT_EQ(run.exit_code, 0) << run.text;
-  EXPECT_THAT(run.text, AllOf(HasSubstr("resuming from step 6"), Not(HasSubstr("removing"))));
 }
 
 TEST_F(WholeLineTest, BadInputIsOneErrorWithItsExitCodeOnAnyNumberOfRanks) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <sstream>
 #include <system_error>
 
 #include "data_pipeline/files/read_file.h"
@@ -189,6 +190,7 @@ TEST_F(Report, ACollapsedComparisonIsVisibleAsSuch) {
   ExtraRow well = input.extra_rows[0];
   well.name = "mean_brier";
   well.label = "mean_brier alone";
+  input.extra_rows[0].label = "tokenized Brier from scratch (the paper's recipe)";
   well.distinct_argmax_levels = 9;
   well.expectation = input.after.overall.expectation;
   well.expectation["auroc"] = {0.995, 0.99, 1};
@@ -204,7 +206,10 @@ TEST_F(Report, ACollapsedComparisonIsVisibleAsSuch) {
     const size_t begin = table.find(label);
     return table.substr(begin, table.find('\n', begin) - begin);
   };
-  EXPECT_THAT(line_of("tokenized Brier from scratch, argmax"), testing::EndsWith("1, collapsed"));
+  EXPECT_EQ(line_of("tokenized Brier from scratch (the paper's recipe), argmax"), "tokenized Brier from scratch (the paper's recipe), argmax");
+  EXPECT_THAT(table, testing::ContainsRegex("recipe\\), argmax\n +0[^\n]*  1, collapsed\n")) << "figures under a label that is too long";
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 144U) << line;
   EXPECT_THAT(line_of("mean_brier alone, argmax"), testing::EndsWith(" 9"));
   const nlohmann::json rows = nlohmann::json::parse(read_file(path("compared.json"))).at("extra_rows");
   EXPECT_EQ(rows.at(0).at("name"), "tokenized_brier");
