@@ -8,6 +8,7 @@
 
 #include "data_pipeline/files/sha256.h"
 #include "launch/commands/answer_command.h"
+#include "launch/commands/comparison.h"
 #include "launch/commands/evaluate_command.h"
 #include "launch/commands/grade_command.h"
 #include "launch/commands/model_setup.h"
@@ -49,35 +50,59 @@ int run_command(const RunConfig& config, CommandContext& context) {
   open_run_folder(config, group);
 
   std::vector<Stage> stages;
-  stages.push_back({"answer", identity + text_of(config, [](RunConfig& only, const RunConfig& all) {
-                      only.data = all.data;
-                      only.data.questions = "-";
-                      only.prompt = all.prompt;
-                      only.answer = all.answer;
-                    }),
-                    {config.data.questions}, {paths.answers()}, [&] { answer_command(config, context); }});
-  stages.push_back({"grade", text_of(config, [](RunConfig& only, const RunConfig& all) { only.grade = all.grade; }),
-                    {paths.answers()}, {paths.graded()}, [&] { grade_command(config, context); }});
-  stages.push_back({"prepare", identity + text_of(config, [](RunConfig& only, const RunConfig& all) {
-                      only.prompt = all.prompt;
-                      only.prepare = all.prepare;
-                    }),
-                    {paths.graded()}, {paths.tokens()}, [&] { prepare_command(config, context); }});
-  stages.push_back({"train", identity + training_keys(config), {paths.tokens()}, {paths.adapter() + "/adapter_model.safetensors"}, [&] {
-                      if (group.rank() == 0) {
-                        remove_checkpoints_of_another_training(paths.checkpoints(), training_identity(config, sha256_file_hex(paths.tokens())));
-                      }
-                      group.barrier();
-                      CommandContext resuming{group, context.arguments};
-                      resuming.arguments.resume = true;
-                      train_command(config, resuming);
-                    }});
-  stages.push_back({"evaluate", identity + text_of(config, [](RunConfig& only, const RunConfig& all) {
-                      only.prompt = all.prompt;
-                      only.train.share_prefix = all.train.share_prefix;
-                      only.evaluate = all.evaluate;
-                    }),
-                    {paths.tokens(), paths.adapter() + "/adapter_model.safetensors"}, {paths.report_json(), paths.report_html()},
+  stages.push_back({"answer",
+                    identity + text_of(config,
+                                       [](RunConfig& only, const RunConfig& all) {
+                                         only.data = all.data;
+                                         only.data.questions = "-";
+                                         only.prompt = all.prompt;
+                                         only.answer = all.answer;
+                                       }),
+                    {config.data.questions},
+                    {paths.answers()},
+                    [&] { answer_command(config, context); }});
+  stages.push_back(
+      {"grade", text_of(config, [](RunConfig& only, const RunConfig& all) { only.grade = all.grade; }), {paths.answers()}, {paths.graded()}, [&] {
+         grade_command(config, context);
+       }});
+  stages.push_back({"prepare",
+                    identity + text_of(config,
+                                       [](RunConfig& only, const RunConfig& all) {
+                                         only.prompt = all.prompt;
+                                         only.prepare = all.prepare;
+                                       }),
+                    {paths.graded()},
+                    {paths.tokens()},
+                    [&] { prepare_command(config, context); }});
+  const auto add_training = [&](const std::string& name, const RunConfig& trained, const RunPaths& output) {
+    stages.push_back({name,
+                      identity + training_keys(trained),
+                      {paths.tokens()},
+                      {output.adapter_weights()},
+                      [&group, tokens = paths.tokens(), name, trained, output] {
+                        if (group.rank() == 0) {
+                          remove_checkpoints_of_another_training(output.checkpoints(), training_identity(trained, sha256_file_hex(tokens)));
+                        }
+                        group.barrier();
+                        train_adapter(trained, {.name = name, .output = output, .resume = true}, group);
+                      }});
+  };
+  add_training("train", config, paths);
+  std::vector<std::string> scored = {paths.tokens(), paths.adapter_weights()};
+  for (const std::string& loss : config.compare_objectives) {
+    add_training("compare " + loss, comparison_config(config, loss), paths.comparison(loss));
+    scored.push_back(paths.comparison(loss).adapter_weights());
+  }
+  stages.push_back({"evaluate",
+                    identity + text_of(config,
+                                       [](RunConfig& only, const RunConfig& all) {
+                                         only.prompt = all.prompt;
+                                         only.train.share_prefix = all.train.share_prefix;
+                                         only.evaluate = all.evaluate;
+                                         only.compare_objectives = all.compare_objectives;
+                                       }),
+                    scored,
+                    {paths.report_json(), paths.report_html()},
                     [&] { evaluate_command(config, context); }});
 
   StageRecord record(config.run.dir + "/stages.json");
@@ -85,7 +110,8 @@ int run_command(const RunConfig& config, CommandContext& context) {
     std::string reason;
     if (group.rank() == 0) {
       reason = record.reason(stage);
-      fmt::print(stderr, "run  {}: {}\n", stage.name, reason.empty() ? "skipped, its inputs and its part of the config haven't changed" : "running, because " + reason);
+      fmt::print(stderr, "run  {}: {}\n", stage.name,
+                 reason.empty() ? "skipped, its inputs and its part of the config haven't changed" : "running, because " + reason);
       if (!reason.empty()) record.started(stage);
     }
     group.broadcast_bytes(reason, 0);

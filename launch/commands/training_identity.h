@@ -1,4 +1,5 @@
-// What fixes the bits of an adapter, said in one place: `candor run` trains again when it changes, and a checkpoint of another one isn't gone on from.
+// What fixes the bits of an adapter, said in one place: `candor run` trains again when it changes, and a checkpoint of another one isn't gone on
+// from.
 //
 // Where things are written, how often checkpoints are, how many are kept and how long ranks wait isn't part of it. How often and on what is validated
 // is: validation chooses the checkpoint that becomes the adapter.

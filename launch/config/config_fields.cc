@@ -35,8 +35,7 @@ void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.begin_section("model", "the base model");
   v.text("path", config.model.path, {.required = true}, "folder in Hugging Face layout (config.json, safetensors, tokenizer.json)");
   v.text("gguf", config.model.gguf, {}, "GGUF file to import to path where path has no model; may be a glob pattern that matches one file");
-  v.text("dtype", config.model.dtype, {.choices = {"fp32", "fp64"}},
-         "of the frozen weights and activations; the adapter is fp32 (fp64 with fp64)");
+  v.text("dtype", config.model.dtype, {.choices = {"fp32", "fp64"}}, "of the frozen weights and activations; the adapter is fp32 (fp64 with fp64)");
   v.end_section();
 
   v.begin_section("data", "questions, and how many of each split are used (0 = all)");
@@ -85,6 +84,8 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   RecordListOf<StageSection> objective(config.objective);
   v.records("objective", objective, "loss", "the losses, one after the other over the run; a name alone is one loss for the whole run");
   v.number("objective_lm_weight", config.objective_lm_weight, {.max = 1e6}, "weight of the cross-entropy on the response's own tokens; 0 = none");
+  v.texts("compare_objectives", config.compare_objectives, {.choices = kLosses},
+          "losses with each of which, alone, candor run trains one adapter more on the same data, as rows of the report");
 
   TrainSection& train = config.train;
   v.begin_section("train", "optimisation");

@@ -26,14 +26,17 @@ constexpr int64_t kCheckpointVersion = 1;
 constexpr const char* kParts[] = {"adapter_model.safetensors", "adapter_config.json", "optimizer.safetensors"};
 
 NamedTensor named(const std::string& name, const at::Tensor& tensor) {
-  return {name, tensor.scalar_type() == at::kDouble ? DType::F64 : DType::F32, {tensor.numel()},
+  return {name,
+          tensor.scalar_type() == at::kDouble ? DType::F64 : DType::F32,
+          {tensor.numel()},
           {static_cast<const std::byte*>(tensor.const_data_ptr()), static_cast<size_t>(tensor.nbytes())}};
 }
 
 at::Tensor moment_of(const SafetensorsFile& file, const std::string& path, const std::string& name, const at::Tensor& like) {
   const auto found = file.tensors().find(name);
   if (found == file.tensors().end() || found->second.bytes.size() != static_cast<size_t>(like.nbytes())) {
-    throw std::invalid_argument(fmt::format("{}: expected {} of {} bytes; the checkpoint is of another adapter or damaged", path, name, like.nbytes()));
+    throw std::invalid_argument(
+        fmt::format("{}: expected {} of {} bytes; the checkpoint is of another adapter or damaged", path, name, like.nbytes()));
   }
   at::Tensor tensor = at::empty_like(like);
   std::memcpy(tensor.mutable_data_ptr(), found->second.bytes.data(), found->second.bytes.size());
@@ -102,25 +105,28 @@ TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const s
       const std::string file = folder + "/" + part;
       const nlohmann::json& expected = json.at("files").at(part);
       if (!fs::exists(file) || fs::file_size(file) != expected.at("size").get<uint64_t>() || sha256_file_hex(file) != expected.at("sha256")) {
-        throw std::invalid_argument(fmt::format("{}: damaged (size or SHA-256 differs from state.json); remove {} to go on from an earlier checkpoint",
-                                                file, folder));
+        throw std::invalid_argument(
+            fmt::format("{}: damaged (size or SHA-256 differs from state.json); remove {} to go on from an earlier checkpoint", file, folder));
       }
     }
   } catch (const nlohmann::json::exception& error) {
     throw std::invalid_argument(fmt::format("{}: damaged ({}); remove {} to go on from an earlier checkpoint", path, error.what(), folder));
   }
   if (state.identity != identity) {
-    throw std::invalid_argument(fmt::format(
-        "{}: this checkpoint is of another run (its data, options, threads, processor or dtype differ): expected identity {:.12}, got {:.12}; use the "
-        "config it was made with, or another run.dir",
-        path, identity, state.identity));
+    throw std::invalid_argument(
+        fmt::format("{}: this checkpoint is of another run (its data, options, threads, processor or dtype differ): expected identity {:.12}, got "
+                    "{:.12}; use the "
+                    "config it was made with, or another run.dir",
+                    path, identity, state.identity));
   }
   const LoraAdapter stored = read_adapter(folder, config, adapter.parameters().scalar_type());
-  if (stored.parameters().numel() != adapter.parameters().numel()) throw std::invalid_argument(fmt::format("{}: its adapter has another shape", folder));
+  if (stored.parameters().numel() != adapter.parameters().numel())
+    throw std::invalid_argument(fmt::format("{}: its adapter has another shape", folder));
   adapter.parameters().copy_(stored.parameters());
   const std::string moments = folder + "/optimizer.safetensors";
   const SafetensorsFile file(moments);
-  optimizer.restore(moment_of(file, moments, "exp_avg", adapter.parameters()), moment_of(file, moments, "exp_avg_sq", adapter.parameters()), state.step);
+  optimizer.restore(moment_of(file, moments, "exp_avg", adapter.parameters()), moment_of(file, moments, "exp_avg_sq", adapter.parameters()),
+                    state.step);
   return state;
 }
 

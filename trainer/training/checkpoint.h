@@ -16,10 +16,10 @@
 namespace candor {
 
 struct TrainState {
-  int64_t step = 0;           // steps done
-  int64_t best_step = 0;      // 0: none yet
-  double best_brier = 0;      // tokenized Brier on validation
-  std::string identity{};     // of data, options, threads, processor and dtype: what fixes the bits
+  int64_t step = 0;        // steps done
+  int64_t best_step = 0;   // 0: none yet
+  double best_brier = 0;   // tokenized Brier on validation
+  std::string identity{};  // of data, options, threads, processor and dtype: what fixes the bits
   std::string base_model{};
 };
 
