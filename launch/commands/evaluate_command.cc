@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <stdexcept>
 
 #include "data_pipeline/tokens/sampler.h"
+#include "launch/commands/comparison.h"
 #include "launch/commands/evaluation_report.h"
 #include "launch/commands/model_setup.h"
 #include "launch/commands/progress.h"
@@ -26,12 +28,12 @@ class Evaluation {
 
   const EvaluationOptions& options() const { return options_; }
 
-  ScoringResult score(const std::string& split, const LoraAdapter* adapter, bool hidden) const {
+  // `name`: of the model, for the progress.
+  ScoringResult score(const std::string& split, const std::string& name, const LoraAdapter* adapter, bool hidden) const {
     const std::vector<int64_t> examples = examples_of_split(data_, split, /*graded_only=*/false);
     if (examples.empty())
       throw std::invalid_argument(fmt::format("evaluate: tokens.h5 has no {} examples; see data.questions and data.max_{}", split, split));
-    Progress progress(
-        {.name = fmt::format("evaluate {} {}", split, adapter == nullptr ? "before" : "after"), .unit = "batches", .visible = group_.rank() == 0});
+    Progress progress({.name = fmt::format("evaluate {} {}", split, name), .unit = "batches", .visible = group_.rank() == 0});
     ScoringOptions options{.batch_examples = config_.evaluate.batch_examples, .share_prefix = config_.train.share_prefix, .collect_hidden = hidden};
     options.on_progress = [&](int64_t done, int64_t total) {
       progress.set_total(total);
@@ -45,12 +47,12 @@ class Evaluation {
   // Fills the baselines and returns the base model's scores of the test split.
   std::vector<ScoredExample> score_base(ReportInput& report) const {
     const bool probe = config_.evaluate.probe;
-    const ScoringResult test = score("test", nullptr, probe);
+    const ScoringResult test = score("test", "before", nullptr, probe);
     if (!config_.evaluate.baselines && !probe) return test.examples;
-    const ScoringResult validation = score("validation", nullptr, probe);
+    const ScoringResult validation = score("validation", "before", nullptr, probe);
     if (config_.evaluate.baselines) report.baselines = post_hoc_baselines(validation.examples, test.examples, options_);
     if (probe) {
-      const ScoringResult train = score("train", nullptr, true);
+      const ScoringResult train = score("train", "before", nullptr, true);
       if (group_.rank() == 0) {
         fmt::print(stderr, "evaluate  fitting probes\n");
         const int64_t layers = model_.config().layers, step = std::max<int64_t>(1, layers / 10);
@@ -67,6 +69,31 @@ class Evaluation {
       }
     }
     return test.examples;
+  }
+
+  // A row for each adapter of compare_objectives, a note for each that isn't there.
+  void score_comparisons(ReportInput& report) const {
+    for (const std::string& loss : config_.compare_objectives) {
+      const RunPaths paths = RunPaths(config_.run.dir).comparison(loss);
+      std::string found = group_.rank() == 0 && std::filesystem::exists(paths.adapter_weights()) ? "yes" : "";
+      group_.broadcast_bytes(found, 0);
+      if (found.empty()) {
+        report.notes.push_back(fmt::format("Not in this report: {}, because {} isn't there; `candor run` with this config trains it.",
+                                           comparison_label(loss), paths.adapter_weights()));
+        if (group_.rank() == 0) fmt::print(stderr, "evaluate  {}\n", report.notes.back());
+        continue;
+      }
+      const LoraAdapter adapter = read_adapter(paths.adapter(), model_.config(), model_.dtype(), model_.device());
+      const std::vector<ScoredExample> examples = score("test", loss, &adapter, false).examples;
+      if (group_.rank() != 0) continue;
+      const EvaluationGroup figures = evaluate(examples, options_).overall;
+      report.extra_rows.push_back({.name = loss,
+                                   .label = comparison_label(loss),
+                                   .expectation = figures.expectation,
+                                   .argmax = figures.argmax,
+                                   .distinct_argmax_levels = figures.distinct_argmax_levels});
+      write_scored_examples(paths.dir + "/scored_after.jsonl", examples);
+    }
   }
 
  private:
@@ -92,9 +119,12 @@ int evaluate_command(const RunConfig& config, CommandContext& context) {
   const Evaluation evaluation(config, model, data, group);
   ReportInput report;
   report.before_examples = evaluation.score_base(report);
-  report.after_examples = evaluation.score("test", &adapter, false).examples;
+  report.after_examples = evaluation.score("test", "after", &adapter, false).examples;
+  evaluation.score_comparisons(report);
   if (group.rank() == 0) {
     report.title = fmt::format("Candor: {}", config.run.dir);
+    report.model = std::filesystem::path(config.model.path).lexically_normal().filename();
+    report.training_note = objective_sentence(config);
     report.resolved_config_yaml = to_yaml(config);
     report.before = evaluate(report.before_examples, evaluation.options());
     report.after = evaluate(report.after_examples, evaluation.options());

@@ -1,5 +1,7 @@
 #include "launch/commands/evaluation_report.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <map>
 
@@ -15,6 +17,8 @@ std::vector<TrainingPoint> read_training_curve(const std::string& metrics_path) 
     TrainingPoint point{.step = line.at("step"), .loss = line.at("loss"), .learning_rate = line.at("learning_rate")};
     if (line.contains("validation")) {
       const nlohmann::json& figures = line["validation"];
+      point.validation_tokenized_brier = figures.at("tokenized_brier").get<double>();
+      if (figures.contains("auroc")) point.validation_auroc = figures["auroc"].get<double>();
       point.validation_brier = figures.at("expectation_brier").get<double>();
       point.validation_levels = figures.at("distinct_levels").get<double>();
       point.validation_entropy = figures.at("entropy").get<double>();
@@ -23,6 +27,20 @@ std::vector<TrainingPoint> read_training_curve(const std::string& metrics_path) 
     curve.push_back(point);
   });
   return curve;
+}
+
+std::string objective_sentence(const RunConfig& config) {
+  std::string stages;
+  for (size_t i = 0; i < config.objective.size(); ++i) {
+    const StageSection& stage = config.objective[i];
+    const bool last = i + 1 == config.objective.size();
+    if (i > 0) stages += ", then ";
+    stages += stage.loss;
+    if (stage.ramp_to > 0) stages += fmt::format(" (mixed in linearly up to {:.0f} %)", 100 * stage.ramp_to);
+    if (!last) stages += fmt::format(" up to {:.0f} % of the steps", 100 * stage.until);
+  }
+  return fmt::format("Loss: {}.{}", stages,
+                     config.objective.size() > 1 ? " So values of the training loss from different stages can't be compared." : "");
 }
 
 std::vector<ExampleRow> choose_example_rows(const std::string& graded_path, const std::vector<ScoredExample>& before,
@@ -35,8 +53,13 @@ std::vector<ExampleRow> choose_example_rows(const std::string& graded_path, cons
     const size_t i = after.size() <= kRows ? k : k * after.size() / kRows;
     const auto found = by_id.find(after[i].id);
     if (found == by_id.end() || !after[i].graded) continue;
-    ExampleRow row{.question = found->second.question, .response = found->second.response, .answers = found->second.answers,
-                   .correct = after[i].target, .before_expectation = before[i].expectation(), .after_expectation = after[i].expectation(), .after_argmax = {}};
+    ExampleRow row{.question = found->second.question,
+                   .response = found->second.response,
+                   .answers = found->second.answers,
+                   .correct = after[i].target,
+                   .before_expectation = before[i].expectation(),
+                   .after_expectation = after[i].expectation(),
+                   .after_argmax = {}};
     if (after[i].argmax_level >= 0) row.after_argmax = after[i].argmax_value();
     rows.push_back(std::move(row));
   }

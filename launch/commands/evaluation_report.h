@@ -1,4 +1,4 @@
-// Puts a report together from a finished evaluation: the example rows, the training curve, and the rows of other recipes on the same data.
+// Puts a report together from a finished evaluation: the example rows, the training curve and what it minimised.
 #pragma once
 
 #include <string>
@@ -11,6 +11,9 @@ namespace candor {
 
 // From metrics.jsonl; empty if there is none.
 std::vector<TrainingPoint> read_training_curve(const std::string& metrics_path);
+
+// What was minimised when, for the report.
+std::string objective_sentence(const RunConfig& config);
 
 // Ten examples, spread evenly over the test set, with their questions from graded.jsonl.
 std::vector<ExampleRow> choose_example_rows(const std::string& graded_path, const std::vector<ScoredExample>& before,

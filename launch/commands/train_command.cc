@@ -5,37 +5,18 @@
 #include <filesystem>
 #include <stdexcept>
 
-#include "comm/device_group.h"
+#include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/sha256.h"
 #include "launch/commands/model_setup.h"
-#include "launch/commands/processor.h"
 #include "launch/commands/progress.h"
-#include "launch/config/run_paths.h"
+#include "launch/commands/training_identity.h"
 #include "trainer/training/trainer.h"
 
 namespace candor {
 namespace {
 
-// Everything that fixes the bits of the adapter; where things are written and how long ranks wait doesn't.
-std::string training_identity(const RunConfig& config, const std::string& tokens_sha256, int local_rank) {
-  RunConfig part;
-  part.run.seed = config.run.seed;
-  part.run.threads_per_rank = config.run.threads_per_rank;
-  part.run.dir = part.model.path = "-";
-  part.model.dtype = config.model.dtype;
-  part.model.device = config.model.device;
-  part.lora = config.lora;
-  part.objective = config.objective;
-  part.objective_lm_weight = config.objective_lm_weight;
-  part.train = config.train;
-  part.train.checkpoint_every = part.train.keep_checkpoints = 1;
-  part.evaluate.batch_examples = config.evaluate.batch_examples;
-  return sha256_hex(to_yaml(part) + this_processor().kind + (config.model.device == "cuda" ? gpu_name(local_rank) : "") + "\n" + tokens_sha256);
-}
-
-TrainOptions train_options(const RunConfig& config) {
+TrainOptions train_options(const RunConfig& config, const RunPaths& output) {
   const TrainSection& train = config.train;
-  const RunPaths paths(config.run.dir);
   TrainOptions options{
       .seed = static_cast<uint64_t>(config.run.seed),
       .lora = lora_options(config.lora),
@@ -50,14 +31,15 @@ TrainOptions train_options(const RunConfig& config) {
       .checkpoint_every = train.checkpoint_every,
       .keep_checkpoints = train.keep_checkpoints,
       .validate_every = train.validate_every,
-      .drop_never_right = train.drop_never_right, .validation_examples = train.validation_examples,
+      .drop_never_right = train.drop_never_right,
+      .validation_examples = train.validation_examples,
       .validation_batch_examples = config.evaluate.batch_examples,
       .share_prefix = train.share_prefix,
       .reproducible_sum = train.gradient_sum == "reproducible",
-      .checkpoints_dir = paths.checkpoints(),
-      .adapter_dir = paths.adapter(),
-      .metrics_path = paths.metrics(),
-      .events_dir = config.run.dir + "/tensorboard",
+      .checkpoints_dir = output.checkpoints(),
+      .adapter_dir = output.adapter(),
+      .metrics_path = output.metrics(),
+      .events_dir = output.tensorboard(),
       .base_model = config.model.path};
   for (const StageSection& stage : config.objective) options.objective.push_back({loss_from_name(stage.loss), stage.until, stage.ramp_to});
   return options;
@@ -74,39 +56,46 @@ std::string step_note(const StepRecord& record) {
 
 }  // namespace
 
-int train_command(const RunConfig& config, CommandContext& context) {
-  ProcessGroup& group = context.group;
+void train_adapter(const RunConfig& config, const AdapterTraining& training, ProcessGroup& group) {
   const std::string identity = agreed_model_identity(config.model, group);
   const TextSetup text(config);
   const TokenData data = read_run_tokens(config, text, identity);
-  const RunPaths paths(config.run.dir);
-  if (!context.arguments.resume && !checkpoint_steps(paths.checkpoints()).empty()) {
+  const RunPaths& output = training.output;
+  if (!training.resume && !checkpoint_steps(output.checkpoints()).empty()) {
     throw std::invalid_argument(fmt::format("{} already holds checkpoints up to step {}: add --resume to go on from there, or choose another run.dir",
-                                            paths.checkpoints(), checkpoint_steps(paths.checkpoints()).back()));
+                                            output.checkpoints(), checkpoint_steps(output.checkpoints()).back()));
   }
   group.barrier();  // every rank has looked before rank 0 writes
-  open_run_folder(config, group);
+  if (group.rank() == 0) {
+    std::filesystem::create_directories(output.dir);
+    write_file_atomically(output.config(), to_yaml(config));
+  }
+  group.barrier();
   const LlamaModel model = load_model(config.model, group);
 
-  TrainOptions options = train_options(config);
-  options.resume = context.arguments.resume;
-  options.identity = training_identity(config, sha256_file_hex(paths.tokens()), group.rank_info().local_rank);
+  TrainOptions options = train_options(config, output);
+  options.resume = training.resume;
+  options.identity = training_identity(config, sha256_file_hex(RunPaths(config.run.dir).tokens()), group.rank_info().local_rank);
   std::unique_ptr<Progress> progress;
   options.on_step = [&](const StepRecord& record) {
     if (!progress) {
-      progress =
-          std::make_unique<Progress>(ProgressOptions{.name = "train", .unit = "steps", .total = record.max_steps, .done_before = record.step - 1});
+      progress = std::make_unique<Progress>(
+          ProgressOptions{.name = training.name, .unit = "steps", .total = record.max_steps, .done_before = record.step - 1});
     }
     progress->update(record.step, step_note(record));
   };
-  options.on_message = [](const std::string& message) { fmt::print(stderr, "train  {}\n", message); };
+  options.on_message = [&](const std::string& message) { fmt::print(stderr, "{}  {}\n", training.name, message); };
   Trainer trainer(model, data, std::move(options), group);
   const TrainResult result = trainer.run();
   if (progress) progress->finish();
   if (group.rank() == 0) {
-    fmt::print(stderr, "train  best on validation: step {} of {} (tokenized Brier {:.4f}); adapter in {}\n", result.best_step, result.steps,
-               result.best_brier, paths.adapter());
+    fmt::print(stderr, "{}  best on validation: step {} of {} (tokenized Brier {:.4f}); adapter in {}\n", training.name, result.best_step,
+               result.steps, result.best_brier, output.adapter());
   }
+}
+
+int train_command(const RunConfig& config, CommandContext& context) {
+  train_adapter(config, {.output = RunPaths(config.run.dir), .resume = context.arguments.resume}, context.group);
   return 0;
 }
 

@@ -1,12 +1,22 @@
-// candor train: fits the adapter on the train split of <run.dir>/tokens.h5; checkpoints/, metrics.jsonl, adapter/.
+// candor train: fits the adapter on the train split of <run.dir>/tokens.h5; checkpoints/, metrics.jsonl, tensorboard/, adapter/.
 #pragma once
 
 #include "launch/commands/command_context.h"
 #include "launch/config/run_config.h"
+#include "launch/config/run_paths.h"
 
 namespace candor {
 
 // Collective: every rank of context.group calls it. Returns an exit code (exit_codes.h); throws what run_candor turns into one.
 int train_command(const RunConfig& config, CommandContext& context);
+
+struct AdapterTraining {
+  std::string name = "train";  // begins each line on stderr
+  RunPaths output;             // whose config, checkpoints, metrics, tensorboard and adapter are written
+  bool resume = false;         // from the newest checkpoint, if there is one
+};
+
+// What train_command does, but into any folder: tokens.h5 is that of config.run.dir. Collective.
+void train_adapter(const RunConfig& config, const AdapterTraining& training, ProcessGroup& group);
 
 }  // namespace candor

@@ -54,6 +54,14 @@ class Checker {
     }
   }
 
+  void check_comparisons() const {
+    for (const std::string& loss : config_.compare_objectives) {
+      if (config_.objective.size() != 1 || config_.objective[0].loss != loss) continue;
+      clash("compare_objectives", "objective",
+            fmt::format("compare_objectives: {} alone is the objective already, so this would train the same adapter twice; leave it out", loss));
+    }
+  }
+
  private:
   // At the value's place, else at that of its section, else the message alone (both are defaults).
   [[noreturn]] void fail(const std::string& path, const std::string& message) const {
@@ -80,6 +88,7 @@ void resolve_and_check(RunConfig& config, const ConfigPlaces& places) {
   const Checker checker(config, places);
   checker.check_train();
   checker.check_objective();
+  checker.check_comparisons();
 }
 
 }  // namespace candor

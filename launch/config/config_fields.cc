@@ -86,6 +86,8 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   RecordListOf<StageSection> objective(config.objective);
   v.records("objective", objective, "loss", "the losses, one after the other over the run; a name alone is one loss for the whole run");
   v.number("objective_lm_weight", config.objective_lm_weight, {.max = 1e6}, "weight of the cross-entropy on the response's own tokens; 0 = none");
+  v.texts("compare_objectives", config.compare_objectives, {.choices = kLosses},
+          "losses with each of which, alone, candor run trains one adapter more on the same data, as rows of the report");
 
   TrainSection& train = config.train;
   v.begin_section("train", "optimisation");

@@ -123,7 +123,9 @@ class Reader final : public FieldVisitor {
   void texts(const std::string& name, std::vector<std::string>& value, const TextRule& rule, const std::string&) override {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
-    if (node->kind != Kind::kList || (rule.required && node->items.empty())) fail(*node, path_of(name), "a list [a, b] of at least one text");
+    if (node->kind != Kind::kList || (rule.required && node->items.empty())) {
+      fail(*node, path_of(name), rule.required ? "a list [a, b] of at least one text" : "a list [a, b] of texts");
+    }
     value.clear();
     for (const YamlNode& item : node->items) {
       std::string element = read_text(item, path_of(name), rule);

@@ -139,6 +139,7 @@ struct RunConfig {
   // Log-loss of the expectation first, then a ramp to tokenized Brier: tokenized Brier alone collapses on small models (docs/design.md).
   std::vector<StageSection> objective = {{.loss = "expectation_log_loss", .until = 0.4}, {.loss = "tokenized_brier", .ramp_to = 0.6}};
   double objective_lm_weight = 0;
+  std::vector<std::string> compare_objectives;  // losses
   TrainSection train;
   EvaluateSection evaluate;
   bool operator==(const RunConfig&) const = default;

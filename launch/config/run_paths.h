@@ -15,9 +15,13 @@ struct RunPaths {
   std::string tokens() const { return dir + "/tokens.h5"; }
   std::string checkpoints() const { return dir + "/checkpoints"; }
   std::string adapter() const { return dir + "/adapter"; }
+  std::string adapter_weights() const { return adapter() + "/adapter_model.safetensors"; }
   std::string metrics() const { return dir + "/metrics.jsonl"; }
+  std::string tensorboard() const { return dir + "/tensorboard"; }
   std::string report_html() const { return dir + "/report.html"; }
   std::string report_json() const { return dir + "/report.json"; }
+  // Where the adapter of one of compare_objectives lies, with checkpoints and metrics as above.
+  RunPaths comparison(const std::string& loss) const { return RunPaths(dir + "/compare/" + loss); }
 };
 
 }  // namespace candor

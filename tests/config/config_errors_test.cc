@@ -55,6 +55,8 @@ TEST(ConfigErrors, WrongType) {
   EXPECT_EQ(error_after_head("lora:\n  modules: q_proj\n"), "my.yaml:6:12: lora.modules: expected a list [a, b] of at least one text, got q_proj");
   EXPECT_EQ(error_after_head("grade:\n  per_dataset: numeric\n"),
             "my.yaml:6:16: grade.per_dataset: expected a section of name: value lines, got numeric");
+  EXPECT_EQ(error_after_head("compare_objectives: mean_brier\n"),
+            "my.yaml:5:21: compare_objectives: expected a list [a, b] of texts, got mean_brier");
   EXPECT_EQ(error_of("- a\n- b\n"), "my.yaml:1:1: the config: expected sections of key: value lines, got a list of 2");
 }
 
@@ -91,6 +93,12 @@ TEST(ConfigErrors, OutOfRange) {
   EXPECT_EQ(error_after_head("lora:\n  modules: [q_proj, v]\n"),
             "my.yaml:6:21: lora.modules: expected one of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj (nearest: v_proj), got v");
   EXPECT_EQ(error_after_head("lora:\n  modules: [q_proj, q_proj]\n"), "my.yaml:6:21: lora.modules: expected every entry once, got q_proj");
+  EXPECT_EQ(error_after_head("compare_objectives: [mean_brier, mean_brier]\n"),
+            "my.yaml:5:34: compare_objectives: expected every entry once, got mean_brier");
+  EXPECT_EQ(
+      error_after_head("compare_objectives: [brier]\n"),
+      "my.yaml:5:22: compare_objectives: expected one of tokenized_brier, expectation_log_loss, mean_brier, soft_target (nearest: mean_brier), got "
+      "brier");
   EXPECT_EQ(error_after_head("lora:\n  modules: []\n"), "my.yaml:6:12: lora.modules: expected a list [a, b] of at least one text, got a list of 0");
   EXPECT_EQ(error_after_head("grade:\n  per_dataset: {trivia: yesno}\n"),
             "my.yaml:6:25: grade.per_dataset.trivia: expected one of alias_match, numeric, yes_no (nearest: yes_no), got yesno");
@@ -127,6 +135,9 @@ TEST(ConfigErrors, ClashingKeys) {
             "my.yaml:7:32: objective[1].until: expected above 0.5 (the end of the stage before), got 0.4");
   EXPECT_EQ(error_after_head("objective:\n  - {loss: mean_brier, until: 0.5}\n"),
             "my.yaml:6:31: objective[0].until: expected 1, the end of the run, for the last stage, got 0.5");
+  EXPECT_EQ(error_after_head("objective: mean_brier\ncompare_objectives: [soft_target, mean_brier]\n"),
+            "my.yaml:6:21: compare_objectives: mean_brier alone is the objective already, so this would train the same adapter twice; leave it out "
+            "(objective is at my.yaml:5:12)");
   EXPECT_EQ(error_after_head("objective:\n  - loss: mean_brier\n  - loss: soft_target\n"),
             "my.yaml:6:5: objective[0].until: expected below 1, because a stage follows, got 1");
 }

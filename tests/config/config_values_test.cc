@@ -122,6 +122,17 @@ TEST(ConfigValues, OneLossAloneIsTheWholeRun) {
   EXPECT_EQ(parse("", {"objective=mean_brier"}).objective, (std::vector<StageSection>{{.loss = "mean_brier"}}));
 }
 
+TEST(ConfigValues, ComparisonsAreLossesAndMayBeNone) {
+  EXPECT_TRUE(parse("").compare_objectives.empty());
+  EXPECT_TRUE(parse("compare_objectives: []\n").compare_objectives.empty());
+  const RunConfig config = parse("", {"compare_objectives=[tokenized_brier, soft_target]"});
+  EXPECT_THAT(config.compare_objectives, testing::ElementsAre("tokenized_brier", "soft_target"));
+  EXPECT_EQ(parse_run_config(to_yaml(config), "resolved"), config);
+  // A stage of several isn't the loss alone.
+  EXPECT_EQ(parse("objective: [{loss: mean_brier, until: 0.5}, {loss: soft_target}]\ncompare_objectives: [mean_brier]\n").compare_objectives.size(),
+            1U);
+}
+
 TEST(ConfigValues, OverridesReplaceAddAndTheLastHolds) {
   const RunConfig config =
       parse("train: {max_steps: 5}\n", {"train.max_steps=7", "train.max_steps=9", "lora.modules=[o_proj]", "lora.layers=\"1-2\"",

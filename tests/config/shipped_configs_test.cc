@@ -21,6 +21,11 @@ TEST(ShippedConfigs, AreReadAndResolve) {
   EXPECT_GE(found, 5);
 }
 
+TEST(ShippedConfigs, TheMainJobIsComparedWithThePapersRecipeAndTheQuickstartIsFast) {
+  EXPECT_EQ(read_run_config(kConfigs + "/smollm2.yaml").compare_objectives, std::vector<std::string>{"tokenized_brier"});
+  EXPECT_TRUE(read_run_config(kConfigs + "/quickstart.yaml").compare_objectives.empty());
+}
+
 TEST(ShippedConfigs, PapersRecipes) {
   const RunConfig llama = read_run_config(kConfigs + "/paper/llama31.yaml"), qwen = read_run_config(kConfigs + "/paper/qwen25.yaml"),
                   ministral = read_run_config(kConfigs + "/paper/ministral.yaml");

@@ -8,9 +8,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <sstream>
 #include <system_error>
 
 #include "data_pipeline/files/read_file.h"
+#include "trainer/report/report_rows.h"
 #include "trainer/report/svg_plot.h"
 
 namespace candor {
@@ -49,6 +51,8 @@ std::vector<ScoredExample> scored(bool trained) {
 
 ReportInput make_input() {
   ReportInput input;
+  input.model = "smollm2 & co";
+  input.training_note = "Loss: expectation_log_loss, then tokenized_brier.";
   input.title = "SmolLM2 <script>alert(1)</script>";
   input.resolved_config_yaml = "model:\n  path: \"a & b\"\n";
   input.before_examples = scored(false);
@@ -63,6 +67,8 @@ ReportInput make_input() {
   for (int64_t step = 1; step <= 200; ++step) {
     TrainingPoint point{.step = step, .loss = 0.7 * std::exp(-0.01 * static_cast<double>(step)) + 0.05 * uniform(9, step), .learning_rate = 1e-4};
     if (step % 20 == 0) {
+      point.validation_tokenized_brier = 0.25 - 0.001 * static_cast<double>(step) + 6e-6 * static_cast<double>(step * step);  // lowest at 80
+      point.validation_auroc = 0.7;
       point.validation_brier = 0.2 * std::exp(-0.002 * static_cast<double>(step));
       point.validation_levels = 3 + static_cast<double>(step) / 40;
       point.validation_entropy = 1.2;
@@ -75,7 +81,7 @@ ReportInput make_input() {
         {"What is the capital of <b>Peru</b>?", "Lima & \"Callao\"", {"Lima", "the City's name"}, i % 2 ? 1.0 : 0.0, 0.8, 0.4, {}});
     if (i > 0) input.examples.back().after_argmax = 0.44;
   }
-  input.extra_rows.push_back({"tokenized Brier from scratch", input.before.overall.expectation, input.before.overall.argmax, 1});
+  input.extra_rows.push_back({"tokenized_brier", "tokenized Brier from scratch", input.before.overall.expectation, input.before.overall.argmax, 1});
   input.notes = {"Best layer of the probe: 21."};
   return input;
 }
@@ -129,8 +135,8 @@ TEST_F(Report, HtmlIsOneWholeEscapedFile) {
   EXPECT_THAT(html, HasSubstr("path: &quot;a &amp; b&quot;"));
   EXPECT_THAT(html, HasSubstr("the City&#39;s name"));
   EXPECT_THAT(html, HasSubstr("prefers-color-scheme: dark"));
-  for (const char* part : {"Reliability, expectation", "Reliability, argmax", "Confidences (expectation)", "Confidences said (argmax)", "ROC",
-                           "Risk and coverage", "Training loss", "Validation Brier score", "probe, best layer",
+  for (const char* part : {"Reliability, expectation", "Reliability, argmax", "Confidences (expectation)", "Levels said (argmax)", "ROC",
+                           "Risk and coverage", "Training loss", "Validation: Brier score", "probe, best layer",
                            "tokenized Brier from scratch, argmax", "Best layer of the probe: 21.", "unparsed", "Better than the trained model"}) {
     EXPECT_THAT(html, HasSubstr(part));
   }
@@ -147,6 +153,28 @@ TEST_F(Report, HtmlIsOneWholeEscapedFile) {
   }
 }
 
+TEST_F(Report, SaysWhatTheReaderSees) {
+  const std::string html = read_file(path("report.html"));
+  EXPECT_THAT(html, HasSubstr("Can the confidence that smollm2 &amp; co states"));
+  EXPECT_THAT(html, HasSubstr("49.2 % are right"));
+  EXPECT_THAT(html, HasSubstr("The adapter is that of step 80 (dashed)"));
+  EXPECT_THAT(html, HasSubstr("Loss: expectation_log_loss, then tokenized_brier."));
+  EXPECT_THAT(html, HasSubstr("level said, 0 to 9"));
+  EXPECT_THAT(html, HasSubstr("Brier &darr;"));
+  EXPECT_THAT(html, HasSubstr("AUROC &uarr;"));
+  for (const ReportColumn& column : report_columns()) EXPECT_THAT(html, HasSubstr("<li>" + column.heading + ": "));
+  const MetricValue& auroc = input_->after.overall.expectation.at("auroc");
+  EXPECT_THAT(html, HasSubstr("&rarr; [" + figure(auroc.low) + ", " + figure(auroc.high) + "]")) << "the large figures have intervals";
+  // Wide content scrolls by itself, not the page.
+  const auto count = [&](const std::string& part) {
+    size_t found = 0;
+    for (size_t at = html.find(part); at != std::string::npos; at = html.find(part, at + 1)) ++found;
+    return found;
+  };
+  EXPECT_EQ(count("<table"), count("<div class=\"scroll\" tabindex=\"0\"><table"));
+  EXPECT_EQ(count("<table"), 6U);
+}
+
 TEST_F(Report, TerminalTable) {
   const std::string table = before_after_table(*input_);
   for (const char* part : {"before, expectation", "after, argmax", "AUROC", "probe, last hidden state", "tokenized Brier", " ["}) {
@@ -155,6 +183,39 @@ TEST_F(Report, TerminalTable) {
   EXPECT_EQ(table.back(), '\n');
   EXPECT_THAT(table, Not(HasSubstr(" \n")));
   std::cout << table;
+}
+
+TEST_F(Report, ACollapsedComparisonIsVisibleAsSuch) {
+  ReportInput input = *input_;
+  ExtraRow well = input.extra_rows[0];
+  well.name = "mean_brier";
+  well.label = "mean_brier alone";
+  input.extra_rows[0].label = "tokenized Brier from scratch (the paper's recipe)";
+  well.distinct_argmax_levels = 9;
+  well.expectation = input.after.overall.expectation;
+  well.expectation["auroc"] = {0.995, 0.99, 1};
+  input.extra_rows.push_back(well);
+  write_report_html(path("compared.html"), input);
+  write_report_json(path("compared.json"), input);
+  const std::string html = read_file(path("compared.html")), table = before_after_table(input);
+  EXPECT_THAT(html, HasSubstr("1<strong>collapsed</strong>"));
+  EXPECT_THAT(html, HasSubstr("Collapsed: tokenized Brier from scratch"));
+  EXPECT_THAT(html, HasSubstr("Better than the trained model&#39;s expectation: mean_brier alone (AUROC 0.995"));
+  EXPECT_THAT(html, Not(HasSubstr("Collapsed: mean_brier")));
+  const auto line_of = [&](const std::string& label) {
+    const size_t begin = table.find(label);
+    return table.substr(begin, table.find('\n', begin) - begin);
+  };
+  EXPECT_EQ(line_of("tokenized Brier from scratch (the paper's recipe), argmax"), "tokenized Brier from scratch (the paper's recipe), argmax");
+  EXPECT_THAT(table, testing::ContainsRegex("recipe\\), argmax\n +0[^\n]*  1, collapsed\n")) << "figures under a label that is too long";
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 144U) << line;
+  EXPECT_THAT(line_of("mean_brier alone, argmax"), testing::EndsWith(" 9"));
+  const nlohmann::json rows = nlohmann::json::parse(read_file(path("compared.json"))).at("extra_rows");
+  EXPECT_EQ(rows.at(0).at("name"), "tokenized_brier");
+  EXPECT_EQ(rows.at(0).at("collapsed"), true);
+  EXPECT_EQ(rows.at(1).at("collapsed"), false);
+  EXPECT_TRUE(rows.at(1).at("expectation").at("auroc").at("value").is_number());
 }
 
 TEST_F(Report, CollapseIsSaidLoudly) {
@@ -190,7 +251,7 @@ TEST(EscapeHtml, MakesAnyBytesHarmless) {
 TEST(SvgPlot, LeavesOutNaNAndMovesTheRestIntoTheFrame) {
   const std::string svg = svg_plot({.title = "T", .x_label = "x", .y_label = "y"},
                                    {{.label = "a<b", .kind = SeriesKind::kLine, .colour = 0, .points = {{0, 0}, {NAN, 1}, {5, 5}}, .sizes = {}}});
-  EXPECT_THAT(svg, HasSubstr("points=\"48.0,240.0 348.0,44.0\""));
+  EXPECT_THAT(svg, HasSubstr("points=\"54.0,240.0 344.0,44.0\""));
   EXPECT_THAT(svg, HasSubstr("a&lt;b"));
 }
 

@@ -25,20 +25,21 @@ std::string cell(const MetricValue& value) {
 }  // namespace
 
 std::string before_after_table(const ReportInput& input) {
-  // Four figures with intervals fit a terminal of 132 columns; report.html has the rest.
+  // Four figures with intervals fit a terminal of 144 columns; report.html has the rest. A label that doesn't fit has a line of its own.
   static const std::vector<std::pair<std::string, std::string>> columns = {{"auroc", "AUROC"}, {"brier", "Brier"}, {"ece", "ECE"}, {"nll", "NLL"}};
-  constexpr size_t kCell = 22;
+  constexpr size_t kCell = 22, kMostLabel = 42;
   const std::vector<ReportRow> rows = report_rows(input);
   size_t label_width = 10;
-  for (const ReportRow& row : rows) label_width = std::max(label_width, code_points(row.label));
+  for (const ReportRow& row : rows) label_width = std::max(label_width, std::min(kMostLabel, code_points(row.label)));
   std::string table = padded("", label_width + 2);
   for (const auto& column : columns) table += padded(column.second, kCell);
   table += "levels\n";
   for (size_t r = 0; r < rows.size(); ++r) {
     if (r > 0 && rows[r].kind != rows[r - 1].kind) table += "\n";
-    table += padded(rows[r].label, label_width + 2);
+    if (code_points(rows[r].label) > label_width) table += rows[r].label + "\n";
+    table += padded(code_points(rows[r].label) > label_width ? "" : rows[r].label, label_width + 2);
     for (const auto& column : columns) table += padded(cell(metric_of(*rows[r].metrics, column.first)), kCell);
-    table += rows[r].distinct_argmax_levels ? fmt::format("{}\n", *rows[r].distinct_argmax_levels) : "\n";
+    table += rows[r].distinct_argmax_levels ? fmt::format("{}{}\n", *rows[r].distinct_argmax_levels, rows[r].collapsed ? ", collapsed" : "") : "\n";
     while (table.size() >= 2 && table[table.size() - 2] == ' ') table.erase(table.size() - 2, 1);
   }
   return table;

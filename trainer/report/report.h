@@ -19,7 +19,8 @@ struct TrainingPoint {
   int64_t step = 0;
   double loss = 0, learning_rate = 0;
   // Present at the steps where the small validation set was scored.
-  std::optional<double> validation_brier = {}, validation_levels = {}, validation_entropy = {}, validation_spread = {};
+  std::optional<double> validation_tokenized_brier = {}, validation_brier = {}, validation_auroc = {}, validation_levels = {},
+                        validation_entropy = {}, validation_spread = {};
 };
 
 struct ExampleRow {
@@ -32,13 +33,16 @@ struct ExampleRow {
 
 // A further line of the table, e.g. another recipe trained on the same data.
 struct ExtraRow {
-  std::string label;
+  std::string name;               // for scripts
+  std::string label;              // for people
   MetricMap expectation, argmax;  // either may be empty
   int64_t distinct_argmax_levels = 0;
 };
 
 struct ReportInput {
   std::string title;
+  std::string model;          // its name, for the reader
+  std::string training_note;  // which losses, one after the other
   std::string resolved_config_yaml;
   EvaluationTable before, after;
   std::vector<ScoredExample> before_examples, after_examples;  // the test examples, for the plots

@@ -3,7 +3,6 @@
 
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "trainer/report/report.h"
@@ -16,13 +15,18 @@ struct ReportRow {
   std::string label;
   const MetricMap* metrics = nullptr;  // of the input, which must outlive the row
   std::optional<int64_t> distinct_argmax_levels;
+  bool collapsed = false;  // said beside the number of levels
 };
 
 // Before and after by both read-outs, the baselines in a fixed order (others after them), the extra rows.
 std::vector<ReportRow> report_rows(const ReportInput& input);
 
-// {key, heading}, in column order.
-const std::vector<std::pair<std::string, std::string>>& report_columns();
+struct ReportColumn {
+  std::string key, heading;
+  bool higher_is_better = false;
+  std::string meaning;  // a sentence for readers who don't know the metric
+};
+const std::vector<ReportColumn>& report_columns();
 
 // The value called `key`, all NaN if it isn't there.
 MetricValue metric_of(const MetricMap& metrics, const std::string& key);
@@ -30,10 +34,14 @@ MetricValue metric_of(const MetricMap& metrics, const std::string& key);
 // "0.870", "-" for NaN.
 std::string figure(double value);
 
-// What changed, whether the intervals overlap, which baselines are better, and a collapse if there is one: plain sentences, worst news included.
+// What changed, whether the intervals overlap, which baselines and other recipes are better, which of those are collapsed: plain sentences, worst
+// news included.
 std::vector<std::string> findings(const ReportInput& input);
 
-// Present when the trained model says nearly one confidence for everything.
+// Nearly one confidence for everything: at most two levels said, or an expectation that hardly spreads.
+bool is_collapsed(const MetricMap& expectation, int64_t distinct_argmax_levels);
+
+// Present when the trained model is collapsed.
 std::optional<std::string> collapse_warning(const EvaluationTable& after);
 
 }  // namespace candor

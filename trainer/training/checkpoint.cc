@@ -83,6 +83,13 @@ std::vector<int64_t> checkpoint_steps(const std::string& checkpoints) {
   return steps;
 }
 
+std::string checkpoint_identity(const std::string& checkpoints, int64_t step) {
+  const std::string path = checkpoint_folder(checkpoints, step) + "/state.json";
+  const nlohmann::json json = parse_json(read_file(path), path);
+  const auto found = json.find("identity");
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const std::string& identity, const ModelConfig& config, LoraAdapter& adapter,
                            AdamW& optimizer) {
   const std::string folder = checkpoint_folder(checkpoints, step), path = folder + "/state.json";

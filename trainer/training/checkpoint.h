@@ -30,6 +30,9 @@ void write_checkpoint(const std::string& checkpoints, const TrainState& state, c
 // Steps of the whole checkpoints in the folder, ascending; empty if there is no folder.
 std::vector<int64_t> checkpoint_steps(const std::string& checkpoints);
 
+// What it says of whose it is; empty if it says nothing.
+std::string checkpoint_identity(const std::string& checkpoints, int64_t step);
+
 // Fills adapter parameters and optimizer. identity: as this run has it; a difference is an error that names what to do.
 TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const std::string& identity, const ModelConfig& config, LoraAdapter& adapter,
                            AdamW& optimizer);

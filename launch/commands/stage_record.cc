@@ -1,0 +1,45 @@
+#include "launch/commands/stage_record.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/jsonl.h"
+#include "data_pipeline/files/read_file.h"
+#include "data_pipeline/files/sha256.h"
+
+namespace candor {
+
+StageRecord::StageRecord(std::string path) : path_(std::move(path)) {
+  if (std::filesystem::exists(path_)) record_ = parse_json(read_file(path_), path_);
+}
+
+std::string StageRecord::reason(const Stage& stage) const {
+  for (const std::string& output : stage.outputs) {
+    if (!std::filesystem::exists(output)) return fmt::format("{} isn't there", output);
+  }
+  if (!record_.contains(stage.name)) return "it hasn't finished yet";
+  const nlohmann::json& last = record_[stage.name];
+  if (last.value("keys", "") != sha256_hex(stage.keys)) return "its part of the config changed";
+  for (const std::string& input : stage.inputs) {
+    if (last["inputs"].value(input, "") != sha256_file_hex(input)) return fmt::format("{} changed", input);
+  }
+  return "";
+}
+
+void StageRecord::started(const Stage& stage) {
+  record_.erase(stage.name);
+  save();
+}
+
+void StageRecord::finished(const Stage& stage) {
+  nlohmann::json inputs = nlohmann::json::object();
+  for (const std::string& input : stage.inputs) inputs[input] = sha256_file_hex(input);
+  record_[stage.name] = {{"keys", sha256_hex(stage.keys)}, {"inputs", inputs}};
+  save();
+}
+
+void StageRecord::save() const { write_file_atomically(path_, record_.dump(2) + "\n"); }
+
+}  // namespace candor

@@ -1,0 +1,31 @@
+#include "launch/commands/training_identity.h"
+
+#include "comm/device_group.h"
+#include "data_pipeline/files/sha256.h"
+#include "launch/commands/processor.h"
+
+namespace candor {
+
+std::string training_keys(const RunConfig& config) {
+  RunConfig part;
+  part.run.dir = part.model.path = "-";
+  part.run.seed = config.run.seed;
+  part.run.threads_per_rank = config.run.threads_per_rank;
+  part.model.dtype = config.model.dtype;
+  part.model.device = config.model.device;
+  part.lora = config.lora;
+  part.objective = config.objective;
+  part.objective_lm_weight = config.objective_lm_weight;
+  part.train = config.train;
+  part.train.checkpoint_every = TrainSection{}.checkpoint_every;
+  part.train.keep_checkpoints = TrainSection{}.keep_checkpoints;
+  part.evaluate.batch_examples = config.evaluate.batch_examples;  // of validation
+  return to_yaml(part);
+}
+
+std::string training_identity(const RunConfig& config, const std::string& tokens_sha256, int local_rank) {
+  return sha256_hex(training_keys(config) + this_processor().kind + (config.model.device == "cuda" ? gpu_name(local_rank) : "") + "\n" +
+                    tokens_sha256);
+}
+
+}  // namespace candor
