@@ -58,13 +58,13 @@ TEST_F(ComparisonTest, AComparisonIsAnAdapterAndARowMoreAndChangesNothingElse) {
 TEST_F(ComparisonTest, AKilledComparisonGoesOnWhereItWas) {
   make_half_of_the_answers_right();
   const std::string options =
-      "--set \"compare_objectives=[mean_brier]\" --set train.checkpoint_every=1 --set train.keep_checkpoints=1000 "
+      "--set \"compare_objectives=[mean_brier]\" --set train.checkpoint_every=10 --set train.keep_checkpoints=1000 "
       "--set train.max_steps=150 --set train.validate_every=50 ";
   const std::string folder = "run/compare/mean_brier", weights = folder + "/adapter/adapter_model.safetensors";
-  // Killed as soon as there is a checkpoint; 149 more stand before the adapter.
+  // Killed as soon as there is a checkpoint; 140 more steps stand before the adapter.
   shell(kCandor + "run " + config() + options + "& pid=$!; tries=0; while [ $tries -lt 6000 ] && ! [ -e " +
-        at(folder + "/checkpoints/step_000001/state.json") + " ]; do sleep 0.01; tries=$((tries + 1)); done; kill -9 $pid; wait $pid");
-  ASSERT_TRUE(fs::exists(at(folder + "/checkpoints/step_000001/state.json")));
+        at(folder + "/checkpoints/step_000010/state.json") + " ]; do sleep 0.01; tries=$((tries + 1)); done; kill -9 $pid; wait $pid");
+  ASSERT_TRUE(fs::exists(at(folder + "/checkpoints/step_000010/state.json")));
   ASSERT_FALSE(fs::exists(at(weights)));
   const Outcome resumed = on_ranks(2, "run " + config() + options);
   ASSERT_EQ(resumed.exit_code, 0) << resumed.text;

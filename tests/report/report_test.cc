@@ -159,7 +159,7 @@ TEST_F(Report, SaysWhatTheReaderSees) {
   EXPECT_THAT(html, HasSubstr("49.2 % are right"));
   EXPECT_THAT(html, HasSubstr("The adapter is that of step 80 (dashed)"));
   EXPECT_THAT(html, HasSubstr("Loss: expectation_log_loss, then tokenized_brier."));
-  EXPECT_THAT(html, HasSubstr("level said, 0 to 9"));
+  EXPECT_THAT(html, HasSubstr("level said, 0 to 9; unparsed as 0")) << "five are, before";
   EXPECT_THAT(html, HasSubstr("Brier &darr;"));
   EXPECT_THAT(html, HasSubstr("AUROC &uarr;"));
   for (const ReportColumn& column : report_columns()) EXPECT_THAT(html, HasSubstr("<li>" + column.heading + ": "));

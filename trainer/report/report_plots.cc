@@ -53,6 +53,7 @@ std::string histogram(const ReportInput& input, bool by_argmax) {
   const size_t cells = by_argmax ? std::max<size_t>(2, std::max(before.levels(), after.levels())) : 20;
   const double pitch = by_argmax ? 1.0 : 1.0 / static_cast<double>(cells);
   const double margin = by_argmax ? 0.5 : 0;
+  const bool unparsed = input.before.overall.unparsed + input.after.overall.unparsed > 0;
   double tallest = 0.1;
   std::vector<Series> series;
   for (const bool is_after : {false, true}) {
@@ -71,7 +72,7 @@ std::string histogram(const ReportInput& input, bool by_argmax) {
     series.push_back(std::move(bars));
   }
   PlotOptions options{.title = by_argmax ? "Levels said (argmax)" : "Confidences (expectation)",
-                      .x_label = by_argmax ? fmt::format("level said, 0 to {}", cells - 1) : "confidence",
+                      .x_label = by_argmax ? fmt::format("level said, 0 to {}{}", cells - 1, unparsed ? "; unparsed as 0" : "") : "confidence",
                       .y_label = "share of examples"};
   options.x_min = -margin;
   options.x_max = (by_argmax ? static_cast<double>(cells - 1) : 1.0) + margin;

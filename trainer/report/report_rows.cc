@@ -25,7 +25,7 @@ std::string label_of_baseline(const std::string& name) {
   return name;
 }
 
-std::string levels_text(int64_t levels) { return levels == 1 ? "one level for everything" : fmt::format("{} levels", levels); }
+std::string levels_text(int64_t levels) { return levels == 1 ? "one level only" : fmt::format("{} levels", levels); }
 
 std::string change_sentence(const char* heading, const char* key, bool higher_is_better, const ReportInput& input) {
   const MetricValue before = metric_of(input.before.overall.expectation, key), after = metric_of(input.after.overall.expectation, key);
