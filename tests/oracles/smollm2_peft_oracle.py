@@ -4,6 +4,9 @@ Usage: smollm2_peft_oracle.py MODEL_PROBE_PROGRAM MODEL_DIR SOURCE_DIR WORK_DIR
 Random adapters with lora_B not zero are made by PEFT (all seven modules; all layers, and layers 20-29 with rsLoRA), dropout 0. Each is compared in fp32
 and fp64, with the examples' common prefix computed once (shared) and with it in every example (whole), for tokenized Brier, the log-loss of the
 expectation, and a mix of all losses with the language-model term. Differences are L2, relative, per tensor; the largest is printed beside its limit.
+
+In fp32 both sides round, and where an example's contributions nearly cancel PEFT's own fp32 gradient is further than 1e-4 from its fp64 one. So fp32 gradients
+are held against PEFT's fp64 ones: within 1e-4, or within twice what PEFT's own fp32 gradients differ from them at most.
 """
 
 import json
@@ -34,7 +37,8 @@ OBJECTIVES = {
     "expectation_log_loss": {"losses": {"expectation_log_loss": 1.0}, "lm_weight_per_token": 0.0},
     "mix": {"losses": {"tokenized_brier": 0.4, "expectation_log_loss": 0.3, "mean_brier": 0.2, "soft_target": 0.1}, "lm_weight_per_token": 0.05},
 }
-LIMITS = {"fp64": {"logits": 1e-9, "loss": 1e-9, "gradient": 1e-9}, "fp32": {"logits": 2e-4, "loss": 1e-5, "gradient": 1e-4}}
+LIMITS = {"fp64": {"logits": 1e-9, "loss": 1e-9, "gradient": 1e-9}, "fp32": {"logits": 2e-4, "loss": 1e-5}}
+FP32_GRADIENT_LIMIT = 1e-4
 # Question, response, target; the targets are exact in fp32.
 RECORDS = [("In which country is the city of Lyon?", "France", 1.0), ("What is the chemical symbol of iron?", "Ir", 0.0), ("Wo liegt Zürich? 你好", "in der Schweiz", 0.625)]
 
@@ -97,23 +101,31 @@ def reference(model, batch):
     return results
 
 
+def kind_of(name):
+    return "logits" if name == "logits" else name.split(".")[1]
+
+
+def relative(got, expected):
+    assert expected.norm() > 0, "an expected tensor is zero: the comparison says nothing"
+    return ((got.reshape(expected.shape).double() - expected).norm() / expected.norm()).item()
+
+
 def compare(what, expected, got, limits):
-    """Prints the largest difference of each kind; returns the complaints."""
+    """Prints the largest difference of each kind that has a limit; returns the complaints."""
     worst = {}
     for packing in ["shared", "whole"]:
         for name, value in expected.items():
-            mine = got.pop(f"{packing}.{name}")
-            kind = "logits" if name == "logits" else name.split(".")[1]
-            assert value.norm() > 0, f"{name} is zero: the comparison says nothing"
-            difference = ((mine.reshape(value.shape) - value).norm() / value.norm()).item()
-            worst[kind] = max(worst.get(kind, (0.0, "")), (difference, f"{packing}.{name}"))
+            mine = got[f"{packing}.{name}"]
+            worst[kind_of(name)] = max(worst.get(kind_of(name), (0.0, "")), (relative(mine, value), f"{packing}.{name}"))
             if name == "logits":
                 worst["logits, absolute"] = max(worst.get("logits, absolute", (0.0, "")), ((mine - value).abs().max().item(), packing))
-    assert not got, f"the probe wrote tensors that PEFT doesn't have: {list(got)[:3]}"
+    assert len(got) == 2 * len(expected), "the probe wrote tensors that PEFT doesn't have"
     complaints = []
     for kind, (difference, name) in worst.items():
         limit = limits.get(kind.removesuffix(", absolute"))
-        print(f"{what}: {kind} {difference:.2e} (limit {limit:.0e}; largest at {name})", flush=True)
+        if limit is None:
+            continue
+        print(f"{what}: {kind} {difference:.2e} (limit {limit:.1e}; largest at {name})", flush=True)
         if not difference <= limit:
             complaints.append(f"{what}: {kind}: {name} differs by {difference:.2e}")
     return complaints
@@ -124,6 +136,7 @@ batch = make_batch(tokenizer)
 (work / "batch.json").write_text(json.dumps(batch))
 print(f"prefix of {len(batch['prefix'])} tokens, suffixes of {[len(example['suffix']) for example in batch['examples']]}")
 complaints = []
+expected, got = {}, {}  # by (dtype, adapter)
 for dtype_name, dtype in {"fp32": torch.float32, "fp64": torch.float64}.items():
     if dtype_name == "fp64":
         fp64_llama.use_fp64()  # for every model from here on
@@ -141,6 +154,12 @@ for dtype_name, dtype in {"fp32": torch.float32, "fp64": torch.float64}.items():
             model = peft.PeftModel.from_pretrained(base, adapter, is_trainable=True, autocast_adapter_dtype=False).double()
         output = work / "probe.safetensors"
         subprocess.run([probe, str(model_dir), str(adapter), str(work / "batch.json"), dtype_name, str(output)], check=True)
-        complaints += compare(f"{dtype_name}, {name}", reference(model.eval(), batch), safetensors.torch.load_file(output), LIMITS[dtype_name])
+        expected[dtype_name, name], got[dtype_name, name] = reference(model.eval(), batch), safetensors.torch.load_file(output)
+        complaints += compare(f"{dtype_name}, {name}", expected[dtype_name, name], got[dtype_name, name], LIMITS[dtype_name])
         output.unlink()
+for name in ADAPTERS:
+    truth, peft_fp32 = expected["fp64", name], expected["fp32", name]
+    peft_error = max(relative(peft_fp32[tensor], value) for tensor, value in truth.items() if kind_of(tensor) == "gradient")
+    print(f"PEFT's own fp32 gradients against its fp64 ones, {name}: {peft_error:.2e}")
+    complaints += compare(f"fp32 against PEFT's fp64, {name}", truth, got["fp32", name], {"gradient": max(FP32_GRADIENT_LIMIT, 2 * peft_error)})
 sys.exit("\n".join(complaints) or 0)
