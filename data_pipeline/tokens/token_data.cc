@@ -102,12 +102,12 @@ void validate_token_data(const TokenData& data, std::string_view where) {
   }
 }
 
-void check_token_file_matches(const TokenData& data, std::string_view tokenizer_sha256, std::string_view template_sha256, std::string_view prompt_sha256,
-                              std::string_view model_identity) {
-  const auto compare = [](std::string_view what, std::string_view got, std::string_view expected, std::string_view hint) {
+void check_token_file_matches(const TokenData& data, std::string_view path, std::string_view tokenizer_sha256, std::string_view template_sha256,
+                              std::string_view prompt_sha256, std::string_view model_identity) {
+  const auto compare = [path](std::string_view what, std::string_view got, std::string_view expected, std::string_view hint) {
     if (expected.empty() || got == expected) return;
     throw std::invalid_argument(
-        fmt::format("the token file was made with another {} (file: {}, this run: {}); {}, or run `candor prepare` again", what, got, expected, hint));
+        fmt::format("{} was made with another {} (file: {:.12}, this run: {:.12}); {}, or run `candor prepare` again", path, what, got, expected, hint));
   };
   compare("tokenizer", data.tokenizer_sha256, tokenizer_sha256, "use the model folder it was made with");
   compare("chat template", data.template_sha256, template_sha256, "use the template it was made with");

@@ -91,6 +91,7 @@ class Writer {
     const hsize_t dims = elements;
     const Hdf5Handle space(hdf5_check(H5Screate_simple(1, &dims, nullptr), path_, name), H5Sclose);
     const Hdf5Handle layout(hdf5_check(H5Pcreate(H5P_DATASET_CREATE), path_, name), H5Pclose);
+    hdf5_check(H5Pset_obj_track_times(layout, /*track_times=*/false), path_, name);
     if (elements > 0) {  // a chunk can't be empty
       const hsize_t chunk = std::min(dims, kChunkElements);
       hdf5_check(H5Pset_chunk(layout, 1, &chunk), path_, name);
@@ -253,7 +254,10 @@ void write_columns(const std::string& name, const std::string& path, const Token
   hdf5_check(H5Pset_file_locking(access, /*use_file_locking=*/false, /*ignore_when_disabled=*/true), path, "create");
   // The newer layout has checksums on HDF5's own structures too.
   hdf5_check(H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110), path, "create");
-  Hdf5Handle file(hdf5_check(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), path, "create"), H5Fclose);
+  // No time stamps: the same examples give the same bytes, whose hash tells whether training may go on.
+  const Hdf5Handle creation(hdf5_check(H5Pcreate(H5P_FILE_CREATE), path, "create"), H5Pclose);
+  hdf5_check(H5Pset_obj_track_times(creation, /*track_times=*/false), path, "create");
+  Hdf5Handle file(hdf5_check(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation, access), path, "create"), H5Fclose);
   Writer out(file, path);
   out.attribute("format", std::string(kFormatName));
   out.attribute("format_version", kTokenFileVersion);

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <stdexcept>
-
 #include "data_pipeline/tokens/sampler.h"
 #include "launch/commands/evaluation_report.h"
+#include "launch/commands/evaluation_splits.h"
 #include "launch/commands/model_setup.h"
 #include "launch/commands/progress.h"
 #include "launch/config/run_paths.h"
@@ -27,7 +26,6 @@ class Evaluation {
 
   ScoringResult score(const std::string& split, const LoraAdapter* adapter, bool hidden) const {
     const std::vector<int64_t> examples = examples_of_split(data_, split, /*graded_only=*/false);
-    if (examples.empty()) throw std::invalid_argument(fmt::format("evaluate: tokens.h5 has no {} examples; see data.questions and data.max_{}", split, split));
     Progress progress({.name = fmt::format("evaluate {} {}", split, adapter == nullptr ? "before" : "after"), .unit = "batches",
                        .visible = group_.rank() == 0});
     ScoringOptions options{.batch_examples = config_.evaluate.batch_examples, .share_prefix = config_.train.share_prefix, .collect_hidden = hidden};
@@ -77,6 +75,7 @@ int evaluate_command(const RunConfig& config, CommandContext& context) {
   const std::string identity = agreed_model_identity(config.model, group);
   const TextSetup text(config);
   const TokenData data = read_run_tokens(config, text, identity);
+  check_evaluation_splits(data, config.evaluate);
   const RunPaths paths(config.run.dir);
   const LlamaModel model = load_model(config.model);
   const std::string adapter_folder = context.arguments.adapter.empty() ? paths.adapter() : context.arguments.adapter;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/jsonl.h"
@@ -12,6 +13,7 @@
 #include "data_pipeline/files/sha256.h"
 #include "launch/commands/answer_command.h"
 #include "launch/commands/evaluate_command.h"
+#include "launch/commands/evaluation_splits.h"
 #include "launch/commands/grade_command.h"
 #include "launch/commands/model_setup.h"
 #include "launch/commands/prepare_command.h"
@@ -37,6 +39,7 @@ class StageRecord {
  public:
   explicit StageRecord(std::string path) : path_(std::move(path)) {
     if (fs::exists(path_)) record_ = parse_json(read_file(path_), path_);
+    if (!record_.is_object()) throw std::invalid_argument(fmt::format("{}: expected an object of stages; remove the file to do all stages anew", path_));
   }
 
   // Why the stage has to run; empty if it hasn't.
@@ -126,7 +129,10 @@ int run_command(const RunConfig& config, CommandContext& context) {
                     }),
                     {paths.graded()}, {paths.tokens()}, [&] { prepare_command(config, context); }});
   stages.push_back({"train", train_keys, {paths.tokens()}, {paths.adapter() + "/adapter_model.safetensors"}, [&] {
-                      if (group.rank() == 0) clear_checkpoints_of_another_run(paths, train_keys);
+                      if (group.rank() == 0) {
+                        check_evaluation_splits(read_token_file(paths.tokens()), config.evaluate);
+                        clear_checkpoints_of_another_run(paths, train_keys);
+                      }
                       group.barrier();
                       CommandContext resuming{group, context.arguments};
                       resuming.arguments.resume = true;
