@@ -17,10 +17,9 @@ namespace {
 
 constexpr std::size_t kBufferBytes = 1 << 20;
 
-// Makes the rename itself last through a power cut. Some file systems can't flush a folder (EINVAL); nothing can be done about it there.
-void flush_folder_of(const std::string& path) {
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
+}  // namespace
+
+void flush_folder(const std::string& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) throw std::system_error(errno, std::generic_category(), fmt::format("cannot open folder {}", folder));
   const int result = ::fsync(descriptor);
@@ -28,8 +27,6 @@ void flush_folder_of(const std::string& path) {
   ::close(descriptor);
   if (result != 0 && error != EINVAL) throw std::system_error(error, std::generic_category(), fmt::format("cannot flush folder {}", folder));
 }
-
-}  // namespace
 
 void write_file_atomically(const std::string& path, std::string_view content) {
   AtomicFile file(path);
@@ -90,7 +87,8 @@ void AtomicFile::commit() {
   if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) fail("rename the temporary file to");
   const int descriptor = std::exchange(descriptor_, -1);
   ::close(descriptor);
-  flush_folder_of(path_);
+  const std::string folder = std::filesystem::path(path_).parent_path().string();
+  flush_folder(folder.empty() ? "." : folder);
 }
 
 }  // namespace candor

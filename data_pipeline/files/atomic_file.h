@@ -11,7 +11,10 @@ namespace candor {
 // Throws std::system_error naming the path (no such folder, no permission, disk full); the old file, if any, is then untouched.
 void write_file_atomically(const std::string& path, std::string_view content);
 
-// The same for content made piece by piece. Without commit() nothing appears and the temporary file is removed. One thread at a time.
+// Makes renames in `folder` last through a power cut; some file systems can't, which is no error. Throws std::system_error.
+void flush_folder(const std::string& folder);
+
+// write_file_atomically for content made piece by piece. Without commit() nothing appears and the temporary file is removed. One thread at a time.
 //
 // Usage:   AtomicFile file(path);   file.write(data, bytes) as often as wanted;   file.commit();
 class AtomicFile {

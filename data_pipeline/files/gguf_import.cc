@@ -4,7 +4,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
@@ -15,6 +14,7 @@
 #include "data_pipeline/files/gguf.h"
 #include "data_pipeline/files/gguf_tokenizer.h"
 #include "data_pipeline/files/safetensors.h"
+#include "data_pipeline/files/staged_folder.h"
 
 namespace candor {
 namespace {
@@ -200,14 +200,13 @@ void import_gguf(const std::string& gguf_path, const std::string& out_dir) {
     if (config.contains(key)) generation_config[key] = config[key];
   }
 
-  std::filesystem::create_directories(out_dir);
-  // Gone while the rest is replaced, so that a folder with a config.json never mixes two models.
-  std::filesystem::remove(out_dir + "/config.json");
-  write_safetensors_streamed(out_dir + "/model.safetensors", std::move(sources), {{"format", "pt"}});
-  write_file_atomically(out_dir + "/tokenizer.json", tokenizer);
-  write_file_atomically(out_dir + "/tokenizer_config.json", tokenizer_config);
-  write_file_atomically(out_dir + "/generation_config.json", generation_config.dump(2) + "\n");
-  write_file_atomically(out_dir + "/config.json", config.dump(2) + "\n");
+  StagedFolder staged(out_dir);
+  write_safetensors_streamed(staged.path("model.safetensors"), std::move(sources), {{"format", "pt"}});
+  write_file_atomically(staged.path("tokenizer.json"), tokenizer);
+  write_file_atomically(staged.path("tokenizer_config.json"), tokenizer_config);
+  write_file_atomically(staged.path("generation_config.json"), generation_config.dump(2) + "\n");
+  write_file_atomically(staged.path("config.json"), config.dump(2) + "\n");
+  staged.commit();
 }
 
 }  // namespace candor

@@ -4,9 +4,12 @@
 
 #include <hdf5.h>
 
+#include <cstdlib>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -67,11 +70,17 @@ inline std::string hdf5_error_text() {
   return text;
 }
 
-// Throws std::runtime_error "path: what: HDF5's text" for a negative status or identifier.
+// For a negative status or identifier throws std::system_error "path: what" where the operating system refused, else std::runtime_error
+// "path: what: HDF5's text".
 template <class Status>
 Status hdf5_check(Status status, const std::string& path, const std::string& what) {
-  if (status < 0) throw std::runtime_error(fmt::format("{}: {}: {}", path, what, hdf5_error_text()));
-  return status;
+  if (status >= 0) return status;
+  const std::string text = hdf5_error_text();
+  constexpr std::string_view kErrno = "errno = ";  // so say HDF5's messages about read(2) and write(2), among descriptors and addresses
+  if (const size_t at = text.find(kErrno); at != std::string::npos) {
+    throw std::system_error(std::atoi(text.c_str() + at + kErrno.size()), std::generic_category(), fmt::format("{}: {}", path, what));
+  }
+  throw std::runtime_error(fmt::format("{}: {}: {}", path, what, text));
 }
 
 }  // namespace candor

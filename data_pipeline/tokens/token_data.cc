@@ -12,7 +12,8 @@ namespace {
 constexpr size_t kMaxNameBytes = 4096;
 
 void check_offsets(std::span<const uint64_t> offsets, size_t tokens, std::string_view name, std::string_view where) {
-  if (offsets.empty() || offsets.front() != 0 || offsets.back() != tokens || std::adjacent_find(offsets.begin(), offsets.end(), std::greater_equal<>()) != offsets.end()) {
+  if (offsets.empty() || offsets.front() != 0 || offsets.back() != tokens ||
+      std::adjacent_find(offsets.begin(), offsets.end(), std::greater_equal<>()) != offsets.end()) {
     throw std::invalid_argument(fmt::format("{}: {} must rise from 0 to {} without an empty entry", where, name, tokens));
   }
 }
@@ -73,7 +74,8 @@ void validate_token_data(const TokenData& data, std::string_view where) {
   check_names(data.dataset, examples, "dataset", where);
   check_names(data.entity, examples, "entity", where);
   check_names(data.split, examples, "split", where);
-  if (data.level_ids.size() < 2) throw std::invalid_argument(fmt::format("{}: it names {} confidence levels, at least 2 are needed", where, data.level_ids.size()));
+  if (data.level_ids.size() < 2)
+    throw std::invalid_argument(fmt::format("{}: it names {} confidence levels, at least 2 are needed", where, data.level_ids.size()));
   check_length(data.level_values.size(), data.level_ids.size(), "level_values", where);
 
   for (size_t p = 0; p < prefixes; ++p) {
@@ -87,12 +89,15 @@ void validate_token_data(const TokenData& data, std::string_view where) {
     const auto fail = [&](std::string_view what) {
       throw std::invalid_argument(fmt::format("{}: example \"{}\" (number {}): {}", where, data.example_id[i], i, what));
     };
-    if (data.prefix_index[i] < -1 || data.prefix_index[i] >= static_cast<int64_t>(prefixes)) fail(fmt::format("there is no prefix {}", data.prefix_index[i]));
+    if (data.prefix_index[i] < -1 || data.prefix_index[i] >= static_cast<int64_t>(prefixes))
+      fail(fmt::format("there is no prefix {}", data.prefix_index[i]));
     if (data.confidence_position[i] >= length || data.marker_position[i] > data.confidence_position[i]) {
-      fail(fmt::format("marker at {} and confidence at {} don't fit a suffix of {} tokens", data.marker_position[i], data.confidence_position[i], length));
+      fail(fmt::format("marker at {} and confidence at {} don't fit a suffix of {} tokens", data.marker_position[i], data.confidence_position[i],
+                       length));
     }
     if (data.response_begin[i] < 1 || data.response_begin[i] > data.response_end[i] || data.response_end[i] > length) {
-      fail(fmt::format("response tokens [{}, {}) don't fit a suffix of {} tokens that begins before them", data.response_begin[i], data.response_end[i], length));
+      fail(fmt::format("response tokens [{}, {}) don't fit a suffix of {} tokens that begins before them", data.response_begin[i],
+                       data.response_end[i], length));
     }
     if (!(data.target[i] >= 0.0F && data.target[i] <= 1.0F)) fail(fmt::format("the target must be between 0 and 1, got {}", data.target[i]));
     if (data.graded[i] > 1) fail(fmt::format("graded must be 0 or 1, got {}", data.graded[i]));
@@ -102,12 +107,12 @@ void validate_token_data(const TokenData& data, std::string_view where) {
   }
 }
 
-void check_token_file_matches(const TokenData& data, std::string_view tokenizer_sha256, std::string_view template_sha256, std::string_view prompt_sha256,
-                              std::string_view model_identity) {
-  const auto compare = [](std::string_view what, std::string_view got, std::string_view expected, std::string_view hint) {
+void check_token_file_matches(const TokenData& data, std::string_view path, std::string_view tokenizer_sha256, std::string_view template_sha256,
+                              std::string_view prompt_sha256, std::string_view model_identity) {
+  const auto compare = [path](std::string_view what, std::string_view got, std::string_view expected, std::string_view hint) {
     if (expected.empty() || got == expected) return;
-    throw std::invalid_argument(
-        fmt::format("the token file was made with another {} (file: {}, this run: {}); {}, or run `candor prepare` again", what, got, expected, hint));
+    throw std::invalid_argument(fmt::format("{} was made with another {} (file: {:.12}, this run: {:.12}); {}, or run `candor prepare` again", path,
+                                            what, got, expected, hint));
   };
   compare("tokenizer", data.tokenizer_sha256, tokenizer_sha256, "use the model folder it was made with");
   compare("chat template", data.template_sha256, template_sha256, "use the template it was made with");

@@ -1,10 +1,11 @@
 // tokens.h5: the tokenised examples of a run. In memory they are TokenData; docs/formats.md has the file.
 //
-// Usage:   write_token_file(path, data);   TokenData data = read_token_file(path);   check_token_file_matches(data, tokenizer, template, prompt, model);
+// Usage:   write_token_file(path, data);   TokenData data = read_token_file(path);   check_token_file_matches(data, path, tokenizer, ...);
 // An example is [tokens of its prefix | tokens of its suffix]; positions stored per example count from the start of the *suffix*.
-// Writing is atomic: the file is there whole or not at all. Threads: HDF5 calls are serialised by one mutex; several processes may read one file at once.
-// Throws std::system_error for a missing file or a failing disk, std::runtime_error for a file that is truncated, damaged, no token file or of another
-// version (all name the path), std::invalid_argument for contents that contradict each other or another run's tokenizer, template, prompt or model.
+// Writing is atomic: the file is there whole or not at all. Threads: HDF5 calls are serialised by one mutex; several processes may read one file at
+// once. Throws std::system_error for a missing file or a failing disk, std::runtime_error for a file that is truncated, damaged, no token file or of
+// another version (all name the path), std::invalid_argument for contents that contradict each other or another run's tokenizer, template, prompt or
+// model.
 #pragma once
 
 #include <cstddef>
@@ -56,8 +57,8 @@ void validate_token_data(const TokenData& data, std::string_view where);
 void write_token_file(const std::string& path, const TokenData& data);
 TokenData read_token_file(const std::string& path);
 
-// Throws std::invalid_argument that says which of the four differs and what to do. An empty expectation isn't compared.
-void check_token_file_matches(const TokenData& data, std::string_view tokenizer_sha256, std::string_view template_sha256, std::string_view prompt_sha256,
-                              std::string_view model_identity);
+// Throws std::invalid_argument that says which of the four differs in the file at `path` and what to do. An empty expectation isn't compared.
+void check_token_file_matches(const TokenData& data, std::string_view path, std::string_view tokenizer_sha256, std::string_view template_sha256,
+                              std::string_view prompt_sha256, std::string_view model_identity);
 
 }  // namespace candor

@@ -123,4 +123,17 @@ class Parser {
 
 CommandLine parse_command_line(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
 
+std::string request_text(const CommandLine& line) {
+  const CommandArguments& arguments = line.arguments;
+  std::string text = line.command;
+  if (arguments.resume) text += " --resume";
+  if (arguments.merge) text += " --merge";
+  if (!arguments.input.empty()) text += " --input " + arguments.input;
+  if (!arguments.output.empty()) text += " --output " + arguments.output;
+  if (!arguments.adapter.empty()) text += " --adapter " + arguments.adapter;
+  if (!arguments.tokenizer.empty()) text += " --tokenizer " + arguments.tokenizer;
+  if (arguments.max_records != CommandArguments{}.max_records) text += fmt::format(" --records {}", arguments.max_records);
+  return text;
+}
+
 }  // namespace candor

@@ -20,4 +20,7 @@ struct CommandLine {
 // Throws std::invalid_argument with a hint at --help for a line that can't be understood.
 CommandLine parse_command_line(int argc, const char* const* argv);
 
+// "score --input qa.jsonl --output scored.jsonl": what is asked for, without the config, and the same for two lines that ask for the same.
+std::string request_text(const CommandLine& line);
+
 }  // namespace candor

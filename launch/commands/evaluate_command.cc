@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <stdexcept>
 
 #include "data_pipeline/tokens/sampler.h"
 #include "launch/commands/comparison.h"
 #include "launch/commands/evaluation_report.h"
+#include "launch/commands/evaluation_splits.h"
 #include "launch/commands/model_setup.h"
 #include "launch/commands/progress.h"
 #include "launch/config/run_paths.h"
@@ -31,8 +31,6 @@ class Evaluation {
   // `name`: of the model, for the progress.
   ScoringResult score(const std::string& split, const std::string& name, const LoraAdapter* adapter, bool hidden) const {
     const std::vector<int64_t> examples = examples_of_split(data_, split, /*graded_only=*/false);
-    if (examples.empty())
-      throw std::invalid_argument(fmt::format("evaluate: tokens.h5 has no {} examples; see data.questions and data.max_{}", split, split));
     Progress progress({.name = fmt::format("evaluate {} {}", split, name), .unit = "batches", .visible = group_.rank() == 0});
     ScoringOptions options{.batch_examples = config_.evaluate.batch_examples, .share_prefix = config_.train.share_prefix, .collect_hidden = hidden};
     options.on_progress = [&](int64_t done, int64_t total) {
@@ -111,6 +109,7 @@ int evaluate_command(const RunConfig& config, CommandContext& context) {
   const std::string identity = agreed_model_identity(config.model, group);
   const TextSetup text(config);
   const TokenData data = read_run_tokens(config, text, identity);
+  check_evaluation_splits(data, config.evaluate);
   const RunPaths paths(config.run.dir);
   const LlamaModel model = load_model(config.model, group);
   const std::string adapter_folder = context.arguments.adapter.empty() ? paths.adapter() : context.arguments.adapter;

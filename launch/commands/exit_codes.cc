@@ -1,5 +1,6 @@
 #include "launch/commands/exit_codes.h"
 
+#include <cerrno>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -10,6 +11,22 @@ namespace candor {
 namespace {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }  // libtorch appends a back trace
+
+// What a user can do about an error of the operating system, to be appended.
+std::string advice(const std::error_code& code) {
+  switch (code.value()) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return "; free some space and give the same command again: files that were whole still are";
+    case EACCES:
+    case EPERM:
+    case EROFS: return "; check the permissions, or choose another path";
+    case ENOTDIR: return "; a part of this path is a file where a folder is needed: choose another path";
+    case EISDIR: return "; it is a folder where a file is needed: choose another path";
+    case ENOENT: return "; check the path, or first give the command that makes it (candor --help lists them)";
+    default: return "";
+  }
+}
 
 }  // namespace
 
@@ -22,7 +39,9 @@ Failure describe_failure(const std::exception_ptr& error) {
     return {kExitNonFinite, first_line(e.what())};
   } catch (const std::invalid_argument& e) {
     return {kExitUserError, first_line(e.what())};
-  } catch (const std::runtime_error& e) {  // also std::system_error
+  } catch (const std::system_error& e) {
+    return {kExitFileError, first_line(e.what()) + advice(e.code())};
+  } catch (const std::runtime_error& e) {
     return {kExitFileError, first_line(e.what())};
   } catch (const std::bad_alloc&) {
     return {kExitInternal,

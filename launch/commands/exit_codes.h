@@ -1,4 +1,4 @@
-// The exit codes of candor, the same on every rank; README.md lists them.
+// The exit codes of candor, the same on every rank; README.md and `candor --help` list them.
 #pragma once
 
 #include <exception>

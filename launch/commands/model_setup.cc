@@ -53,7 +53,7 @@ LoraOptions lora_options(const LoraSection& section) {
 TokenData read_run_tokens(const RunConfig& config, const TextSetup& text, const std::string& identity) {
   const std::string path = RunPaths(config.run.dir).tokens();
   TokenData data = read_token_file(path);
-  check_token_file_matches(data, text.prompt().tokenizer_sha256(), text.prompt().template_sha256(), text.prompt().sha256(), identity);
+  check_token_file_matches(data, path, text.prompt().tokenizer_sha256(), text.prompt().template_sha256(), text.prompt().sha256(), identity);
   return data;
 }
 

@@ -25,6 +25,7 @@
 #include "launch/commands/inspect_command.h"
 #include "launch/commands/prepare_command.h"
 #include "launch/commands/processor.h"
+#include "launch/commands/rank_agreement.h"
 #include "launch/commands/run_command.h"
 #include "launch/commands/score_command.h"
 #include "launch/commands/thread_environment.h"
@@ -91,36 +92,24 @@ std::optional<int> agreed_failure(const Request& request, ProcessGroup& group) {
   return std::nullopt;
 }
 
-// Threads, processor and config are part of what fixes the bits of a result: ranks that differ would break the promise silently.
-void check_ranks_agree(const RunConfig& config, ProcessGroup& group) {
-  RunConfig without_threads = config;
+RankReport report_of(const Request& request) {
+  RankReport report{.command = request_text(request.line)};
+  if (request.line.config_path.empty()) return report;  // doctor, import, inspect: any threads and processors will do
+  RunConfig without_threads = request.config;
   without_threads.run.threads_per_rank = 0;
-  const nlohmann::json mine = {{"threads", config.run.threads_per_rank}, {"processor", this_processor().kind}, {"config", to_yaml(without_threads)}};
-  const std::vector<std::string> all = group.all_gather_bytes(mine.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  const nlohmann::json first = nlohmann::json::parse(all[0]);
-  for (size_t rank = 1; rank < all.size(); ++rank) {
-    const nlohmann::json other = nlohmann::json::parse(all[rank]);
-    if (other["config"] != first["config"])
-      throw std::invalid_argument(fmt::format("rank {} read another config than rank 0: give every host the same file", rank));
-    if (other["threads"] != first["threads"]) {
-      throw std::invalid_argument(fmt::format("rank {} has {} threads and rank 0 {}: set run.threads_per_rank to one number for all", rank,
-                                              other["threads"].get<int64_t>(), first["threads"].get<int64_t>()));
-    }
-    if (other["processor"] != first["processor"]) {
-      throw std::invalid_argument(
-          fmt::format("rank {} runs on processor {} and rank 0 on {}: results would depend on which rank computes what; use hosts of one kind", rank,
-                      other["processor"].get<std::string>(), first["processor"].get<std::string>()));
-    }
-  }
+  report.config_yaml = to_yaml(without_threads);
+  report.threads = request.config.run.threads_per_rank;
+  report.processor = this_processor().kind;
+  return report;
 }
 
 int run_command_of(Request& request, ProcessGroup& host) {
   CommandContext context{.group = host, .arguments = request.line.arguments};
   const std::string& name = request.line.command;
+  check_ranks_agree(report_of(request), host);
   if (name == "doctor") return doctor_command(context);
   if (name == "import") return import_command(context);
   if (name == "inspect") return inspect_command(context);
-  check_ranks_agree(request.config, host);
   request.config.model.device = resolve_device(request.config.model.device, host);
   const std::unique_ptr<ProcessGroup> group = make_compute_group(request.config.model.device, host, request.config.run.timeout_s);
   CommandContext computing{.group = *group, .arguments = request.line.arguments};

@@ -10,6 +10,7 @@
 #include "launch/commands/answer_command.h"
 #include "launch/commands/comparison.h"
 #include "launch/commands/evaluate_command.h"
+#include "launch/commands/evaluation_splits.h"
 #include "launch/commands/grade_command.h"
 #include "launch/commands/model_setup.h"
 #include "launch/commands/prepare_command.h"
@@ -81,6 +82,7 @@ int run_command(const RunConfig& config, CommandContext& context) {
                       {output.adapter_weights()},
                       [&group, tokens = paths.tokens(), name, trained, output] {
                         if (group.rank() == 0) {
+                          check_evaluation_splits(read_token_file(tokens), trained.evaluate);
                           remove_checkpoints_of_another_training(output.checkpoints(),
                                                                  training_identity(trained, sha256_file_hex(tokens), group.rank_info().local_rank));
                         }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/jsonl.h"
@@ -13,6 +14,8 @@ namespace candor {
 
 StageRecord::StageRecord(std::string path) : path_(std::move(path)) {
   if (std::filesystem::exists(path_)) record_ = parse_json(read_file(path_), path_);
+  if (!record_.is_object())
+    throw std::invalid_argument(fmt::format("{}: expected an object of stages; remove the file to do all stages anew", path_));
 }
 
 std::string StageRecord::reason(const Stage& stage) const {

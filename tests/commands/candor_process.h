@@ -32,7 +32,8 @@ inline Outcome shell(const std::string& command) {
   return outcome;
 }
 
-inline const std::string kMpirun = "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 " + kTimeLimit + "mpirun --oversubscribe --bind-to none ";
+inline const std::string kMpirun =
+    "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 " + kTimeLimit + "mpirun --oversubscribe --bind-to none ";
 
 inline Outcome alone(const std::string& arguments) { return shell(kTimeLimit + kCandor + arguments); }
 inline Outcome on_ranks(int ranks, const std::string& arguments) { return shell(kMpirun + fmt::format("-np {} {}", ranks, kCandor) + arguments); }

@@ -42,6 +42,14 @@ TEST(CommandLine, ArgumentsOfSingleCommands) {
   EXPECT_EQ(parse({"doctor"}).command, "doctor");
 }
 
+TEST(CommandLine, RequestTextTellsRequestsApart) {
+  EXPECT_EQ(request_text(parse({"train", "my.yaml", "--set", "run.seed=1"})), "train");
+  EXPECT_EQ(request_text(parse({"train", "my.yaml", "--resume"})), "train --resume");
+  EXPECT_EQ(request_text(parse({"export", "my.yaml", "--merge", "--output", "x"})), "export --merge --output x");
+  EXPECT_EQ(request_text(parse({"score", "my.yaml", "--input", "a", "--output", "b", "--adapter", "c"})), "score --input a --output b --adapter c");
+  EXPECT_EQ(request_text(parse({"inspect", "a", "--records", "7", "--tokenizer", "t"})), "inspect --input a --tokenizer t --records 7");
+}
+
 TEST(CommandLine, HelpEverywhere) {
   for (const char* name : {"import", "answer", "grade", "prepare", "train", "evaluate", "run", "export", "score", "inspect", "doctor"}) {
     const CommandLine line = parse({name, "--help"});

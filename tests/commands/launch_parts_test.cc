@@ -29,6 +29,18 @@ TEST(ExitCodes, OneForEachKindOfException) {
   EXPECT_EQ(describe_failure(std::make_exception_ptr(std::logic_error("a\nback trace"))).message, "internal error: a");
 }
 
+TEST(ExitCodes, ErrorsOfTheSystemSayWhatToDo) {
+  const auto message = [](int error) {
+    return describe_failure(std::make_exception_ptr(std::system_error(error, std::generic_category(), "x"))).message;
+  };
+  EXPECT_EQ(message(ENOSPC), "x: No space left on device; free some space and give the same command again: files that were whole still are");
+  EXPECT_THAT(message(EFBIG), testing::HasSubstr("free some space"));
+  EXPECT_THAT(message(EROFS), testing::HasSubstr("choose another path"));
+  EXPECT_THAT(message(ENOTDIR), testing::HasSubstr("choose another path"));
+  EXPECT_THAT(message(ENOENT), testing::HasSubstr("check the path"));
+  EXPECT_EQ(message(EIO), "x: Input/output error");
+}
+
 TEST(Progress, Line) {
   const ProgressOptions options{.name = "train", .unit = "steps", .total = 400};
   EXPECT_EQ(Progress::line(options, 100, 50, "loss 0.2"), "train  100/400 steps  25%  2.00 steps/s  2m30s left  loss 0.2");

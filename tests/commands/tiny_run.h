@@ -49,9 +49,13 @@ class TinyRun : public testing::Test {
     for (char c = 'D'; c <= 'W'; ++c) vocabulary[std::string(1, c)] = id++;
     const json level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
     put("model/tokenizer.json",
-        json{{"version", "1.0"}, {"added_tokens", json::array()}, {"normalizer", nullptr},
+        json{{"version", "1.0"},
+             {"added_tokens", json::array()},
+             {"normalizer", nullptr},
              {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", {{{"type", "Digits"}, {"individual_digits", true}}, level}}}},
-             {"post_processor", nullptr}, {"decoder", level}, {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", json::array()}}}}
+             {"post_processor", nullptr},
+             {"decoder", level},
+             {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", json::array()}}}}
             .dump());
   }
 
@@ -61,9 +65,12 @@ class TinyRun : public testing::Test {
     for (size_t i = 0; i < 60; ++i) {
       const std::string answer = i < accepted.size() && !accepted[i].empty() && i % 2 == 0 ? accepted[i] : "nothing like it";
       const std::string letters(i % 5 + 1, static_cast<char>('a' + i % 26));
-      lines += nlohmann::json{{"id", fmt::format("q{}", i)}, {"dataset", i % 3 == 0 ? "one" : "two"}, {"entity", fmt::format("e{}", i)},
+      lines += nlohmann::json{{"id", fmt::format("q{}", i)},
+                              {"dataset", i % 3 == 0 ? "one" : "two"},
+                              {"entity", fmt::format("e{}", i)},
                               {"split", i < 30 ? "train" : (i < 42 ? "validation" : "test")},
-                              {"question", fmt::format("what is {} of {}?", i * 37 % 50, letters)}, {"answers", {answer}}}
+                              {"question", fmt::format("what is {} of {}?", i * 37 % 50, letters)},
+                              {"answers", {answer}}}
                    .dump() +
                "\n";
     }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,5 +88,31 @@ class GgufBuilder {
   std::vector<std::pair<std::string, std::string>> pairs_;
   std::vector<Tensor> tensors_;
 };
+
+inline constexpr std::uint64_t kWidth = 8, kMlp = 6, kVocabulary = 5;
+
+inline std::vector<float> counting(std::uint64_t count, float first = 0.0F) {
+  std::vector<float> values(count);
+  std::iota(values.begin(), values.end(), first);
+  return values;
+}
+
+// One layer, two heads of 4, one K/V head. Row r of q and k is filled with numbers from 8 r on.
+inline GgufBuilder tiny_gguf() {
+  GgufBuilder b;
+  b.text("general.architecture", "llama").u32("llama.block_count", 1).u32("llama.context_length", 64).u32("llama.embedding_length", kWidth);
+  b.u32("llama.feed_forward_length", kMlp).u32("llama.attention.head_count", 2).u32("llama.attention.head_count_kv", 1);
+  b.f32("llama.rope.freq_base", 100000.0F).f32("llama.attention.layer_norm_rms_epsilon", 1e-5F).u32("llama.rope.dimension_count", 4);
+  b.text("tokenizer.ggml.model", "gpt2").text("tokenizer.ggml.pre", "smollm").texts("tokenizer.ggml.tokens", {"<end>", "a", "b", "ab", "<tool>"});
+  b.i32s("tokenizer.ggml.token_type", {3, 1, 1, 1, 4}).texts("tokenizer.ggml.merges", {"a b"}).u32("tokenizer.ggml.eos_token_id", 0);
+  b.text("tokenizer.chat_template", "{{ messages }}").boolean("tokenizer.ggml.add_bos_token", false);
+  b.floats("token_embd.weight", {kWidth, kVocabulary}, counting(kWidth * kVocabulary)).floats("output_norm.weight", {kWidth}, counting(kWidth));
+  b.floats("blk.0.attn_norm.weight", {kWidth}, counting(kWidth)).floats("blk.0.ffn_norm.weight", {kWidth}, counting(kWidth));
+  b.floats("blk.0.attn_q.weight", {kWidth, 8}, counting(64)).floats("blk.0.attn_k.weight", {kWidth, 4}, counting(32));
+  b.floats("blk.0.attn_v.weight", {kWidth, 4}, counting(32)).floats("blk.0.attn_output.weight", {8, kWidth}, counting(64));
+  b.floats("blk.0.ffn_gate.weight", {kWidth, kMlp}, counting(48)).floats("blk.0.ffn_up.weight", {kWidth, kMlp}, counting(48));
+  b.floats("blk.0.ffn_down.weight", {kMlp, kWidth}, counting(48));
+  return b;
+}
 
 }  // namespace candor

@@ -6,7 +6,7 @@ and fp64, with the examples' common prefix computed once (shared) and with it in
 expectation, and a mix of all losses with the language-model term. Differences are L2, relative, per tensor; the largest is printed beside its limit.
 
 In fp32 both sides round, and where an example's contributions nearly cancel PEFT's own fp32 gradient is further than 1e-4 from its fp64 one. So fp32 gradients
-are held against PEFT's fp64 ones: within 1e-4, or within twice what PEFT's own fp32 gradients differ from them at most.
+are held against PEFT's fp64 ones: within 1e-4, or within three times what PEFT's own fp32 gradients differ from them at most.
 """
 
 import json
@@ -161,5 +161,5 @@ for name in ADAPTERS:
     truth, peft_fp32 = expected["fp64", name], expected["fp32", name]
     peft_error = max(relative(peft_fp32[tensor], value) for tensor, value in truth.items() if kind_of(tensor) == "gradient")
     print(f"PEFT's own fp32 gradients against its fp64 ones, {name}: {peft_error:.2e}")
-    complaints += compare(f"fp32 against PEFT's fp64, {name}", truth, got["fp32", name], {"gradient": max(FP32_GRADIENT_LIMIT, 2 * peft_error)})
+    complaints += compare(f"fp32 against PEFT's fp64, {name}", truth, got["fp32", name], {"gradient": max(FP32_GRADIENT_LIMIT, 3 * peft_error)})
 sys.exit("\n".join(complaints) or 0)

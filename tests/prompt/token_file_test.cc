@@ -62,6 +62,15 @@ TEST(TokenFileTest, RoundTripWithoutPrefixesAndWithManyChunks) {
   EXPECT_EQ(read_token_file(folder.file("t.h5")), data);
 }
 
+// HDF5 likes to store times, in seconds.
+TEST(TokenFileTest, TheSameDataGivesTheSameBytesLater) {
+  const TemporaryFolder folder;
+  write_token_file(folder.file("one.h5"), small_data());
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  write_token_file(folder.file("two.h5"), small_data());
+  EXPECT_TRUE(bytes_of(folder.file("one.h5")) == bytes_of(folder.file("two.h5")));
+}
+
 TEST(TokenFileTest, MissingEmptyAndForeignFilesHaveErrorsOfTheirOwn) {
   const TemporaryFolder folder;
   try {
@@ -168,9 +177,10 @@ TEST(TokenFileTest, FullDiskLeavesTheOldFileAndNothingElse) {
       write_token_file(path, data);
     } catch (const std::exception& error) {
       message = error.what();
+      EXPECT_NE(dynamic_cast<const std::system_error*>(&error), nullptr) << message;
     }
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
-    EXPECT_THAT(message, HasSubstr("t.h5")) << bytes;
+    EXPECT_THAT(message, testing::AllOf(HasSubstr("t.h5"), HasSubstr("File too large"))) << bytes;
     EXPECT_EQ(read_token_file(path), old_data);
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
   }
@@ -181,17 +191,18 @@ TEST(TokenFileTest, FullDiskLeavesTheOldFileAndNothingElse) {
 TEST(TokenFileTest, AnotherTokenizerTemplatePromptOrModelIsNamed) {
   const TokenData data = small_data();
   const std::string a(64, 'a'), b(64, 'b'), c(64, 'c'), other(64, 'f');
-  check_token_file_matches(data, a, b, c, "tiny");
-  check_token_file_matches(data, a, b, c, "");
-  const auto error_of = [&](const std::string& tokenizer, const std::string& chat, const std::string& prompt, const std::string& model) -> std::string {
+  check_token_file_matches(data, "t.h5", a, b, c, "tiny");
+  check_token_file_matches(data, "t.h5", a, b, c, "");
+  const auto error_of = [&](const std::string& tokenizer, const std::string& chat, const std::string& prompt,
+                            const std::string& model) -> std::string {
     try {
-      check_token_file_matches(data, tokenizer, chat, prompt, model);
+      check_token_file_matches(data, "t.h5", tokenizer, chat, prompt, model);
     } catch (const std::invalid_argument& error) {
       return error.what();
     }
     return "no error";
   };
-  EXPECT_THAT(error_of(other, b, c, "tiny"), HasSubstr("another tokenizer"));
+  EXPECT_THAT(error_of(other, b, c, "tiny"), HasSubstr("t.h5 was made with another tokenizer (file: aaaaaaaaaaaa, this run: ffffffffffff)"));
   EXPECT_THAT(error_of(a, other, c, "tiny"), HasSubstr("another chat template"));
   EXPECT_THAT(error_of(a, b, other, "tiny"), HasSubstr("another prompt"));
   EXPECT_THAT(error_of(a, b, c, "big"), HasSubstr("another model"));

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "comm/comm_error.h"
+
 namespace candor {
 
 std::vector<std::vector<uint32_t>> GreedyGenerator::generate(std::span<const std::vector<uint32_t>> suffixes, const GreedyOptions& options) {
@@ -14,7 +16,8 @@ std::vector<std::vector<uint32_t>> GreedyGenerator::generate(std::span<const std
   std::vector<CachedDecoder::Append> appends;
   for (size_t s = 0; s < suffixes.size(); ++s) appends.push_back({static_cast<int64_t>(s), suffixes[s]});
   while (!appends.empty()) {
-    const at::Tensor next_N = decoder_.append(appends).argmax(1).cpu();
+    const at::Tensor logits_NV = decoder_.append(appends), next_N = logits_NV.argmax(1).cpu();
+    if (!logits_NV.amax(1).isfinite().all().item<bool>()) throw NonFiniteError("answer: the model's logits aren't finite; are its weights damaged?");
     std::vector<CachedDecoder::Append> going_on;
     for (size_t n = 0; n < appends.size(); ++n) {
       const auto token = next_N[static_cast<int64_t>(n)].item<int64_t>();

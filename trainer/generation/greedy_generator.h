@@ -11,8 +11,8 @@ namespace candor {
 
 struct GreedyOptions {
   int64_t max_new_tokens = 32;
-  std::vector<int64_t> end_tokens{};                                          // a sequence ends before one of these
-  std::function<bool(std::span<const uint32_t> generated)> is_complete{};     // asked after each token; may be empty
+  std::vector<int64_t> end_tokens{};                                       // a sequence ends before one of these
+  std::function<bool(std::span<const uint32_t> generated)> is_complete{};  // asked after each token; may be empty
 };
 
 class GreedyGenerator {
@@ -21,7 +21,7 @@ class GreedyGenerator {
   GreedyGenerator(const LlamaModel& model, std::vector<uint32_t> prefix) : decoder_(model, std::move(prefix)) {}
 
   // suffixes: what follows the prefix in each prompt, at least one token each. Returns the new tokens of each, without the end token.
-  // Ties between logits go to the lower id.
+  // Ties between logits go to the lower id. Throws NonFiniteError for logits that aren't numbers.
   std::vector<std::vector<uint32_t>> generate(std::span<const std::vector<uint32_t>> suffixes, const GreedyOptions& options);
 
  private:

@@ -16,6 +16,7 @@
 #include "data_pipeline/files/jsonl.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/safetensors.h"
+#include "data_pipeline/files/staged_folder.h"
 
 namespace candor {
 namespace {
@@ -124,15 +125,16 @@ LoraOptions options_of(const nlohmann::json& config, const std::string& path) {
 }  // namespace
 
 void write_adapter(const std::string& folder, const LoraAdapter& adapter, const std::string& base_model) {
-  fs::create_directories(folder);
+  StagedFolder staged(folder);
   std::vector<NamedTensor> tensors;
   const at::Tensor flat = adapter.parameters().cpu();
   for (const Piece& piece : pieces_of(adapter)) {
     const at::Tensor view = flat.narrow(0, piece.offset, piece.shape[0] * piece.shape[1]);
     tensors.push_back({piece.name, stored_dtype(flat.scalar_type()), piece.shape, bytes_of(view)});
   }
-  write_safetensors(folder + "/adapter_model.safetensors", tensors, {{"format", "pt"}});
-  write_file_atomically(folder + "/adapter_config.json", config_json(adapter, base_model).dump(2) + "\n");
+  write_safetensors(staged.path("adapter_model.safetensors"), tensors, {{"format", "pt"}});
+  write_file_atomically(staged.path("adapter_config.json"), config_json(adapter, base_model).dump(2) + "\n");
+  staged.commit();
 }
 
 LoraAdapter read_adapter(const std::string& folder, const ModelConfig& config, at::ScalarType dtype, at::Device device) {
@@ -159,7 +161,6 @@ LoraAdapter read_adapter(const std::string& folder, const ModelConfig& config, a
 }
 
 void write_merged_model(const std::string& folder, const std::string& model_folder, const LoraAdapter& adapter) {
-  fs::create_directories(folder);
   const SafetensorsModel model(model_folder);
   std::map<std::string, const LoraAdapter::Entry*> entry_of;
   const std::vector<std::string> names = adapter.names();
@@ -185,12 +186,16 @@ void write_merged_model(const std::string& folder, const std::string& model_fold
                          return std::vector<std::byte>(bytes.begin(), bytes.end());
                        }});
   }
+  StagedFolder staged(folder);
+  write_safetensors_streamed(staged.path("model.safetensors"), std::move(sources), {{"format", "pt"}});
   for (const fs::directory_entry& file : fs::directory_iterator(model_folder)) {
     const std::string name = file.path().filename().string();
-    if (!file.is_regular_file() || name.ends_with(".safetensors") || name == "model.safetensors.index.json" || name[0] == '.') continue;
-    fs::copy_file(file.path(), fs::path(folder) / name, fs::copy_options::overwrite_existing);
+    const bool is_weights = name.ends_with(".safetensors") || name == "model.safetensors.index.json";
+    if (!file.is_regular_file() || is_weights || name == "config.json" || name[0] == '.') continue;
+    write_file_atomically(staged.path(name), read_file(file.path().string()));
   }
-  write_safetensors_streamed(folder + "/model.safetensors", std::move(sources), {{"format", "pt"}});
+  write_file_atomically(staged.path("config.json"), read_file(model_folder + "/config.json"));
+  staged.commit();
 }
 
 }  // namespace candor

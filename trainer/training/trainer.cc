@@ -50,7 +50,9 @@ Trainer::Trainer(const LlamaModel& model, const TokenData& data, TrainOptions op
       optimizer_(adapter_.parameters(), options_.adamw), layout_{adapter_.names(), adapter_.numels()},
       validation_examples_(first_validation_examples(data, options_.validation_examples)) {
   if (validation_examples_.empty())
-    throw std::invalid_argument("train: the validation split has no graded example; the best checkpoint is chosen on it");
+    throw std::invalid_argument(
+        "train: the validation split has no graded example to choose the best checkpoint on; check data.questions, data.max_validation and the "
+        "grader");
   objective_weights(options_.objective, 0, plan_.max_steps());  // stages that clash are told before the first step
   for (size_t i = 0; i < train_examples_.examples.size(); ++i) {
     weight_of_example_[static_cast<size_t>(train_examples_.examples[i])] = train_examples_.weight[i];
@@ -108,11 +110,16 @@ void Trainer::sum_gradients(const std::vector<std::vector<int64_t>>& micro_batch
       gradient.add_(of_one);
     }
   }
-  if (sum) {
-    sum->finish(gradient);
-  } else {
-    group_.all_reduce_sum(gradient);
-    if (!gradient.isfinite().all().item<bool>()) throw NonFiniteError(fmt::format("train: the gradient of step {} isn't finite", step + 1));
+  try {
+    if (sum) {
+      sum->finish(gradient);
+    } else {
+      group_.all_reduce_sum(gradient);
+      if (!gradient.isfinite().all().item<bool>()) throw NonFiniteError("the gradient isn't finite");
+    }
+  } catch (const NonFiniteError& error) {
+    throw NonFiniteError(
+        fmt::format("train: step {}: {}; are the model's weights damaged, or is train.learning_rate too high?", step + 1, error.what()));
   }
   // Each element is one rank's number plus zeros: exact.
   group_.all_reduce_sum(losses_M);
