@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -18,7 +19,7 @@ namespace candor::testing_support {
 
 class TinyRun : public testing::Test {
  protected:
-  TinyRun() : folder_(testing::TempDir() + "/candor_" + testing::UnitTest::GetInstance()->current_test_info()->name()) {
+  TinyRun() : folder_(testing::TempDir() + "/candor_" + testing::UnitTest::GetInstance()->current_test_info()->name() + "_" + std::to_string(getpid())) {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_ + "/model");
     for (const char* file : {"config.json", "model.safetensors"}) {
