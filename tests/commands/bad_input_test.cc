@@ -130,7 +130,9 @@ TEST_F(BadInputTest, GradesAndLengths) {
     return line.dump() + "\n";
   };
   for (const std::string label : {"1.5", "-0.1", "\"yes\""}) {
-    with("run/graded.jsonl", with_correct(label), [&] { expect_error("prepare " + config(), 2, {"graded.jsonl:1", "\"correct\"", "from 0 to 1", label}); });
+    with("run/graded.jsonl", with_correct(label), [&] {
+      expect_error("prepare " + config(), 2, {"graded.jsonl:1", "\"correct\"", "from 0 to 1", label});
+    });
   }
   expect_error_on_ranks("prepare " + config() + "--set prepare.max_tokens=10", 2, {"q0", "max_tokens is 10", "raise the limit"});
   with("run/answers.jsonl", front_of("run/answers.jsonl", 20), [&] { expect_error("grade " + config(), 2, {"answers.jsonl:60", "not valid JSON"}); });
@@ -165,7 +167,8 @@ TEST_F(BadInputTest, SplitsWithoutGradedExamples) {
   std::string questions = text_of(at("questions.jsonl"));
   for (size_t place; (place = questions.find("\"split\":\"test\"")) != std::string::npos;) questions.replace(place, 14, "\"split\":\"train\"");
   put("questions.jsonl", questions);
-  expect_one_voice(on_ranks(2, "run " + config()), 2, {"evaluate: expected graded examples in the test split", "check"}, "run without test questions");
+  expect_one_voice(on_ranks(2, "run " + config()), 2, {"evaluate: expected graded examples in the test split", "check"},
+                   "run without test questions");
   EXPECT_FALSE(fs::exists(at("run/checkpoints")));
 }
 
@@ -184,7 +187,8 @@ TEST_F(BadInputTest, FilesOfARun) {
   with("model/tokenizer.json", replaced("model/tokenizer.json", "\"D\":41,\"E\":42", "\"D\":42,\"E\":41"), [&] {
     expect_error("train " + config() + "--resume", 2, {"tokens.h5", "another tokenizer", "candor prepare"});
   });
-  const std::string weights = "run/adapter/adapter_model.safetensors", score = "score " + config() + "--input " + at("qa.jsonl") + " --output " + at("out.jsonl");
+  const std::string weights = "run/adapter/adapter_model.safetensors",
+                    score = "score " + config() + "--input " + at("qa.jsonl") + " --output " + at("out.jsonl");
   put("qa.jsonl", "{\"question\":\"what is 1?\",\"response\":\"one\"}\n");
   with(weights, front_of(weights, 4), [&] { expect_error(score, 2, {"adapter_model.safetensors", "truncated"}); });
   with("run/adapter/adapter_config.json", replaced("run/adapter/adapter_config.json", "\"r\": 2", "\"r\": 4"), [&] {
@@ -203,7 +207,8 @@ TEST_F(BadInputTest, FilesOfARun) {
 
 TEST_F(BadInputTest, NumbersThatAreNone) {
   for (const char* command : {"answer ", "grade ", "prepare "}) ASSERT_EQ(alone(command + config()).exit_code, 0);
-  expect_error_on_ranks("train " + config() + "--set train.learning_rate=1e30 --set train.warmup_steps=0", 5, {"train: step", "NaN", "train.learning_rate"});
+  expect_error_on_ranks("train " + config() + "--set train.learning_rate=10 --set train.warmup_steps=0 --set lora.alpha=1e38", 5,
+                        {"train: step", "NaN", "train.learning_rate"});
   std::string weights = text_of(at("model/model.safetensors"));
   put("model/model.safetensors", weights.replace(weights.size() - 4096, 4096, std::string(4096, '\xff')));
   expect_error("answer " + config() + "--set run.dir=" + at("other"), 5, {"answer: the model's logits aren't finite", "weights damaged"});
@@ -223,7 +228,8 @@ TEST_F(BadInputTest, FoldersThatCannotBeWritten) {
   expect_error("score " + config() + "--input " + at("qa.jsonl") + " --output " + below, 3, {below, "Not a directory", "choose another path"});
   expect_error("export " + config() + "--output " + below, 3, {below, "Not a directory", "choose another path"});
   // Files in whose place a folder stands.
-  for (const auto& [name, command] : std::map<std::string, std::string>{{"graded.jsonl", "grade "}, {"tokens.h5", "prepare "}, {"report.json", "evaluate "}}) {
+  for (const auto& [name, command] :
+       std::map<std::string, std::string>{{"graded.jsonl", "grade "}, {"tokens.h5", "prepare "}, {"report.json", "evaluate "}}) {
     fs::rename(at("run/" + name), at("run/kept"));
     fs::create_directories(at("run/" + name) + "/folder");
     expect_error(command + config(), 3, {"run/" + name, "irectory"});
@@ -238,10 +244,12 @@ TEST_F(BadInputTest, RanksThatDisagree) {
   put("other.yaml", replaced("line.yaml", "max_steps: 6", "max_steps: 7"));
   put("broken.yaml", replaced("line.yaml", "max_steps: 6", "max_steps: six"));
   const std::string grade = "grade " + config(), other = "grade " + at("other.yaml"), broken = "grade " + at("broken.yaml");
-  expect_one_voice(on_two_ranks(grade, other), 2, {"rank 1 read another config", "`max_steps: 7`, rank 0 has `max_steps: 6`", "the same file"}, other);
+  expect_one_voice(on_two_ranks(grade, other), 2, {"rank 1 read another config", "`max_steps: 7`, rank 0 has `max_steps: 6`", "the same file"},
+                   other);
   expect_one_voice(on_two_ranks(grade, broken), 2, {"rank 1 of 2", "broken.yaml", "max_steps"}, broken);
   expect_one_voice(on_two_ranks(broken, grade), 2, {"rank 0 of 2", "broken.yaml", "max_steps"}, broken);
-  expect_one_voice(on_two_ranks(grade, grade + "--set run.threads_per_rank=2"), 2, {"rank 1 has 2 threads and rank 0 1", "run.threads_per_rank"}, "threads");
+  expect_one_voice(on_two_ranks(grade, grade + "--set run.threads_per_rank=2"), 2, {"rank 1 has 2 threads and rank 0 1", "run.threads_per_rank"},
+                   "threads");
   expect_one_voice(on_two_ranks(grade, "prepare " + config()), 2, {"`candor prepare`", "`candor grade`", "same command"}, "prepare");
   expect_one_voice(on_two_ranks("doctor", grade), 2, {"`candor grade`", "`candor doctor`", "same command"}, "doctor");
   expect_one_voice(on_two_ranks("train " + config(), "train " + config() + "--resume"), 2, {"`candor train --resume`", "same command"}, "resume");

@@ -20,8 +20,8 @@ using Files = std::map<std::string, std::string>;  // path -> bytes
 
 // ASan wants to be loaded first, but there is no need.
 std::string disk_full_for(const std::string& file, int room_bytes) {
-  return fmt::format("ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 FULL_DISK_FILE={} FULL_DISK_ROOM_BYTES={} LD_PRELOAD={} ", file, room_bytes,
-                     FULL_DISK_LIBRARY);
+  return fmt::format("ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 FULL_DISK_FILE={} FULL_DISK_ROOM_BYTES={} LD_PRELOAD={} ", file,
+                     room_bytes, FULL_DISK_LIBRARY);
 }
 
 class FullDiskTest : public TinyRun {
@@ -92,8 +92,9 @@ TEST_F(FullDiskTest, ARunThatMeetsItAtEveryFileEndsWithTheBytesOfAnUndisturbedOn
                                             {"run/report.html", 1, 1000}}) {
     const Files before = files_below("run");
     const std::string arguments = "run " + config(), disk = disk_full_for(full.file, full.room_bytes);
-    expect_full(full.ranks == 1 ? shell(disk + kCandor + arguments) : shell(disk + kMpirun + fmt::format("-np {} ", full.ranks) + kCandor + arguments),
-                *full.named != '\0' ? full.named : full.file);
+    expect_full(
+        full.ranks == 1 ? shell(disk + kCandor + arguments) : shell(disk + kMpirun + fmt::format("-np {} ", full.ranks) + kCandor + arguments),
+        *full.named != '\0' ? full.named : full.file);
     Files after = files_below("run");
     for (const auto& [path, text] : before) {
       if (changes_in_a_run(path) || path.find(".partial/") != std::string::npos) continue;
@@ -120,8 +121,8 @@ TEST_F(FullDiskTest, WhatIsThereStaysWholeWhereItsReplacementHasNoRoom) {
   ASSERT_EQ(alone("run " + config()).exit_code, 0);
   put("qa.jsonl", "{\"question\":\"what is 1?\",\"response\":\"one\"}\n{\"question\":\"what is 2?\",\"response\":\"two\"}\n");
   put("model.gguf", tiny_gguf().bytes());
-  const std::string score = "score " + config() + "--input " + at("qa.jsonl") + " --output " + at("run/out.jsonl"), merge = "export " + config() + "--merge",
-                    import = "import " + at("model.gguf") + " " + at("run/imported");
+  const std::string score = "score " + config() + "--input " + at("qa.jsonl") + " --output " + at("run/out.jsonl"),
+                    merge = "export " + config() + "--merge", import = "import " + at("model.gguf") + " " + at("run/imported");
   for (const std::string& command : {score, merge, import}) ASSERT_EQ(alone(command).exit_code, 0) << command;
   const Files whole = files_below("run");
 

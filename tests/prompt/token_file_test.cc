@@ -4,9 +4,11 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <csignal>
 #include <iterator>
 #include <system_error>
+#include <thread>
 
 #include "tests/prompt/token_fixture.h"
 
