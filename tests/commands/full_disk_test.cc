@@ -20,8 +20,8 @@ using Files = std::map<std::string, std::string>;  // path -> bytes
 
 // ASan wants to be loaded first, but there is no need.
 std::string disk_full_for(const std::string& file, int room_bytes) {
-  return fmt::format("ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 FULL_DISK_FILE={} FULL_DISK_ROOM_BYTES={} LD_PRELOAD={} ", file,
-                     room_bytes, FULL_DISK_LIBRARY);
+  return kOneThread + fmt::format("ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 FULL_DISK_FILE={} FULL_DISK_ROOM_BYTES={} LD_PRELOAD={} ",
+                                  file, room_bytes, FULL_DISK_LIBRARY);
 }
 
 class FullDiskTest : public TinyRun {

@@ -7,6 +7,7 @@
 #include "data_pipeline/files/safetensors.h"
 #include "data_pipeline/tokens/token_file.h"
 #include "launch/commands/inspect_command.h"
+#include "tests/files/temporary_folder.h"
 
 namespace candor {
 namespace {
@@ -15,15 +16,12 @@ using testing::HasSubstr;
 
 class InspectTest : public testing::Test {
  protected:
-  InspectTest() : folder_(testing::TempDir() + "/candor_inspect") {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-  }
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
   void write(const std::string& name, const std::string& text) const { write_file_atomically(path(name), text); }
   std::string show(const std::string& name) const { return inspect_file(path(name), {.max_records = 1}); }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
 };
 
 TEST_F(InspectTest, Safetensors) {

@@ -1,5 +1,6 @@
 // Exit codes, progress lines and threads per rank.
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -52,7 +53,7 @@ TEST(Progress, Line) {
 }
 
 TEST(Progress, PrintsPlainLinesToAFileAndNothingWhereInvisible) {
-  const std::string path = testing::TempDir() + "/candor_progress.txt";
+  const std::string path = testing::TempDir() + "/candor_progress_" + std::to_string(::getpid()) + ".txt";
   for (const bool visible : {true, false}) {
     std::FILE* file = std::fopen(path.c_str(), "w");
     Progress progress({.name = "a", .unit = "b", .total = 3, .visible = visible, .seconds_between_lines = 0, .stream = file});

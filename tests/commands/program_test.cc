@@ -1,10 +1,10 @@
 // The program as a user starts it, alone and under mpirun: exit codes, and errors told once.
 #include <gmock/gmock.h>
 
-#include <filesystem>
 #include <fstream>
 
 #include "tests/commands/candor_process.h"
+#include "tests/files/temporary_folder.h"
 
 namespace candor {
 namespace {
@@ -14,14 +14,13 @@ using testing::HasSubstr;
 
 class ProgramTest : public testing::Test {
  protected:
-  ProgramTest() : folder_(testing::TempDir() + "/candor_program") {
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
+  ProgramTest() {
     write("bad.yaml", "run:\n  dir: x\n  sede: 5\n");
     write("good.yaml", "run: {dir: " + folder_ + "/run}\nmodel: {path: " + folder_ + "/model}\n");
   }
   void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ + "/" + name) << text; }
-  std::string folder_;
+  const TemporaryFolder temporary_;
+  const std::string folder_ = temporary_.path();
 };
 
 TEST_F(ProgramTest, BadConfigIsToldOnceWithExitCode2) {

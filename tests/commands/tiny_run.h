@@ -2,7 +2,6 @@
 #pragma once
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -14,13 +13,13 @@
 #include <fmt/format.h>
 
 #include "tests/commands/candor_process.h"
+#include "tests/files/temporary_folder.h"
 
 namespace candor::testing_support {
 
 class TinyRun : public testing::Test {
  protected:
-  TinyRun() : folder_(testing::TempDir() + "/candor_" + testing::UnitTest::GetInstance()->current_test_info()->name() + "_" + std::to_string(getpid())) {
-    std::filesystem::remove_all(folder_);
+  TinyRun() {
     std::filesystem::create_directories(folder_ + "/model");
     for (const char* file : {"config.json", "model.safetensors"}) {
       std::filesystem::copy_file(std::string(CANDOR_SOURCE_DIR "/tests/model/data/tiny/") + file, folder_ + "/model/" + file);
@@ -33,7 +32,6 @@ class TinyRun : public testing::Test {
                          "lora: {rank: 2, dropout: 0}\ntrain: {max_steps: 6, global_batch_examples: 8, micro_batch_examples: 2, checkpoint_every: 3, "
                          "validate_every: 3}\nevaluate: {bootstrap_samples: 20, batch_examples: 4}\n");
   }
-  ~TinyRun() override { std::filesystem::remove_all(folder_); }
 
   std::string at(const std::string& name) const { return folder_ + "/" + name; }
   void put(const std::string& name, const std::string& text) const { std::ofstream(at(name), std::ios::binary) << text; }
@@ -86,7 +84,8 @@ class TinyRun : public testing::Test {
     write_questions(accepted);
   }
 
-  std::string folder_;
+  const TemporaryFolder temporary_;  // of this process: the same tests may run elsewhere at the same time
+  const std::string folder_ = temporary_.path();
 };
 
 }  // namespace candor::testing_support
