@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
+#include "data_pipeline/files/sha256.h"
 #include "data_pipeline/tokens/sampler.h"
 #include "launch/commands/comparison.h"
 #include "launch/commands/evaluation_report.h"
 #include "launch/commands/evaluation_splits.h"
 #include "launch/commands/model_setup.h"
 #include "launch/commands/progress.h"
+#include "launch/commands/training_identity.h"
 #include "launch/config/run_paths.h"
 #include "trainer/evaluation/baselines.h"
 #include "trainer/evaluation/scoring.h"
@@ -28,11 +31,31 @@ class Evaluation {
 
   const EvaluationOptions& options() const { return options_; }
 
+  // Once, for all scores of the test split that need no hidden states below `layer`, where there are several.
+  void keep_test_trunk(int64_t layer, const std::string& model_identity) {
+    const size_t uses = 1 + (config_.evaluate.probe ? 0 : 1) + config_.compare_objectives.size();
+    if (!config_.train.frozen_trunk || layer == 0 || uses < 2) return;
+    Progress progress({.name = "evaluate test frozen layers", .unit = "batches", .visible = group_.rank() == 0});
+    const RunPaths paths(config_.run.dir);
+    FrozenTrunkOptions options{.layer = layer, .batch_examples = config_.evaluate.batch_examples, .path = paths.test_trunk()};
+    options.identity = trunk_identity(config_, model_identity, sha256_file_hex(paths.tokens()), group_.rank_info().local_rank);
+    options.on_progress = [&](int64_t done, int64_t total) {
+      progress.set_total(total);
+      progress.update(done);
+    };
+    test_trunk_.emplace(model_, data_, examples_of_split(data_, "test", /*graded_only=*/false), options, group_);
+    progress.finish();
+  }
+
   // `name`: of the model, for the progress.
   ScoringResult score(const std::string& split, const std::string& name, const LoraAdapter* adapter, bool hidden) const {
-    const std::vector<int64_t> examples = examples_of_split(data_, split, /*graded_only=*/false);
+    return score(split, name, examples_of_split(data_, split, /*graded_only=*/false), adapter, hidden);
+  }
+  ScoringResult score(const std::string& split, const std::string& name, const std::vector<int64_t>& examples, const LoraAdapter* adapter,
+                      bool hidden) const {
     Progress progress({.name = fmt::format("evaluate {} {}", split, name), .unit = "batches", .visible = group_.rank() == 0});
     ScoringOptions options{.batch_examples = config_.evaluate.batch_examples, .share_prefix = config_.train.share_prefix, .collect_hidden = hidden};
+    if (split == "test" && !hidden && test_trunk_) options.trunk = &*test_trunk_;
     options.on_progress = [&](int64_t done, int64_t total) {
       progress.set_total(total);
       progress.update(done);
@@ -50,16 +73,13 @@ class Evaluation {
     const ScoringResult validation = score("validation", "before", nullptr, probe);
     if (config_.evaluate.baselines) report.baselines = post_hoc_baselines(validation.examples, test.examples, options_);
     if (probe) {
-      const ScoringResult train = score("train", "before", nullptr, true);
+      // The probes learn from what the adapter learned from.
+      const TrainExamples chosen = choose_train_examples(data_, config_.train.drop_never_right);
+      const ScoringResult train = score("train", "before", chosen.examples, nullptr, true);
       if (group_.rank() == 0) {
         fmt::print(stderr, "evaluate  fitting probes\n");
         const int64_t layers = model_.config().layers, step = std::max<int64_t>(1, layers / 10);
-        // The probes learn from what the adapter learned from.
-        const TrainExamples chosen = choose_train_examples(data_, config_.train.drop_never_right);
-        std::vector<double> weight_of_example(data_.examples(), 0.0), weight;
-        for (size_t i = 0; i < chosen.examples.size(); ++i) weight_of_example[static_cast<size_t>(chosen.examples[i])] = chosen.weight[i];
-        for (const ScoredExample& example : train.examples) weight.push_back(weight_of_example[static_cast<size_t>(example.example_index)]);
-        const ProbeBaselines probes = probe_baselines({train.examples, train.hidden, weight}, {validation.examples, validation.hidden},
+        const ProbeBaselines probes = probe_baselines({train.examples, train.hidden, chosen.weight}, {validation.examples, validation.hidden},
                                                       {test.examples, test.hidden}, layers, step, options_);
         report.baselines["probe_last"] = probes.last;
         report.baselines["probe_best"] = probes.best;
@@ -100,6 +120,7 @@ class Evaluation {
   const TokenData& data_;
   ProcessGroup& group_;
   EvaluationOptions options_;
+  std::optional<FrozenTrunk> test_trunk_;
 };
 
 }  // namespace
@@ -115,7 +136,8 @@ int evaluate_command(const RunConfig& config, CommandContext& context) {
   const std::string adapter_folder = context.arguments.adapter.empty() ? paths.adapter() : context.arguments.adapter;
   const LoraAdapter adapter = read_adapter(adapter_folder, model.config(), model.dtype(), model.device());
 
-  const Evaluation evaluation(config, model, data, group);
+  Evaluation evaluation(config, model, data, group);
+  evaluation.keep_test_trunk(adapter.options().layer_begin, identity);
   ReportInput report;
   report.before_examples = evaluation.score_base(report);
   report.after_examples = evaluation.score("test", "after", &adapter, false).examples;

@@ -102,6 +102,7 @@ int run_command(const RunConfig& config, CommandContext& context) {
                                          only.prompt = all.prompt;
                                          only.train.share_prefix = all.train.share_prefix;
                                          only.train.drop_never_right = all.train.drop_never_right;
+                                         only.train.frozen_trunk = all.train.frozen_trunk;
                                          only.evaluate = all.evaluate;
                                          only.compare_objectives = all.compare_objectives;
                                        }),

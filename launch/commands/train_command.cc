@@ -35,11 +35,13 @@ TrainOptions train_options(const RunConfig& config, const RunPaths& output) {
       .validation_examples = train.validation_examples,
       .validation_batch_examples = config.evaluate.batch_examples,
       .share_prefix = train.share_prefix,
+      .frozen_trunk = train.frozen_trunk,
       .reproducible_sum = train.gradient_sum == "reproducible",
       .checkpoints_dir = output.checkpoints(),
       .adapter_dir = output.adapter(),
       .metrics_path = output.metrics(),
       .events_dir = output.tensorboard(),
+      .trunk_path = RunPaths(config.run.dir).trunk(),  // a comparison's training reads the same one
       .base_model = config.model.path};
   for (const StageSection& stage : config.objective) options.objective.push_back({loss_from_name(stage.loss), stage.until, stage.ramp_to});
   return options;
@@ -75,8 +77,19 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
 
   TrainOptions options = train_options(config, output);
   options.resume = training.resume;
-  options.identity = training_identity(config, sha256_file_hex(RunPaths(config.run.dir).tokens()), group.rank_info().local_rank);
-  std::unique_ptr<Progress> progress;
+  const std::string tokens_sha256 = sha256_file_hex(RunPaths(config.run.dir).tokens());
+  options.identity = training_identity(config, tokens_sha256, group.rank_info().local_rank);
+  options.trunk_identity = trunk_identity(config, identity, tokens_sha256, group.rank_info().local_rank);
+  std::unique_ptr<Progress> progress, trunk_progress;
+  if (group.rank() == 0) {
+    options.on_trunk = [&](int64_t done, int64_t total) {
+      if (!trunk_progress) {
+        trunk_progress = std::make_unique<Progress>(ProgressOptions{.name = training.name + " frozen layers", .unit = "batches", .total = total});
+      }
+      trunk_progress->update(done);
+      if (done == total) trunk_progress->finish();
+    };
+  }
   options.on_step = [&](const StepRecord& record) {
     if (!progress) {
       progress = std::make_unique<Progress>(

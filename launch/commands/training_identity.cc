@@ -1,5 +1,7 @@
 #include "launch/commands/training_identity.h"
 
+#include <fmt/format.h>
+
 #include "comm/device_group.h"
 #include "data_pipeline/files/sha256.h"
 #include "launch/commands/processor.h"
@@ -23,9 +25,21 @@ std::string training_keys(const RunConfig& config) {
   return to_yaml(part);
 }
 
+namespace {
+
+std::string processor_and_device(const RunConfig& config, int local_rank) {
+  return this_processor().kind + (config.model.device == "cuda" ? gpu_name(local_rank) : "");
+}
+
+}  // namespace
+
 std::string training_identity(const RunConfig& config, const std::string& tokens_sha256, int local_rank) {
-  return sha256_hex(training_keys(config) + this_processor().kind + (config.model.device == "cuda" ? gpu_name(local_rank) : "") + "\n" +
-                    tokens_sha256);
+  return sha256_hex(training_keys(config) + processor_and_device(config, local_rank) + "\n" + tokens_sha256);
+}
+
+std::string trunk_identity(const RunConfig& config, const std::string& model_identity, const std::string& tokens_sha256, int local_rank) {
+  return fmt::format("{}\n{}\n{}\n{}\n{} threads", model_identity, tokens_sha256, config.model.dtype, processor_and_device(config, local_rank),
+                     config.run.threads_per_rank);
 }
 
 }  // namespace candor

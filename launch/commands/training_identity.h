@@ -17,4 +17,7 @@ std::string training_keys(const RunConfig& config);
 // SHA-256 of those keys, the kind of processor (with cuda of the GPU of this local rank too) and the tokens: what checkpoints carry.
 std::string training_identity(const RunConfig& config, const std::string& tokens_sha256, int local_rank);
 
+// Of what the layers below the lowest adapted one give for a token file, which is all that the run's trainings share.
+std::string trunk_identity(const RunConfig& config, const std::string& model_identity, const std::string& tokens_sha256, int local_rank);
+
 }  // namespace candor

@@ -112,6 +112,8 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   v.integer("drop_never_right", train.drop_never_right, {.max = kMany},
             "leave out train examples whose response was given this often and never right (docs/data.md); 0 = none");
   v.flag("share_prefix", train.share_prefix, "compute the prompt that a micro-batch's examples share once");
+  v.flag("frozen_trunk", train.frozen_trunk,
+         "compute the layers below the lowest of lora.layers once per data set and keep what they give in run.dir, instead of in every step");
   v.text("gradient_sum", train.gradient_sum, {.choices = {"reproducible", "plain"}}, "reproducible: the same bits on any number of ranks");
   v.end_section();
 }

@@ -115,6 +115,7 @@ struct TrainSection {
   int64_t validation_examples = 0;
   int64_t drop_never_right = 0;
   bool share_prefix = true;
+  bool frozen_trunk = true;
   std::string gradient_sum = "reproducible";
   bool operator==(const TrainSection&) const = default;
 };

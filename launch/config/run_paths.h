@@ -18,6 +18,9 @@ struct RunPaths {
   std::string adapter_weights() const { return adapter() + "/adapter_model.safetensors"; }
   std::string metrics() const { return dir + "/metrics.jsonl"; }
   std::string tensorboard() const { return dir + "/tensorboard"; }
+  // What the layers below the lowest adapted one give, for train and validation, and for test.
+  std::string trunk() const { return dir + "/frozen_trunk.safetensors"; }
+  std::string test_trunk() const { return dir + "/frozen_trunk_test.safetensors"; }
   std::string report_html() const { return dir + "/report.html"; }
   std::string report_json() const { return dir + "/report.json"; }
   // Where the adapter of one of compare_objectives lies, with checkpoints and metrics as above.

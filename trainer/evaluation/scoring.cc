@@ -97,8 +97,12 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
   for (size_t m = 0; m < micro_batches.size(); ++m) {
     if (rank_of[m] != group.rank()) continue;
     const MicroBatch batch = make_micro_batch(data, micro_batches[m], options.share_prefix);
-    const ForwardResult result = model.forward(
-        batch, {.adapter = adapter, .keep_for_backward = false, .lm_rows = false, .collect_hidden = options.collect_hidden, .dropout_key = 0});
+    ForwardOptions forward{.adapter = adapter, .collect_hidden = options.collect_hidden};
+    if (options.trunk != nullptr) {
+      forward.first_layer = options.trunk->layer();
+      forward.entering_TD = options.trunk->rows(batch);
+    }
+    const ForwardResult result = model.forward(batch, forward);
     const at::Tensor logits_BV = model.logits(result.head_in_RD).cpu();
     const int64_t vocabulary = logits_BV.size(1);
     at::Tensor hidden_BLD;

@@ -12,6 +12,7 @@
 #include "comm/process_group.h"
 #include "data_pipeline/tokens/token_file.h"
 #include "trainer/evaluation/scored_example.h"
+#include "trainer/model/frozen_trunk.h"
 #include "trainer/model/llama.h"
 
 namespace candor {
@@ -20,6 +21,7 @@ struct ScoringOptions {
   int64_t batch_examples = 16;  // of a micro-batch; part of what fixes the last bits
   bool share_prefix = true;
   bool collect_hidden = false;
+  const FrozenTrunk* trunk = nullptr;                              // with all examples asked for; not with collect_hidden
   std::function<void(int64_t done, int64_t total)> on_progress{};  // micro-batches of this rank
 };
 

@@ -1,7 +1,7 @@
 // A frozen Llama-architecture model with an optional LoRA adapter: forward and hand-written backward over packed micro-batches.
 //
 // Only rows that somebody reads go through the head: the confidence rows, and with lm_rows the rows that predict the response's tokens.
-// Backward stops at the lowest adapted layer. Nothing here communicates.
+// Backward stops at the lowest adapted layer, and forward may start there (frozen_trunk.h). Nothing here communicates.
 // Legend: T packed rows, B examples, R head rows, D width, V vocabulary. Tensors are on the model's device, in its dtype (fp32 or fp64).
 #pragma once
 
@@ -24,6 +24,8 @@ struct ForwardOptions {
   bool lm_rows = false;         // also head rows that predict the response tokens
   bool collect_hidden = false;  // hidden states of the confidence rows after every layer
   uint64_t dropout_key = 0;     // from dropout_key_of(seed, step, micro-batch); used only when keeping for backward
+  int64_t first_layer = 0;      // those below aren't computed; not with collect_hidden
+  at::Tensor entering_TD{};     // with first_layer > 0: hidden states of all rows that enter it, as hidden_entering gives them
 };
 
 // What backward needs of one linear module, layer and micro-batch.
@@ -58,6 +60,8 @@ class LlamaModel {
   at::Device device() const { return weights_.final_norm_D.device(); }
 
   ForwardResult forward(const MicroBatch& batch, const ForwardOptions& options) const;
+  // Hidden states of all rows that enter `layer` of the base model: [T, D]. Throws std::invalid_argument for a layer that isn't there.
+  at::Tensor hidden_entering(const MicroBatch& batch, int64_t layer) const;
   // Rows of the embedding, in the model's dtype: [ids, D]. Throws std::invalid_argument for an id outside the vocabulary.
   at::Tensor embed(const std::vector<int64_t>& token_ids) const;
   at::Tensor logits(const at::Tensor& head_in_RD) const;               // [R, V]
@@ -72,6 +76,10 @@ class LlamaModel {
   std::pair<at::Tensor, at::Tensor> rope_tables(const std::vector<int64_t>& positions) const;
 
  private:
+  void plan_rows(const MicroBatch& batch, ForwardResult& result) const;  // attention and RoPE tables; the head rows are chosen already
+  // x: the hidden states that enter, then those that leave; in the last layer of the head rows only.
+  LayerActivations decoder_layer(int64_t layer, const ForwardOptions& options, const ForwardResult& rows_plan, at::Tensor& x) const;
+
   ModelConfig config_;
   at::ScalarType dtype_;
   ModelWeights weights_;

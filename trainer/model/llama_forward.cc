@@ -113,68 +113,87 @@ at::Tensor LlamaModel::head_rows(const std::vector<uint32_t>& token_ids) const {
 
 at::Tensor LlamaModel::logits_backward(const at::Tensor& dlogits_RV) const { return frozen_product(dlogits_RV, weights_.head_VD); }
 
-ForwardResult LlamaModel::forward(const MicroBatch& batch, const ForwardOptions& options) const {
-  const ModelConfig& c = config_;
+void LlamaModel::plan_rows(const MicroBatch& batch, ForwardResult& result) const {
   const auto rows = static_cast<int64_t>(batch.tokens_T.size());
-  const int64_t q_width = c.heads * c.head_size, kv_width = c.key_heads * c.head_size;
-  ForwardResult result;
-  choose_head_rows(batch, options.lm_rows, result);
   const std::vector<KeyRuns> queries_T = key_runs_of(batch);
-  result.attention.emplace(c, queries_T, rows, device());
+  result.attention.emplace(config_, queries_T, rows, device());
   // In the last layer only the head rows have queries: nobody reads the others.
-  result.last_attention.emplace(c, runs_of_rows(queries_T, result.head_rows), rows, device());
-
-  const std::vector<int64_t> ids(batch.tokens_T.begin(), batch.tokens_T.end());
+  result.last_attention.emplace(config_, runs_of_rows(queries_T, result.head_rows), rows, device());
   std::vector<int64_t> positions;
   for (const Segment& segment : batch.segments) {
     for (int64_t t = 0; t < segment.length; ++t) positions.push_back(segment.position + t);
   }
   std::tie(result.cos_TJ, result.sin_TJ) = rope_tables(positions);
+}
 
+LayerActivations LlamaModel::decoder_layer(int64_t layer, const ForwardOptions& options, const ForwardResult& rows_plan, at::Tensor& x) const {
+  const ModelConfig& c = config_;
+  const int64_t rows = x.size(0), q_width = c.heads * c.head_size, kv_width = c.key_heads * c.head_size;
+  const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
+  const bool last = layer + 1 == c.layers;
+  LayerActivations kept;
+  const double dropout = options.keep_for_backward && options.adapter != nullptr ? options.adapter->options().dropout : 0.0;
+  const LoraCall lora{options.adapter, layer, dropout, options.dropout_key};
+  const auto z_of = [&kept](LinearModule module) -> at::Tensor& { return kept.lora_z[static_cast<size_t>(module)]; };
+
+  kept.x_in = x;
+  kept.h_in = rms_norm(x, w.input_norm_D, c.norm_epsilon, kept.rstd_in);
+  kept.qkv = frozen_product(kept.h_in, w.qkv.t());
+  if (w.qkv_bias.defined()) kept.qkv.add_(w.qkv_bias);
+  add_lora(lora, LinearModule::kQ, kept.h_in, 0, kept.qkv, z_of(LinearModule::kQ));
+  add_lora(lora, LinearModule::kK, kept.h_in, q_width, kept.qkv, z_of(LinearModule::kK));
+  add_lora(lora, LinearModule::kV, kept.h_in, q_width + kv_width, kept.qkv, z_of(LinearModule::kV));
+  kept.attention = last ? at::zeros({rows, q_width}, x.options()) : at::empty({rows, q_width}, x.options());
+  kept.lse = at::empty({rows, c.heads}, x.options());
+  rotate_heads(kept.qkv, rows_plan.cos_TJ, rows_plan.sin_TJ, c.heads + c.key_heads, c.head_size, +1);
+  (last ? rows_plan.last_attention : rows_plan.attention)
+      ->forward(kept.qkv.narrow(1, 0, q_width), kept.qkv.narrow(1, q_width, kv_width), kept.qkv.narrow(1, q_width + kv_width, kv_width),
+                kept.attention, kept.lse);
+  at::Tensor attention = kept.attention;
+  if (last) {
+    attention = rows_of(attention, rows_plan.head_rows);
+    x = rows_of(x, rows_plan.head_rows);
+  }
+  at::Tensor o = frozen_product(attention, w.o.t());
+  if (w.o_bias.defined()) o.add_(w.o_bias);
+  add_lora(lora, LinearModule::kO, attention, 0, o, z_of(LinearModule::kO));
+  x = x + o;
+  kept.x_mid = x;
+  kept.h_mid = rms_norm(x, w.post_norm_D, c.norm_epsilon, kept.rstd_mid);
+  kept.gate_up = frozen_product(kept.h_mid, w.gate_up.t());
+  add_lora(lora, LinearModule::kGate, kept.h_mid, 0, kept.gate_up, z_of(LinearModule::kGate));
+  add_lora(lora, LinearModule::kUp, kept.h_mid, c.mlp_width, kept.gate_up, z_of(LinearModule::kUp));
+  kept.act = swiglu(kept.gate_up);
+  at::Tensor down = frozen_product(kept.act, w.down.t());
+  add_lora(lora, LinearModule::kDown, kept.act, 0, down, z_of(LinearModule::kDown));
+  x = x + down;
+  return kept;
+}
+
+at::Tensor LlamaModel::hidden_entering(const MicroBatch& batch, int64_t layer) const {
+  if (layer < 0 || layer >= config_.layers) throw std::invalid_argument(fmt::format("no layer {} in a model of {}", layer, config_.layers));
+  ForwardResult rows_plan;
+  plan_rows(batch, rows_plan);
+  at::Tensor x = embed({batch.tokens_T.begin(), batch.tokens_T.end()});
+  for (int64_t below = 0; below < layer; ++below) decoder_layer(below, {}, rows_plan, x);
+  return x;
+}
+
+ForwardResult LlamaModel::forward(const MicroBatch& batch, const ForwardOptions& options) const {
+  const ModelConfig& c = config_;
+  if (options.first_layer > 0 && (options.collect_hidden || !options.entering_TD.defined())) {
+    throw std::logic_error("forward from a layer above the first needs what enters it, and has no hidden states of those below");
+  }
+  ForwardResult result;
+  choose_head_rows(batch, options.lm_rows, result);
+  plan_rows(batch, result);
   const int64_t keep_from = options.keep_for_backward && options.adapter != nullptr ? options.adapter->options().layer_begin : c.layers;
   result.layers.resize(static_cast<size_t>(c.layers));
   std::vector<at::Tensor> hidden;
-  at::Tensor x = embed(ids);
-  for (int64_t layer = 0; layer < c.layers; ++layer) {
-    const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
-    const bool last = layer + 1 == c.layers;
-    LayerActivations kept;
-    const double dropout = options.keep_for_backward && options.adapter != nullptr ? options.adapter->options().dropout : 0.0;
-    const LoraCall lora{options.adapter, layer, dropout, options.dropout_key};
-    const auto z_of = [&kept](LinearModule module) -> at::Tensor& { return kept.lora_z[static_cast<size_t>(module)]; };
-
-    kept.x_in = x;
-    kept.h_in = rms_norm(x, w.input_norm_D, c.norm_epsilon, kept.rstd_in);
-    kept.qkv = frozen_product(kept.h_in, w.qkv.t());
-    if (w.qkv_bias.defined()) kept.qkv.add_(w.qkv_bias);
-    add_lora(lora, LinearModule::kQ, kept.h_in, 0, kept.qkv, z_of(LinearModule::kQ));
-    add_lora(lora, LinearModule::kK, kept.h_in, q_width, kept.qkv, z_of(LinearModule::kK));
-    add_lora(lora, LinearModule::kV, kept.h_in, q_width + kv_width, kept.qkv, z_of(LinearModule::kV));
-    kept.attention = last ? at::zeros({rows, q_width}, x.options()) : at::empty({rows, q_width}, x.options());
-    kept.lse = at::empty({rows, c.heads}, x.options());
-    rotate_heads(kept.qkv, result.cos_TJ, result.sin_TJ, c.heads + c.key_heads, c.head_size, +1);
-    (last ? result.last_attention : result.attention)
-        ->forward(kept.qkv.narrow(1, 0, q_width), kept.qkv.narrow(1, q_width, kv_width), kept.qkv.narrow(1, q_width + kv_width, kv_width),
-                  kept.attention, kept.lse);
-    at::Tensor attention = kept.attention;
-    if (last) {
-      attention = rows_of(attention, result.head_rows);
-      x = rows_of(x, result.head_rows);
-    }
-    at::Tensor o = frozen_product(attention, w.o.t());
-    if (w.o_bias.defined()) o.add_(w.o_bias);
-    add_lora(lora, LinearModule::kO, attention, 0, o, z_of(LinearModule::kO));
-    x = x + o;
-    kept.x_mid = x;
-    kept.h_mid = rms_norm(x, w.post_norm_D, c.norm_epsilon, kept.rstd_mid);
-    kept.gate_up = frozen_product(kept.h_mid, w.gate_up.t());
-    add_lora(lora, LinearModule::kGate, kept.h_mid, 0, kept.gate_up, z_of(LinearModule::kGate));
-    add_lora(lora, LinearModule::kUp, kept.h_mid, c.mlp_width, kept.gate_up, z_of(LinearModule::kUp));
-    kept.act = swiglu(kept.gate_up);
-    at::Tensor down = frozen_product(kept.act, w.down.t());
-    add_lora(lora, LinearModule::kDown, kept.act, 0, down, z_of(LinearModule::kDown));
-    x = x + down;
-    if (options.collect_hidden && !last) hidden.push_back(rows_of(x, batch.confidence_row_B));
+  at::Tensor x = options.first_layer > 0 ? options.entering_TD : embed({batch.tokens_T.begin(), batch.tokens_T.end()});
+  for (int64_t layer = options.first_layer; layer < c.layers; ++layer) {
+    LayerActivations kept = decoder_layer(layer, options, result, x);
+    if (options.collect_hidden && layer + 1 < c.layers) hidden.push_back(rows_of(x, batch.confidence_row_B));
     if (layer >= keep_from) result.layers[static_cast<size_t>(layer)] = std::move(kept);
   }
   result.final_in_RD = x;

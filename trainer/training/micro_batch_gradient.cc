@@ -54,8 +54,11 @@ bool has_soft_target(const std::vector<LossWeight>& losses) {
 double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adapter, const MicroBatch& batch, const GradientOptions& options,
                                 at::Tensor& gradient_flat) {
   const bool lm = options.lm_weight_per_token > 0;
-  const ForwardOptions forward{
-      .adapter = &adapter, .keep_for_backward = true, .lm_rows = lm, .collect_hidden = false, .dropout_key = options.dropout_key};
+  ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true, .lm_rows = lm, .dropout_key = options.dropout_key};
+  if (options.trunk != nullptr) {
+    forward.first_layer = options.trunk->layer();
+    forward.entering_TD = options.trunk->rows(batch);
+  }
   const ForwardResult kept = model.forward(batch, forward);
   const auto examples = static_cast<int64_t>(batch.target_B.size());
   const at::Tensor confidence_BD = kept.head_in_RD.narrow(0, 0, examples);

@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "trainer/model/frozen_trunk.h"
 #include "trainer/model/llama.h"
 #include "trainer/objectives/schedule.h"
 
@@ -17,8 +18,9 @@ struct GradientOptions {
   std::vector<LossWeight> losses;  // of this step
   double lm_weight_per_token = 0;  // 0: no LM term
   uint64_t dropout_key = 0;
-  std::vector<uint32_t> level_ids;  // [K]
-  std::vector<double> weight_B{};   // what each example's losses count, the LM term aside; empty: 1
+  std::vector<uint32_t> level_ids;     // [K]
+  std::vector<double> weight_B{};      // what each example's losses count, the LM term aside; empty: 1
+  const FrozenTrunk* trunk = nullptr;  // null: all layers are computed
 };
 
 // Adds to gradient_flat (layout of the adapter) and returns the sum of the examples' losses.

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <limits>
 #include <optional>
+#include <set>
 #include <stdexcept>
 
 #include "comm/comm_error.h"
@@ -84,6 +85,22 @@ void Trainer::resume() {
   say(fmt::format("resuming from step {}", step));
 }
 
+// Of the examples that the run's steps take, and of validation.
+void Trainer::make_trunk() {
+  const int64_t layer = adapter_.options().layer_begin;
+  if (!options_.frozen_trunk || layer == 0) return;
+  std::set<int64_t> used(validation_examples_.begin(), validation_examples_.end());
+  for (int64_t step = 0; step < std::min(plan_.max_steps(), plan_.steps_per_epoch()); ++step) {
+    for (const std::vector<int64_t>& members : plan_.micro_batches_of(step)) used.insert(members.begin(), members.end());
+  }
+  const std::vector<int64_t> examples(used.begin(), used.end());
+  trunk_.emplace(
+      model_, data_, examples,
+      FrozenTrunkOptions{.layer = layer, .path = options_.trunk_path, .identity = options_.trunk_identity, .on_progress = options_.on_trunk}, group_);
+  say(fmt::format("layers 0-{} are frozen: what {} examples give there {} {} ({:.0f} MB)", layer - 1, examples.size(),
+                  trunk_->reused() ? "is read from" : "is kept in", options_.trunk_path, static_cast<double>(trunk_->size_bytes()) / 1e6));
+}
+
 void Trainer::sum_gradients(const std::vector<std::vector<int64_t>>& micro_batches, const std::vector<int>& rank_of, int64_t step,
                             double lm_weight_per_token, const std::vector<LossWeight>& losses, at::Tensor& gradient, at::Tensor& losses_M) {
   std::optional<GradientSum> sum;
@@ -102,7 +119,8 @@ void Trainer::sum_gradients(const std::vector<std::vector<int64_t>>& micro_batch
                                                                   .lm_weight_per_token = lm_weight_per_token,
                                                                   .dropout_key = dropout_key_of(options_.seed, step, static_cast<int64_t>(m)),
                                                                   .level_ids = data_.level_ids,
-                                                                  .weight_B = weight_B},
+                                                                  .weight_B = weight_B,
+                                                                  .trunk = trunk_ ? &*trunk_ : nullptr},
                                                                  of_one);
     if (sum) {
       sum->add(of_one);
@@ -165,9 +183,11 @@ StepRecord Trainer::train_step(int64_t step) {
 }
 
 ValidationFigures Trainer::validate() {
-  return validation_figures(score_examples(model_, &adapter_, data_, validation_examples_,
-                                           {.batch_examples = options_.validation_batch_examples, .share_prefix = options_.share_prefix}, group_)
-                                .examples);
+  return validation_figures(
+      score_examples(
+          model_, &adapter_, data_, validation_examples_,
+          {.batch_examples = options_.validation_batch_examples, .share_prefix = options_.share_prefix, .trunk = trunk_ ? &*trunk_ : nullptr}, group_)
+          .examples);
 }
 
 void Trainer::save(int64_t step) {
@@ -181,6 +201,7 @@ void Trainer::save(int64_t step) {
 
 TrainResult Trainer::run() {
   if (options_.resume) resume();
+  if (state_.step < plan_.max_steps()) make_trunk();
   if (train_examples_.left_out > 0) {
     say(fmt::format("{} of {} train examples are left out: their {} responses were given {} times or more and never right (train.drop_never_right)",
                     train_examples_.left_out, train_examples_.left_out + static_cast<int64_t>(train_examples_.examples.size()),

@@ -9,12 +9,14 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "comm/gradient_sum.h"
 #include "comm/process_group.h"
 #include "data_pipeline/tokens/token_file.h"
+#include "trainer/model/frozen_trunk.h"
 #include "trainer/model/llama.h"
 #include "trainer/objectives/schedule.h"
 #include "trainer/training/adamw.h"
@@ -41,16 +43,19 @@ struct TrainOptions {
   int64_t validation_examples = 0;         // 0: all
   int64_t validation_batch_examples = 16;  // fixed, as every micro-batch
   bool share_prefix = true;
+  bool frozen_trunk = false;     // compute the layers below the lowest adapted one once (frozen_trunk.h), into trunk_path
   bool reproducible_sum = true;  // false: a plain all-reduce in the adapter's dtype, whose last bits depend on the number of ranks
 
   // Where things go; rank 0 writes.
   std::string checkpoints_dir{}, adapter_dir{}, metrics_path{}, events_dir{};
+  std::string trunk_path{}, trunk_identity{};
   std::string base_model{};  // for adapter_config.json
   std::string identity{};    // of everything that fixes the bits; a checkpoint with another isn't resumed
   bool resume = false;       // from the newest checkpoint, if there is one
 
-  std::function<void(const StepRecord&)> on_step{};      // rank 0
-  std::function<void(const std::string&)> on_message{};  // rank 0: warnings and notices
+  std::function<void(const StepRecord&)> on_step{};             // rank 0
+  std::function<void(const std::string&)> on_message{};         // rank 0: warnings and notices
+  std::function<void(int64_t done, int64_t total)> on_trunk{};  // micro-batches of the frozen trunk, of all ranks
 };
 
 struct TrainResult {
@@ -71,6 +76,7 @@ class Trainer {
 
  private:
   void resume();
+  void make_trunk();
   StepRecord train_step(int64_t step);
   void sum_gradients(const std::vector<std::vector<int64_t>>& micro_batches, const std::vector<int>& rank_of, int64_t step,
                      double lm_weight_per_token, const std::vector<LossWeight>& losses, at::Tensor& gradient, at::Tensor& losses_M);
@@ -89,6 +95,7 @@ class Trainer {
   AdamW optimizer_;
   GradientLayout layout_;
   std::vector<int64_t> validation_examples_;
+  std::optional<FrozenTrunk> trunk_;
   TrainState state_;
   bool warned_idle_ = false;
 };

@@ -1,0 +1,77 @@
+// The hidden states that enter the lowest adapted layer: the layers below it are frozen, so these never change and are computed once per data set.
+//
+// Usage:   FrozenTrunk trunk(model, data, examples, {.layer = 20, .path = ...}, group);
+//          options.first_layer = trunk.layer();   options.entering_TD = trunk.rows(batch);   model.forward(batch, options);
+// They lie in one safetensors file that the ranks of a host map; a prefix is stored once. They are computed in micro-batches of their own, cut before
+// ranks are considered, so the file has the same bytes for any number of ranks, and a micro-batch gets the same rows whatever else is in it.
+// Memory: rows x width x 4 bytes (8 in fp64) of the page cache. Shapes: T packed rows, D width.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "comm/process_group.h"
+#include "data_pipeline/files/safetensors.h"
+#include "data_pipeline/tokens/micro_batch.h"
+#include "data_pipeline/tokens/token_file.h"
+#include "trainer/model/llama.h"
+
+namespace candor {
+
+struct FrozenTrunkOptions {
+  int64_t layer = 1;            // the first that is not computed here
+  int64_t batch_examples = 32;  // of a micro-batch; part of what fixes the last bits
+  std::string path{};           // written by rank 0 unless a file of the same identity is there
+  std::string identity{};       // of model, tokens, dtype and processor; layer, micro-batches and examples are added here
+  std::function<void(int64_t done, int64_t total)> on_progress{};  // micro-batches of all ranks
+};
+
+class FrozenTrunk {
+ public:
+  // Collective. `examples` ascend. Throws std::system_error for the disk, CommError, and what the model's forward throws.
+  FrozenTrunk(const LlamaModel& model, const TokenData& data, std::span<const int64_t> examples, FrozenTrunkOptions options, ProcessGroup& group);
+
+  int64_t layer() const { return options_.layer; }
+  bool reused() const { return reused_; }  // the file was there
+  int64_t size_bytes() const;
+
+  // [T, D] on the model's device. Throws std::out_of_range for an example that wasn't among `examples`.
+  at::Tensor rows(const MicroBatch& batch) const;
+
+ private:
+  struct Piece {  // rows of one micro-batch
+    int64_t begin, length;
+  };
+  struct Stored {
+    std::vector<int64_t> examples;
+    std::vector<Piece> pieces;  // the suffixes, and the prefixes that no micro-batch before this one stored
+    int64_t rows = 0;           // of all pieces
+  };
+  struct Place {
+    int64_t micro_batch = -1;  // -1: not stored
+    int64_t row = 0;           // among its stored rows
+  };
+
+  void plan(std::span<const int64_t> examples);
+  bool is_there(const std::string& identity, ProcessGroup& group) const;
+  void compute(const std::string& identity, ProcessGroup& group) const;
+  std::string stored_bytes(const Stored& stored) const;
+  void copy_rows(Place from, int64_t length, int64_t to, at::Tensor& rows_TD) const;
+
+  const LlamaModel& model_;
+  const TokenData& data_;
+  FrozenTrunkOptions options_;
+  std::vector<Stored> micro_batches_;
+  std::vector<Place> suffix_;  // by index into the token data
+  std::vector<Place> prefix_;  // by index of the prefix
+  bool reused_ = false;
+  std::optional<SafetensorsFile> file_;
+  std::vector<TensorView> tensors_;  // of each micro-batch
+};
+
+}  // namespace candor
