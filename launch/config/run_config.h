@@ -137,8 +137,10 @@ struct RunConfig {
   GradeSection grade;
   PrepareSection prepare;
   LoraSection lora;
-  // Log-loss of the expectation first, then a ramp to tokenized Brier: tokenized Brier alone collapses on small models (docs/design.md).
-  std::vector<StageSection> objective = {{.loss = "expectation_log_loss", .until = 0.4}, {.loss = "tokenized_brier", .ramp_to = 0.6}};
+  // Tokenized Brier alone collapses on small models; this doesn't (docs/design.md).
+  std::vector<StageSection> objective = {{.loss = "soft_target", .until = 0.1},
+                                         {.loss = "expectation_log_loss", .until = 0.4, .ramp_to = 0.2},
+                                         {.loss = "tokenized_brier", .ramp_to = 0.6}};
   double objective_lm_weight = 0;
   std::vector<std::string> compare_objectives;  // losses
   TrainSection train;
