@@ -49,7 +49,7 @@ std::optional<std::string> collapse_message(const ValidationFigures& figures, do
       "the confidences are collapsing: {} level{} said, spread of E {:.3f}, mean entropy of q {:.3f}. {}", figures.distinct_levels,
       figures.distinct_levels == 1 ? "" : "s", figures.spread, figures.entropy,
       tokenized_brier_alone
-          ? "Tokenized Brier from scratch often ends so: leave `objective` out (log-loss of the expectation first, then a ramp to tokenized Brier)"
+          ? "Tokenized Brier from scratch often ends so: leave `objective` out (the default schedule comes to tokenized Brier last)"
           : "Try a later ramp in `objective`, all seven lora.modules, a higher train.learning_rate or more train.max_steps");
 }
 
