@@ -2,7 +2,7 @@
 // `ramp_to` first takes over linearly from the one before it, from that one's end to ramp_to, and then holds to its own end (or the run's).
 //
 // Why: tokenized Brier from scratch removes the spread of q before the examples are told apart and then can't move (docs/design.md);
-// log-loss of the expectation first, then a ramp to tokenized Brier, doesn't collapse.
+// soft target, then log-loss of the expectation, then a ramp to tokenized Brier doesn't collapse.
 #pragma once
 
 #include <cstdint>

@@ -97,7 +97,7 @@ std::optional<std::string> collapse_warning(const EvaluationTable& after) {
   return fmt::format(
       "Collapse: after training the model says {}, and its expectation spreads by {} only. A low ECE means nothing here. Train with the default "
       "schedule "
-      "of objectives (log-loss of the expectation first), or a lower learning rate.",
+      "of objectives (tokenized Brier last), or a lower learning rate.",
       levels_text(after.overall.distinct_argmax_levels), figure(spread));
 }
 
