@@ -32,7 +32,8 @@ TEST_F(ComparisonTest, AComparisonIsAnAdapterAndARowMoreAndChangesNothingElse) {
   const Outcome first = on_ranks(2, "run " + config() + compare);
   ASSERT_EQ(first.exit_code, 0) << first.text;
   EXPECT_THAT(first.text, AllOf(HasSubstr("run  train: skipped"), HasSubstr("run  compare tokenized_brier: running"),
-                                HasSubstr("run  evaluate: running"), HasSubstr("tokenized_brier from scratch (the paper's recipe), argmax")));
+                                HasSubstr("run  evaluate: running"), HasSubstr("is read from " + at("run/frozen_trunk.safetensors")),
+                                HasSubstr("tokenized_brier from scratch (the paper's recipe), argmax")));
   const std::string adapter = text_of(at(compared + weights));
   EXPECT_NE(adapter, main_adapter);
   for (const char* file : {"/metrics.jsonl", "/checkpoints/step_000006/state.json", "/adapter/adapter_config.json", "/scored_after.jsonl"}) {

@@ -79,6 +79,7 @@ TEST_F(FullDiskTest, ARunThatMeetsItAtEveryFileEndsWithTheBytesOfAnUndisturbedOn
                                             {"run/answers.jsonl.tmp", 1, 5000, "run/answers.jsonl"},
                                             {"run/graded.jsonl", 2, 5000},
                                             {"run/tokens.h5", 2, 5000},
+                                            {"run/frozen_trunk.safetensors", 2, 1000},
                                             {"run/metrics.jsonl", 2, 100},
                                             {"run/tensorboard/", 1, 100},
                                             {"step_000003.tmp/.tmp", 1, 1000, "adapter_model.safetensors"},

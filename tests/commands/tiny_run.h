@@ -27,10 +27,11 @@ class TinyRun : public testing::Test {
     write_tokenizer();
     put("model/tokenizer_config.json", nlohmann::json{{"chat_template", "{% for m in messages %}{{ m.content + '\\n' }}{% endfor %}"}}.dump());
     write_questions({});
-    put("line.yaml", "run: {dir: " + folder_ + "/run, threads_per_rank: 1}\nmodel: {path: " + folder_ + "/model}\ndata: {questions: " + folder_ +
-                         "/questions.jsonl}\nprompt: {system: be brief, marker: \"\\nC: \"}\nanswer: {max_new_tokens: 5, group_size: 8}\n"
-                         "lora: {rank: 2, dropout: 0}\ntrain: {max_steps: 6, global_batch_examples: 8, micro_batch_examples: 2, checkpoint_every: 3, "
-                         "validate_every: 3}\nevaluate: {bootstrap_samples: 20, batch_examples: 4}\n");
+    put("line.yaml",
+        "run: {dir: " + folder_ + "/run, threads_per_rank: 1}\nmodel: {path: " + folder_ + "/model}\ndata: {questions: " + folder_ +
+            "/questions.jsonl}\nprompt: {system: be brief, marker: \"\\nC: \"}\nanswer: {max_new_tokens: 5, group_size: 8}\n"
+            "lora: {rank: 2, dropout: 0, layers: 1-2}\ntrain: {max_steps: 6, global_batch_examples: 8, micro_batch_examples: 2, checkpoint_every: 3, "
+            "validate_every: 3}\nevaluate: {bootstrap_samples: 20, batch_examples: 4}\n");
   }
 
   std::string at(const std::string& name) const { return folder_ + "/" + name; }

@@ -95,9 +95,8 @@ std::optional<std::string> collapse_warning(const EvaluationTable& after) {
   const double spread = metric_of(after.overall.expectation, "spread").value;
   if (!is_collapsed(after.overall.expectation, after.overall.distinct_argmax_levels)) return std::nullopt;
   return fmt::format(
-      "Collapse: after training the model says {}, and its expectation spreads by {} only. A low ECE means nothing here. Train with the default "
-      "schedule "
-      "of objectives (tokenized Brier last), or a lower learning rate.",
+      "Collapse: after training the model says {}, and its expectation spreads by {} only. A low ECE means nothing here. The default schedule of "
+      "objectives (tokenized Brier last) or a lower learning rate may help.",
       levels_text(after.overall.distinct_argmax_levels), figure(spread));
 }
 
