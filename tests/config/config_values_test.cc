@@ -84,7 +84,9 @@ TEST(ConfigValues, DefaultsOfAMinimalFile) {
   EXPECT_EQ(config.run.dir, "runs/minimal");
   EXPECT_EQ(config.model.path, "models/tiny");
   EXPECT_EQ(config.train.epochs, 2);  // neither epochs nor max_steps is given
-  EXPECT_EQ(config.objective.size(), 2U);
+  ASSERT_EQ(config.objective.size(), 3U);
+  EXPECT_EQ(config.objective.front().loss, "soft_target");
+  EXPECT_EQ(config.objective.back().loss, "tokenized_brier");
   EXPECT_EQ(config.prompt.marker, "\nConfidence: ");
 }
 
