@@ -41,6 +41,7 @@ int answer_command(const RunConfig& config, CommandContext& context) {
   AnsweringOptions options{.max_new_tokens = config.answer.max_new_tokens,
                            .group_size = config.answer.group_size,
                            .model_identity = identity,
+                           .precision = precision_text(config.model),
                            .answers_path = paths.answers(),
                            .journal_folder = paths.answers() + ".partial"};
   // Rank 0 tells of its own groups; the others are as fast, so all are done at the same share.

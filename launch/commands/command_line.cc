@@ -52,7 +52,9 @@ class Parser {
     inspect->add_option("--tokenizer", args().tokenizer,
                         "model folder or tokenizer.json to decode tokens.h5 with (default: that of config.yaml beside it)");
 
-    command("doctor", "Print what was built, library versions, ranks, devices, threads and processor");
+    CLI::App* doctor = command("doctor", "Print what was built, library versions, ranks, devices, threads and processor; or plan a training");
+    doctor->add_option("--plan", line_.config_path, "a run's YAML file: operations, memory and time of its training on these ranks instead");
+    add_overrides(doctor);
 
     CLI::App* help = command("help", "Print the keys of a config: candor help config");
     help->add_option("topic", topic_, "config, or a command");
@@ -96,8 +98,12 @@ class Parser {
   CLI::App* with_config(const std::string& name, const std::string& purpose) {
     CLI::App* sub = command(name, purpose);
     sub->add_option("config", line_.config_path, "the run's YAML file")->required();
-    sub->add_option("--set", line_.overrides, "key.path=value, in place of what the file says; may be repeated")->allow_extra_args(false);
+    add_overrides(sub);
     return sub;
+  }
+
+  void add_overrides(CLI::App* sub) {
+    sub->add_option("--set", line_.overrides, "key.path=value, in place of what the file says; may be repeated")->allow_extra_args(false);
   }
 
   void answer_help() {

@@ -6,8 +6,15 @@
 #include <stdexcept>
 
 #include "comm/device_group.h"
+#include "trainer/model/frozen_product.h"
 
 namespace candor {
+namespace {
+
+// Below this, noise would decide, and digits be given up for little.
+constexpr double kWorthwhile = 1.5;
+
+}  // namespace
 
 std::string resolve_device(const std::string& wanted, ProcessGroup& host) {
   if (wanted == "cpu") return wanted;
@@ -26,6 +33,25 @@ std::string resolve_device(const std::string& wanted, ProcessGroup& host) {
                     rank, problems[rank]));
   }
   return "cuda";
+}
+
+ModelSection resolve_products(ModelSection model, const std::string& recorded, ProcessGroup& host) {
+  if (model.products == "auto") {
+    std::string chosen = recorded;
+    if (host.rank() == 0) {
+      std::string why = "as recorded in the run's config.yaml";
+      if (chosen.empty()) {
+        const double speedup = model.device == "cpu" ? bf16_product_speedup() : 0;
+        chosen = speedup > kWorthwhile ? "bf16" : "fp32";
+        why = model.device == "cpu" ? fmt::format("bf16 is {:.1f} times as fast", speedup) : "the key is of the CPU";
+      }
+      fmt::print(stderr, "model.products: auto is {} here ({})\n", chosen, why);
+    }
+    host.broadcast_bytes(chosen, 0);
+    model.products = chosen;
+  }
+  if (model.products == "bf16") model.dtype = "bf16";
+  return model;
 }
 
 std::unique_ptr<ProcessGroup> make_compute_group(const std::string& device, ProcessGroup& host, double timeout_s) {

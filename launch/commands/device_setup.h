@@ -5,12 +5,17 @@
 #include <string>
 
 #include "comm/process_group.h"
+#include "launch/config/run_config.h"
 
 namespace candor {
 
 // "cpu" or "cuda" for model.device; the same on all ranks. auto: cuda if every rank has a GPU of its own. Collective.
 // Throws std::invalid_argument on all ranks if cuda was asked for and one has none.
 std::string resolve_device(const std::string& wanted, ProcessGroup& host);
+
+// model.products without "auto", the same on all ranks, and with it model.dtype bf16 where they are bf16. auto: as `recorded` (the products of the
+// run's config.yaml; empty: none yet), else what rank 0 measures. model.device is resolved already. Collective.
+ModelSection resolve_products(ModelSection model, const std::string& recorded, ProcessGroup& host);
 
 // `host` itself stays in use for what isn't on the device. For cuda also makes libtorch deterministic. Collective; throws as
 // make_device_process_group.

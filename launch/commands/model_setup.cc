@@ -29,8 +29,11 @@ TextSetup::TextSetup(const RunConfig& config)
 LlamaModel load_model(const ModelSection& model, const ProcessGroup& group) {
   const at::ScalarType dtype = model.dtype == "fp64" ? at::kDouble : (model.dtype == "bf16" ? at::kBFloat16 : at::kFloat);
   const auto local_rank = static_cast<c10::DeviceIndex>(group.rank_info().local_rank);
-  return LlamaModel(model.path, dtype, model.device == "cuda" ? at::Device(at::kCUDA, local_rank) : at::Device(at::kCPU));
+  return LlamaModel(model.path, dtype, model.device == "cuda" ? at::Device(at::kCUDA, local_rank) : at::Device(at::kCPU),
+                    model.products == "bf16" ? Products::kBf16 : Products::kAsActivations);
 }
+
+std::string precision_text(const ModelSection& model) { return model.dtype + " " + model.products; }
 
 std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group) {
   ensure_model(model, group);

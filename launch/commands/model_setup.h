@@ -34,6 +34,9 @@ class TextSetup {
 // On the device that model.device names: "cuda" is the GPU of this rank's number on its host.
 LlamaModel load_model(const ModelSection& model, const ProcessGroup& group);
 
+// What results may depend on beside the weights: dtype and products.
+std::string precision_text(const ModelSection& model);
+
 // Computed on rank 0, known to all. Collective; imports the model first where it has to (ensure_model).
 std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group);
 

@@ -23,6 +23,7 @@
 #include "launch/commands/grade_command.h"
 #include "launch/commands/import_command.h"
 #include "launch/commands/inspect_command.h"
+#include "launch/commands/plan_command.h"
 #include "launch/commands/prepare_command.h"
 #include "launch/commands/processor.h"
 #include "launch/commands/rank_agreement.h"
@@ -30,6 +31,8 @@
 #include "launch/commands/score_command.h"
 #include "launch/commands/thread_environment.h"
 #include "launch/commands/train_command.h"
+#include "launch/config/run_paths.h"
+#include "trainer/kernels/keep_memory.h"
 
 namespace candor {
 namespace {
@@ -39,8 +42,8 @@ struct ConfigCommand {
   int (*run)(const RunConfig&, CommandContext&);
 };
 constexpr ConfigCommand kConfigCommands[] = {
-    {"answer", answer_command},     {"grade", grade_command}, {"prepare", prepare_command}, {"train", train_command},
-    {"evaluate", evaluate_command}, {"run", run_command},     {"export", export_command},   {"score", score_command},
+    {"answer", answer_command}, {"grade", grade_command},   {"prepare", prepare_command}, {"train", train_command}, {"evaluate", evaluate_command},
+    {"run", run_command},       {"export", export_command}, {"score", score_command},     {"doctor", plan_command},  // with --plan
 };
 
 struct Request {
@@ -103,14 +106,25 @@ RankReport report_of(const Request& request) {
   return report;
 }
 
+// Empty where the run has no config.yaml yet, or none that this version reads.
+std::string recorded_products(const RunConfig& config) {
+  try {
+    const std::string products = read_run_config(RunPaths(config.run.dir).config()).model.products;
+    return products == "auto" ? "" : products;
+  } catch (const std::exception&) {
+    return "";
+  }
+}
+
 int run_command_of(Request& request, ProcessGroup& host) {
   CommandContext context{.group = host, .arguments = request.line.arguments};
   const std::string& name = request.line.command;
   check_ranks_agree(report_of(request), host);
-  if (name == "doctor") return doctor_command(context);
+  if (name == "doctor" && request.line.config_path.empty()) return doctor_command(context);
   if (name == "import") return import_command(context);
   if (name == "inspect") return inspect_command(context);
   request.config.model.device = resolve_device(request.config.model.device, host);
+  request.config.model = resolve_products(request.config.model, recorded_products(request.config), host);
   const std::unique_ptr<ProcessGroup> group = make_compute_group(request.config.model.device, host, request.config.run.timeout_s);
   CommandContext computing{.group = *group, .arguments = request.line.arguments};
   for (const ConfigCommand& command : kConfigCommands) {
@@ -127,6 +141,7 @@ void wait_for_lower_ranks(int rank) {
 }  // namespace
 
 int run_candor(int argc, char** argv) {
+  keep_freed_memory();
   const int launched_rank = environment_number("OMPI_COMM_WORLD_RANK", 0);
   Request request = read_request(argc, argv);
   if (!request.failure && request.line.command.empty()) {

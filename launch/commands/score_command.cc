@@ -50,9 +50,10 @@ int score_command(const RunConfig& config, CommandContext& context) {
 
   const std::string journal = arguments.output + ".partial";
   if (group.rank() == 0) {
-    open_journal(journal, sha256_hex(identity + text.prompt().sha256() + sha256_file_hex(arguments.input) +
-                                     sha256_file_hex(adapter_folder + "/adapter_model.safetensors") +
-                                     fmt::format("{} {}", config.evaluate.batch_examples, config.train.share_prefix)));
+    open_journal(journal,
+                 sha256_hex(identity + text.prompt().sha256() + sha256_file_hex(arguments.input) +
+                            sha256_file_hex(adapter_folder + "/adapter_model.safetensors") +
+                            fmt::format("{} {} {}", config.evaluate.batch_examples, config.train.share_prefix, precision_text(config.model))));
   }
   group.barrier();
   const auto total = static_cast<int64_t>(data.examples()), part_examples = kBatchesPerPart * config.evaluate.batch_examples;

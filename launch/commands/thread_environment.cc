@@ -56,6 +56,7 @@ void apply_thread_environment(int64_t threads, char** argv) {
   setenv("OMP_NUM_THREADS", count.c_str(), 1);
   setenv("MKL_NUM_THREADS", count.c_str(), 1);
   setenv("OMP_WAIT_POLICY", "passive", 1);
+  setenv("GOMP_SPINCOUNT", "5000", 0);  // some tenths of a millisecond, then passive: a thread that sleeps between products wakes too late
   setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", 0);  // without it cuBLAS isn't deterministic
   setenv(kMarker, count.c_str(), 1);
   execv("/proc/self/exe", argv);

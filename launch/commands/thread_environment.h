@@ -11,6 +11,7 @@ namespace candor {
 int64_t resolve_threads_per_rank(int64_t configured);
 
 // Sets OMP_NUM_THREADS, MKL_NUM_THREADS and OMP_WAIT_POLICY=passive (two spinning threads on a busy host make small products up to 100 times slower)
+// after a short spin (without one, two threads were half as fast on an idle host),
 // and executes this program again with argv; returns at once in the process that this made. Throws std::system_error if it can't be executed.
 void apply_thread_environment(int64_t threads, char** argv);
 

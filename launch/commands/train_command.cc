@@ -48,7 +48,9 @@ TrainOptions train_options(const RunConfig& config, const RunPaths& output) {
 }
 
 std::string step_note(const StepRecord& record) {
-  std::string note = fmt::format("loss {:.4f}  {:.1f} examples/s", record.loss, record.examples_per_s);
+  std::string note = fmt::format("loss {:.4f}  {:.1f} examples/s, {:.0f} tokens/s (as if unshared {:.0f})", record.loss, record.examples_per_s,
+                                 record.tokens_per_s, record.unshared_tokens_per_s);
+  if (record.share_of_peak > 0) note += fmt::format(", {:.0f} % of peak", 100 * record.share_of_peak);
   if (record.validation) {
     note += fmt::format("  validation: Brier {:.3f}, AUROC {:.3f}, {} levels", record.validation->expectation_brier, record.validation->auroc,
                         record.validation->distinct_levels);

@@ -14,6 +14,7 @@ std::string training_keys(const RunConfig& config) {
   part.run.seed = config.run.seed;
   part.run.threads_per_rank = config.run.threads_per_rank;
   part.model.dtype = config.model.dtype;
+  part.model.products = config.model.products;
   part.model.device = config.model.device;
   part.lora = config.lora;
   part.objective = config.objective;
@@ -38,8 +39,8 @@ std::string training_identity(const RunConfig& config, const std::string& tokens
 }
 
 std::string trunk_identity(const RunConfig& config, const std::string& model_identity, const std::string& tokens_sha256, int local_rank) {
-  return fmt::format("{}\n{}\n{}\n{}\n{} threads", model_identity, tokens_sha256, config.model.dtype, processor_and_device(config, local_rank),
-                     config.run.threads_per_rank);
+  return fmt::format("{}\n{}\n{} {}\n{}\n{} threads", model_identity, tokens_sha256, config.model.dtype, config.model.products,
+                     processor_and_device(config, local_rank), config.run.threads_per_rank);
 }
 
 }  // namespace candor

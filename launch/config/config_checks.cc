@@ -11,6 +11,13 @@ class Checker {
  public:
   Checker(const RunConfig& config, const ConfigPlaces& places) : config_(config), places_(places) {}
 
+  void check_model() const {
+    if (config_.model.dtype == "fp64" && config_.model.products != "fp32") {
+      clash("model.products", "model.dtype",
+            fmt::format("model.products {} clashes with model.dtype fp64: leave one of them out", config_.model.products));
+    }
+  }
+
   void check_train() const {
     const TrainSection& train = config_.train;
     if (train.max_steps > 0 && train.epochs > 0) {
@@ -86,6 +93,7 @@ class Checker {
 void resolve_and_check(RunConfig& config, const ConfigPlaces& places) {
   if (config.train.max_steps == 0 && config.train.epochs == 0) config.train.epochs = 2;
   const Checker checker(config, places);
+  checker.check_model();
   checker.check_train();
   checker.check_objective();
   checker.check_comparisons();

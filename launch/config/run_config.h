@@ -27,6 +27,7 @@ struct ModelSection {
   std::string path;
   std::string gguf;
   std::string dtype = "fp32";
+  std::string products = "fp32";  // run_candor puts what auto chose here before a command sees it
   std::string device = "auto";  // run_candor puts the one in use here before a command sees it
   bool operator==(const ModelSection&) const = default;
 };

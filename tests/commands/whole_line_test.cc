@@ -35,6 +35,11 @@ TEST_F(WholeLineTest, RunsFromQuestionsToReportAndTheSecondTimeDoesNothing) {
     EXPECT_TRUE(fs::exists(at(std::string("run/") + file))) << file;
   }
 
+  const Outcome plan = on_ranks(2, "doctor --plan " + config());
+  EXPECT_EQ(plan.exit_code, 0) << plan.text;
+  EXPECT_THAT(plan.text, AllOf(HasSubstr("6 steps of 8 examples in 4 micro-batches"), HasSubstr("without the prefix computed once"),
+                               HasSubstr("without the frozen layers computed once"), HasSubstr("memory a rank"), HasSubstr("<- this config")));
+
   const std::string html = text_of(at("run/report.html")), adapter = text_of(at("run/adapter/adapter_model.safetensors"));
   const Outcome second = on_ranks(3, "run " + config());
   ASSERT_EQ(second.exit_code, 0) << second.text;

@@ -4,6 +4,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "trainer/model/attention.h"
 #include "trainer/model/tensor_kernels.h"
 
@@ -23,6 +25,7 @@ class AtenKernels : public testing::TestWithParam<Precision> {
     ASSERT_EQ(got.sizes(), expected.sizes());
     EXPECT_LT(((got - expected).norm() / expected.norm()).item<double>(), GetParam().limit);
   }
+  void expect_same_attention(const AttentionHeads& shape, const std::vector<KeyRuns>& queries, int64_t rows) const;
 };
 
 TEST_P(AtenKernels, NormForwardAndBackward) {
@@ -76,44 +79,72 @@ std::vector<KeyRuns> packed_queries() {
   return queries;
 }
 
+// Forward and backward of both versions over `rows` rows of random q, k and v.
+void AtenKernels::expect_same_attention(const AttentionHeads& shape, const std::vector<KeyRuns>& queries, int64_t rows) const {
+  ModelConfig config;
+  config.heads = shape.heads;
+  config.key_heads = shape.key_heads;
+  config.head_size = shape.head_size;
+  const int64_t q_width = shape.heads * shape.head_size, kv_width = shape.key_heads * shape.head_size;
+  const at::Tensor qkv = random({rows, q_width + 2 * kv_width}), dout = random({rows, q_width});
+  const at::Tensor q = qkv.narrow(1, 0, q_width), k = qkv.narrow(1, q_width, kv_width), v = qkv.narrow(1, q_width + kv_width, kv_width);
+  const PackedAttention attention(config, queries, rows, at::kCPU);
+  const AttentionMask mask = attention_mask(queries, rows, at::kCPU);
+  at::Tensor out = at::zeros({rows, q_width}, q.options()), lse = at::zeros({rows, shape.heads}, q.options());
+  at::Tensor out_aten = out.clone(), lse_aten = lse.clone();
+  attention.forward(q, k, v, out, lse);
+  attention_forward_aten(shape, mask, q, k, v, out_aten, lse_aten);
+  expect_close(out_aten, out);
+  expect_close(lse_aten, lse);
+
+  at::Tensor gradient = at::ones_like(qkv), gradient_aten = at::ones_like(qkv);  // backward adds
+  const auto backward = [&](at::Tensor& into, bool aten) {
+    at::Tensor dq = into.narrow(1, 0, q_width), dk = into.narrow(1, q_width, kv_width), dv = into.narrow(1, q_width + kv_width, kv_width);
+    if (aten) {
+      attention_backward_aten(shape, mask, q, k, v, out, lse, dout, dq, dk, dv);
+    } else {
+      attention.backward(q, k, v, out, lse, dout, dq, dk, dv);
+    }
+  };
+  backward(gradient, false);
+  backward(gradient_aten, true);
+  expect_close(gradient_aten, gradient);
+}
+
 TEST_P(AtenKernels, AttentionForwardAndBackward) {
-  constexpr int64_t kRows = 16, kHeadSize = 6;
   for (const auto& [heads, key_heads] : {std::pair<int64_t, int64_t>{4, 4}, {6, 2}, {3, 1}}) {
     for (const bool some_rows_only : {false, true}) {
       SCOPED_TRACE(testing::Message() << heads << " heads over " << key_heads << (some_rows_only ? ", some rows" : ""));
       std::vector<KeyRuns> queries = packed_queries();
       if (some_rows_only) queries = {queries[9], queries[13], queries[10]};
-      ModelConfig config;
-      config.heads = heads;
-      config.key_heads = key_heads;
-      config.head_size = kHeadSize;
-      const AttentionHeads shape{heads, key_heads, kHeadSize};
-      const at::Tensor qkv = random({kRows, (heads + 2 * key_heads) * kHeadSize}), dout = random({kRows, heads * kHeadSize});
-      const at::Tensor q = qkv.narrow(1, 0, heads * kHeadSize), k = qkv.narrow(1, heads * kHeadSize, key_heads * kHeadSize),
-                       v = qkv.narrow(1, (heads + key_heads) * kHeadSize, key_heads * kHeadSize);
-      const PackedAttention attention(config, queries, kRows, at::kCPU);
-      const AttentionMask mask = attention_mask(queries, kRows, at::kCPU);
-      at::Tensor out = at::zeros({kRows, heads * kHeadSize}, q.options()), lse = at::zeros({kRows, heads}, q.options());
-      at::Tensor out_aten = out.clone(), lse_aten = lse.clone();
-      attention.forward(q, k, v, out, lse);
-      attention_forward_aten(shape, mask, q, k, v, out_aten, lse_aten);
-      expect_close(out_aten, out);
-      expect_close(lse_aten, lse);
-
-      at::Tensor gradient = at::zeros_like(qkv), gradient_aten = at::zeros_like(qkv);
-      const auto backward = [&](at::Tensor& into, bool aten) {
-        at::Tensor dq = into.narrow(1, 0, q.size(1)), dk = into.narrow(1, q.size(1), k.size(1)),
-                   dv = into.narrow(1, q.size(1) + k.size(1), v.size(1));
-        if (aten) {
-          attention_backward_aten(shape, mask, q, k, v, out, lse, dout, dq, dk, dv);
-        } else {
-          attention.backward(q, k, v, out, lse, dout, dq, dk, dv);
-        }
-      };
-      backward(gradient, false);
-      backward(gradient_aten, true);
-      expect_close(gradient_aten, gradient);
+      expect_same_attention({heads, key_heads, 6}, queries, 16);
     }
+  }
+}
+
+// Prefixes and sequences longer and shorter than a block of queries, decoding steps that see a cache, and queries left out.
+TEST_P(AtenKernels, AttentionOfRandomPackedRows) {
+  std::mt19937 numbers(5);
+  const auto between = [&](int64_t low, int64_t high) { return std::uniform_int_distribution<int64_t>(low, high)(numbers); };
+  for (int round = 0; round < 60; ++round) {
+    SCOPED_TRACE(testing::Message() << "round " << round);
+    const int64_t key_heads = between(1, 4), group = between(1, 4), longest = round % 3 == 0 ? 150 : 12;
+    std::vector<KeyRuns> queries;
+    int64_t rows = 0;
+    for (int64_t prefixes = between(1, 3); prefixes > 0; --prefixes) {
+      const int64_t prefix_begin = rows, prefix_length = between(1, longest);
+      rows += prefix_length;
+      const bool cached = between(0, 1) == 0;
+      for (int64_t t = 0; t < prefix_length && !cached; ++t) queries.push_back({prefix_begin + t, 0, 0, prefix_begin, t + 1});
+      for (int64_t sequences = between(1, 5); sequences > 0; --sequences) {
+        const int64_t length = between(1, longest), first_query = cached ? length - 1 : 0;
+        for (int64_t t = first_query; t < length; ++t) {
+          if (between(0, 5) > 0 || t == first_query) queries.push_back({rows + t, prefix_begin, prefix_length, rows, t + 1});
+        }
+        rows += length;
+      }
+    }
+    expect_same_attention({key_heads * group, key_heads, between(1, 3) * 4}, queries, rows);
   }
 }
 

@@ -129,6 +129,28 @@ TEST(Llama, Bf16WeightsAreComputedWithInFp32) {
   EXPECT_LT(relative(logits[0], golden(file, "logits")), 0.02) << "rounding the weights costs about 2^-9 a product";
 }
 
+// Products in bf16 are near those of fp32, the same every time, and take every layout of weights that the passes hand over.
+TEST(Llama, Bf16ProductsAreNearFp32AndRepeatable) {
+  const LlamaModel model(kTiny, at::kBFloat16, at::kCPU, Products::kBf16);
+  const SafetensorsFile file(kTiny + "/golden.safetensors");
+  const LoraAdapter adapter = golden_adapter(model, file);
+  const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true};
+  std::vector<at::Tensor> logits, gradients;
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    const ForwardResult result = model.forward(batch_of(true), forward);
+    logits.push_back(model.logits(result.head_in_RD));
+    gradients.push_back(at::zeros_like(adapter.parameters()));
+    model.backward(result, forward, model.logits_backward(golden(file, "dlogits").to(at::kFloat)), gradients.back());
+  }
+  EXPECT_TRUE(logits[0].equal(logits[1]));
+  EXPECT_TRUE(gradients[0].equal(gradients[1]));
+  EXPECT_LT(relative(logits[0], golden(file, "logits")), 0.03) << "activations are rounded too";
+  const std::vector<std::string> names = adapter.names();
+  std::vector<at::Tensor> expected;
+  for (const std::string& name : names) expected.push_back(golden(file, "gradient." + name).flatten());
+  EXPECT_LT(relative(gradients[0], at::cat(expected)), 0.05);
+}
+
 // Forward and backward on the meta device, which has shapes but no numbers: an operation that mixes it with the CPU throws. So no tensor is made on
 // the wrong device, which a GPU would be needed to see otherwise.
 TEST(Llama, EveryTensorIsMadeOnTheModelsDevice) {

@@ -1,7 +1,7 @@
 // Lets the base model answer questions, all ranks together, resumably: the answers are the same bytes for any number of ranks and after any kill.
 //
-// The questions are cut, in order, into fixed groups; a rank takes whole groups and writes each finished one to a file of its own in a journal folder.
-// A run that starts again takes from the journal what is there. At the end rank 0 joins the groups in order and removes the journal.
+// The questions are cut, in order, into fixed groups; a rank takes whole groups and writes each finished one to a file of its own in a journal
+// folder. A run that starts again takes from the journal what is there. At the end rank 0 joins the groups in order and removes the journal.
 // Collective: every rank calls with the same arguments.
 // Throws std::invalid_argument for a prompt that doesn't fit, std::system_error for the disk, CommError.
 #pragma once
@@ -22,10 +22,11 @@ struct AnsweringOptions {
   int64_t max_new_tokens = 32;
   int64_t group_size = 32;
   std::string model_identity{};
+  std::string precision{};  // dtype and products of the model, as far as answers may depend on them
   std::string answers_path{};
   std::string journal_folder{};
   std::function<void(int64_t done, int64_t total)> on_progress{};  // groups of this rank
-  std::function<void(const std::string&)> on_message{};                                 // rank 0
+  std::function<void(const std::string&)> on_message{};            // rank 0
 };
 
 void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const PromptBuilder& prompt, const std::vector<Question>& questions,

@@ -83,7 +83,7 @@ at::Tensor CachedDecoder::forward(const std::vector<Row>& rows, const std::vecto
   at::Tensor x = model_.embed(ids), rstd;
   for (int64_t layer = 0; layer < c.layers; ++layer) {
     const LayerWeights& w = weights.layers[static_cast<size_t>(layer)];
-    at::Tensor qkv = frozen_product(rms_norm(x, w.input_norm_D, c.norm_epsilon, rstd), w.qkv.t());
+    at::Tensor qkv = frozen_product(rms_norm(x, w.input_norm_D, c.norm_epsilon, rstd), w.qkv.t(), model_.products());
     if (w.qkv_bias.defined()) qkv.add_(w.qkv_bias);
     at::Tensor& cache = keys_values_[static_cast<size_t>(layer)];
     at::Tensor attention = at::empty({count, q_width}, x.options()), lse = at::empty({count, c.heads}, x.options());
@@ -96,10 +96,11 @@ at::Tensor CachedDecoder::forward(const std::vector<Row>& rows, const std::vecto
       attention = at::index(attention, {index});
       x = at::index(x, {index});
     }
-    at::Tensor o = frozen_product(attention, w.o.t());
+    at::Tensor o = frozen_product(attention, w.o.t(), model_.products());
     if (w.o_bias.defined()) o.add_(w.o_bias);
     x = x + o;
-    x = x + frozen_product(swiglu(frozen_product(rms_norm(x, w.post_norm_D, c.norm_epsilon, rstd), w.gate_up.t())), w.down.t());
+    x = x + frozen_product(swiglu(frozen_product(rms_norm(x, w.post_norm_D, c.norm_epsilon, rstd), w.gate_up.t(), model_.products())), w.down.t(),
+                           model_.products());
   }
   return model_.logits(rms_norm(x, weights.final_norm_D, c.norm_epsilon, rstd));
 }

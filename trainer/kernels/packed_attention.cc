@@ -3,131 +3,337 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <memory>
+#include <numeric>
 
 #include "trainer/kernels/cpu_clones.h"
+#include "trainer/kernels/gemm.h"
 
 namespace candor {
 namespace {
 
+// Aligned the same in every run: a BLAS may add in another order for another alignment.
 template <typename Real>
-CANDOR_INLINE Real dot(const Real* a, const Real* b, int64_t n) {
+class Scratch {
+ public:
+  explicit Scratch(int64_t count) : data_(static_cast<Real*>(std::aligned_alloc(64, static_cast<size_t>(padded(count)) * sizeof(Real)))) {
+    if (data_ == nullptr) throw std::bad_alloc();
+  }
+  Real* get() const { return data_.get(); }
+  static int64_t padded(int64_t count) { return (count + 15) / 16 * 16; }
+
+ private:
+  struct Free {
+    void operator()(Real* data) const { std::free(data); }
+  };
+  std::unique_ptr<Real, Free> data_;
+};
+
+// One block and one key head. Row i * group + g of its matrices is query i of the block, head g of the group that shares the key head.
+template <typename Real>
+struct Task {
+  const AttentionBuffers<Real>* in = nullptr;
+  const AttentionPlan* plan = nullptr;
+  const QueryBlock* block = nullptr;
+  int64_t key_head = 0;
+  int64_t group = 0, size = 0, rows = 0, stride = 0;  // stride: of the score matrix, [prefix | own]
+
+  Task(const AttentionBuffers<Real>& buffers, const AttentionPlan& all, const QueryBlock& one, int64_t head)
+      : in(&buffers), plan(&all), block(&one), key_head(head), group(buffers.heads / buffers.key_heads), size(buffers.head_size),
+        rows(one.count * group), stride(Scratch<Real>::padded(one.prefix_length + one.most_own)) {}
+
+  const KeyRuns& query(int64_t i) const { return plan->queries[static_cast<size_t>(block->first + i)]; }
+
+  // f(i, keys that query i sees, keys that have a score in its rows).
+  template <typename F>
+  void each_query(F&& f) const {
+    for (int64_t r = block->first_run; r < block->past_runs; ++r) {
+      const QueryRun& run = plan->runs[static_cast<size_t>(r)];
+      for (int64_t i = run.first - block->first; i < run.first - block->first + run.count; ++i) {
+        f(i, block->prefix_length + query(i).own_length, block->prefix_length + run.own_length);
+      }
+    }
+  }
+  int64_t out_column() const { return key_head * group * size; }
+
+  // [rows, head_size] of the block's queries from a buffer whose rows hold all heads.
+  void gather(const Real* from, int64_t from_stride, Real scale, Real* to) const {
+    for (int64_t i = 0; i < block->count; ++i) {
+      const Real* row = from + query(i).query_row * from_stride + out_column();
+      for (int64_t d = 0; d < group * size; ++d) to[i * group * size + d] = scale * row[d];
+    }
+  }
+
+  // scores = x y^T for the keys (or values) y that each row sees; of its own run a row gets more than it sees.
+  void scores_of(const Real* x, const Real* y, Real* scores) const {
+    const Real* head = y + key_head * size;
+    if (block->prefix_length > 0) {
+      gemm<Real>(rows, block->prefix_length, size, {x, size}, {head + block->prefix_begin * in->kv_stride, in->kv_stride, Operand::kTransposed}, 0,
+                 scores, stride);
+    }
+    each_run([&](const QueryRun& run, int64_t row, int64_t count) {
+      gemm<Real>(count, run.own_length, size, {x + row * size, size}, {head + run.own_begin * in->kv_stride, in->kv_stride, Operand::kTransposed}, 0,
+                 scores + row * stride + block->prefix_length, stride);
+    });
+  }
+
+  // result[rows, head_size] = weights y.
+  void weighted_sum(const Real* weights, const Real* y, Real* result) const {
+    const Real* head = y + key_head * size;
+    if (block->prefix_length > 0) {
+      gemm<Real>(rows, size, block->prefix_length, {weights, stride}, {head + block->prefix_begin * in->kv_stride, in->kv_stride}, 0, result, size);
+    }
+    each_run([&](const QueryRun& run, int64_t row, int64_t count) {
+      gemm<Real>(count, size, run.own_length, {weights + row * stride + block->prefix_length, stride},
+                 {head + run.own_begin * in->kv_stride, in->kv_stride}, block->prefix_length > 0 ? Real(1) : Real(0), result + row * size, size);
+    });
+  }
+
+  // Adds weights^T x to the rows of `into` that the keys have; into's first column is the key head's.
+  void add_transposed(const Real* weights, const Real* x, Real* into, int64_t into_stride) const {
+    if (block->prefix_length > 0) {
+      gemm<Real>(block->prefix_length, size, rows, {weights, stride, Operand::kTransposed}, {x, size}, 1, into + block->prefix_begin * into_stride,
+                 into_stride);
+    }
+    each_run([&](const QueryRun& run, int64_t row, int64_t count) {
+      gemm<Real>(run.own_length, size, count, {weights + row * stride + block->prefix_length, stride, Operand::kTransposed}, {x + row * size, size},
+                 1, into + run.own_begin * into_stride, into_stride);
+    });
+  }
+
+ private:
+  template <typename F>
+  void each_run(F&& f) const {
+    for (int64_t r = block->first_run; r < block->past_runs; ++r) {
+      const QueryRun& run = plan->runs[static_cast<size_t>(r)];
+      f(run, (run.first - block->first) * group, run.count * group);
+    }
+  }
+};
+
+// A row of scores: those of `seen` keys count, the rest up to `width` become 0.
+template <typename Real>
+CANDOR_INLINE void softmax_body(Real* scores, int64_t seen, int64_t width, Real* sum, Real* lse) {
+  Real largest = -std::numeric_limits<Real>::max();
+  for (int64_t j = 0; j < seen; ++j) largest = std::max(largest, scores[j]);
+  Real total = 0;
+  for (int64_t j = 0; j < seen; ++j) {
+    scores[j] = std::exp(scores[j] - largest);
+    total += scores[j];
+  }
+  for (int64_t j = seen; j < width; ++j) scores[j] = 0;
+  *sum = total;
+  *lse = largest + std::log(total);
+}
+
+// Scores become probabilities, and dscores, which come as the gradients of the probabilities, gradients of the scores.
+template <typename Real>
+CANDOR_INLINE void softmax_backward_body(Real* scores, Real* dscores, int64_t seen, int64_t width, Real lse, Real delta) {
+  for (int64_t j = 0; j < seen; ++j) {
+    scores[j] = std::exp(scores[j] - lse);
+    dscores[j] = scores[j] * (dscores[j] - delta);
+  }
+  for (int64_t j = seen; j < width; ++j) scores[j] = dscores[j] = 0;
+}
+
+#define CANDOR_SOFTMAX(Real, suffix)                                                                                      \
+  CANDOR_CPU_CLONES void softmax_##suffix(Real* s, int64_t seen, int64_t width, Real* sum, Real* lse) {                   \
+    softmax_body<Real>(s, seen, width, sum, lse);                                                                         \
+  }                                                                                                                       \
+  CANDOR_CPU_CLONES void softmax_backward_##suffix(Real* s, Real* d, int64_t seen, int64_t width, Real lse, Real delta) { \
+    softmax_backward_body<Real>(s, d, seen, width, lse, delta);                                                           \
+  }
+CANDOR_SOFTMAX(float, f32)
+CANDOR_SOFTMAX(double, f64)
+#undef CANDOR_SOFTMAX
+
+void softmax(float* s, int64_t seen, int64_t width, float* sum, float* lse) { softmax_f32(s, seen, width, sum, lse); }
+void softmax(double* s, int64_t seen, int64_t width, double* sum, double* lse) { softmax_f64(s, seen, width, sum, lse); }
+void softmax_backward(float* s, float* d, int64_t seen, int64_t width, float lse, float delta) {
+  softmax_backward_f32(s, d, seen, width, lse, delta);
+}
+void softmax_backward(double* s, double* d, int64_t seen, int64_t width, double lse, double delta) {
+  softmax_backward_f64(s, d, seen, width, lse, delta);
+}
+
+template <typename Real>
+Real dot(const Real* a, const Real* b, int64_t n) {
   Real sum = 0;
   for (int64_t d = 0; d < n; ++d) sum += a[d] * b[d];
   return sum;
 }
 
 template <typename Real>
-CANDOR_INLINE void add_scaled(Real* y, const Real* x, Real scale, int64_t n) {
-  for (int64_t d = 0; d < n; ++d) y[d] += scale * x[d];
+Real scale_of(const AttentionBuffers<Real>& in) {
+  return Real(1) / std::sqrt(static_cast<Real>(in.head_size));
 }
 
-CANDOR_INLINE int64_t key_row(const KeyRuns& runs, int64_t j) {
-  return j < runs.prefix_length ? runs.prefix_begin + j : runs.own_begin + j - runs.prefix_length;
+// Elements of the largest score matrix, and of the largest matrix of queries.
+template <typename Real>
+std::pair<int64_t, int64_t> scratch_sizes(const AttentionBuffers<Real>& in, const AttentionPlan& plan) {
+  int64_t scores = 0, rows = 0;
+  for (const QueryBlock& block : plan.blocks) {
+    const Task<Real> task(in, plan, block, 0);
+    scores = std::max(scores, task.rows * task.stride);
+    rows = std::max(rows, task.rows);
+  }
+  return {scores, rows * in.head_size};
 }
 
 template <typename Real>
-CANDOR_INLINE void forward_body(const AttentionBuffers<Real>& in, const KeyRuns* queries, int64_t begin, int64_t end, Real* out, Real* lse,
-                                Real* scores) {
-  const int64_t size = in.head_size, group = in.heads / in.key_heads;
-  const Real scale = Real(1) / std::sqrt(static_cast<Real>(size));
-  for (int64_t i = begin; i < end; ++i) {
-    const KeyRuns& runs = queries[i];
-    const int64_t keys = runs.prefix_length + runs.own_length;
-    for (int64_t h = 0; h < in.heads; ++h) {
-      const Real* q = in.q + runs.query_row * in.q_stride + h * size;
-      const Real* k = in.k + (h / group) * size;
-      const Real* v = in.v + (h / group) * size;
-      Real largest = -std::numeric_limits<Real>::max();
-      for (int64_t j = 0; j < keys; ++j) {
-        scores[j] = scale * dot(q, k + key_row(runs, j) * in.kv_stride, size);
-        largest = std::max(largest, scores[j]);
-      }
-      Real sum = 0;
-      for (int64_t j = 0; j < keys; ++j) {
-        scores[j] = std::exp(scores[j] - largest);
-        sum += scores[j];
-      }
-      Real* o = out + runs.query_row * in.heads * size + h * size;
-      for (int64_t d = 0; d < size; ++d) o[d] = 0;
-      const Real inverse = Real(1) / sum;
-      for (int64_t j = 0; j < keys; ++j) add_scaled(o, v + key_row(runs, j) * in.kv_stride, scores[j] * inverse, size);
-      lse[runs.query_row * in.heads + h] = largest + std::log(sum);
+void forward_task(const Task<Real>& task, Real* out, Real* lse, Real* scores, Real* q, Real* o) {
+  const AttentionBuffers<Real>& in = *task.in;
+  task.gather(in.q, in.q_stride, scale_of(in), q);
+  task.scores_of(q, in.k, scores);
+  Real* const sums = q;  // the queries aren't needed any more
+  task.each_query([&](int64_t i, int64_t seen, int64_t width) {
+    for (int64_t g = 0; g < task.group; ++g) {
+      softmax(scores + (i * task.group + g) * task.stride, seen, width, sums + i * task.group + g,
+              lse + task.query(i).query_row * in.heads + task.key_head * task.group + g);
+    }
+  });
+  task.weighted_sum(scores, in.v, o);
+  for (int64_t i = 0; i < task.block->count; ++i) {
+    Real* row = out + task.query(i).query_row * in.heads * task.size + task.out_column();
+    for (int64_t g = 0; g < task.group; ++g) {
+      const Real inverse = Real(1) / sums[i * task.group + g];
+      for (int64_t d = 0; d < task.size; ++d) row[g * task.size + d] = inverse * o[(i * task.group + g) * task.size + d];
     }
   }
 }
 
 template <typename Real>
-CANDOR_INLINE void backward_body(const AttentionBuffers<Real>& in, const KeyRuns* queries, int64_t count, int64_t key_head, const Real* out,
-                                 const Real* lse, const Real* dout, Real* dq, Real* dk, Real* dv, Real* scores) {
-  const int64_t size = in.head_size, group = in.heads / in.key_heads;
-  const Real scale = Real(1) / std::sqrt(static_cast<Real>(size));
-  for (int64_t i = 0; i < count; ++i) {
-    const KeyRuns& runs = queries[i];
-    const int64_t keys = runs.prefix_length + runs.own_length;
-    for (int64_t h = key_head * group; h < (key_head + 1) * group; ++h) {
-      const int64_t q_at = runs.query_row * in.q_stride + h * size;
-      const int64_t o_at = runs.query_row * in.heads * size + h * size;
-      const Real* q = in.q + q_at;
-      const Real* d_o = dout + o_at;
-      const Real delta = dot(d_o, out + o_at, size);
-      const Real normalizer = lse[runs.query_row * in.heads + h];
-      for (int64_t j = 0; j < keys; ++j) scores[j] = scale * dot(q, in.k + key_row(runs, j) * in.kv_stride + key_head * size, size) - normalizer;
-      for (int64_t j = 0; j < keys; ++j) scores[j] = std::exp(scores[j]);
-      for (int64_t j = 0; j < keys; ++j) {
-        const int64_t at = key_row(runs, j) * in.kv_stride + key_head * size;
-        const Real ds = scores[j] * (dot(d_o, in.v + at, size) - delta) * scale;
-        add_scaled(dv + at, d_o, scores[j], size);
-        add_scaled(dk + at, q, ds, size);
-        add_scaled(dq + q_at, in.k + at, ds, size);
-      }
+struct BackwardScratch {
+  Scratch<Real> scores, dscores, q, d_o, dq;
+  BackwardScratch(int64_t score_count, int64_t query_count)
+      : scores(score_count), dscores(score_count), q(query_count), d_o(query_count), dq(query_count) {}
+};
+
+// dk and dv point to the key head's first column.
+template <typename Real>
+void backward_task(const Task<Real>& task, const Real* out, const Real* lse, const Real* dout, Real* dq, Real* dk, Real* dv, int64_t dkv_stride,
+                   const BackwardScratch<Real>& scratch) {
+  const AttentionBuffers<Real>& in = *task.in;
+  Real *const scores = scratch.scores.get(), *const dscores = scratch.dscores.get(), *const q = scratch.q.get(), *const d_o = scratch.d_o.get();
+  const int64_t out_stride = in.heads * task.size;
+  task.gather(in.q, in.q_stride, scale_of(in), q);
+  task.gather(dout, out_stride, Real(1), d_o);
+  task.scores_of(q, in.k, scores);
+  task.scores_of(d_o, in.v, dscores);
+  task.each_query([&](int64_t i, int64_t seen, int64_t width) {
+    const KeyRuns& query = task.query(i);
+    for (int64_t g = 0; g < task.group; ++g) {
+      const int64_t row = i * task.group + g;
+      const Real delta = dot(d_o + row * task.size, out + query.query_row * out_stride + task.out_column() + g * task.size, task.size);
+      softmax_backward(scores + row * task.stride, dscores + row * task.stride, seen, width,
+                       lse[query.query_row * in.heads + task.key_head * task.group + g], delta);
     }
+  });
+  task.add_transposed(scores, d_o, dv, dkv_stride);
+  task.add_transposed(dscores, q, dk, dkv_stride);  // q carries the scale
+  Real* const dq_block = scratch.dq.get();
+  task.weighted_sum(dscores, in.k, dq_block);
+  for (int64_t i = 0; i < task.block->count; ++i) {
+    Real* row = dq + task.query(i).query_row * in.q_stride + task.out_column();
+    for (int64_t d = 0; d < task.group * task.size; ++d) row[d] += scale_of(in) * dq_block[i * task.group * task.size + d];
   }
 }
 
-#define CANDOR_ATTENTION(Real, suffix)                                                                                                        \
-  CANDOR_CPU_CLONES void forward_##suffix(const AttentionBuffers<Real>& in, const KeyRuns* q, int64_t b, int64_t e, Real* o, Real* l, Real* s) { \
-    forward_body<Real>(in, q, b, e, o, l, s);                                                                                                 \
-  }                                                                                                                                           \
-  CANDOR_CPU_CLONES void backward_##suffix(const AttentionBuffers<Real>& in, const KeyRuns* q, int64_t n, int64_t kh, const Real* o,           \
-                                           const Real* l, const Real* d, Real* dq, Real* dk, Real* dv, Real* s) {                             \
-    backward_body<Real>(in, q, n, kh, o, l, d, dq, dk, dv, s);                                                                                \
+// The cut of the blocks into parts of about the same work, which run side by side for one key head. Their number depends on the model alone.
+std::vector<size_t> parts_of(const AttentionPlan& plan, int64_t key_heads) {
+  const auto parts = static_cast<size_t>((6 + key_heads - 1) / key_heads);
+  const double total =
+      std::accumulate(plan.blocks.begin(), plan.blocks.end(), 0.0, [](double sum, const QueryBlock& block) { return sum + block.work; });
+  std::vector<size_t> ends;
+  double before = 0;
+  for (size_t b = 0; b < plan.blocks.size(); ++b) {
+    before += plan.blocks[b].work;
+    while (ends.size() + 1 < parts && before * static_cast<double>(parts) >= total * static_cast<double>(ends.size() + 1)) ends.push_back(b + 1);
   }
-CANDOR_ATTENTION(float, f32)
-CANDOR_ATTENTION(double, f64)
-#undef CANDOR_ATTENTION
+  while (ends.size() < parts) ends.push_back(plan.blocks.size());
+  return ends;
+}
 
-int64_t most_keys(const std::vector<KeyRuns>& queries) {
-  int64_t most = 0;
-  for (const KeyRuns& runs : queries) most = std::max(most, runs.prefix_length + runs.own_length);
-  return most;
+template <typename Real>
+void forward(const AttentionBuffers<Real>& in, const AttentionPlan& plan, Real* out, Real* lse) {
+  const auto [score_count, query_count] = scratch_sizes(in, plan);
+  // Tasks differ in size and write rows of their own, so each thread takes the next one.
+  const int64_t tasks = static_cast<int64_t>(plan.blocks.size()) * in.key_heads;
+  std::atomic<int64_t> next = 0;
+  at::parallel_for(0, std::min<int64_t>(tasks, at::get_num_threads()), 1, [&, scores_n = score_count, queries_n = query_count](int64_t, int64_t) {
+    const Scratch<Real> scores(scores_n), q(queries_n), o(queries_n);
+    for (int64_t t = next++; t < tasks; t = next++) {
+      const Task<Real> task(in, plan, plan.blocks[static_cast<size_t>(t / in.key_heads)], t % in.key_heads);
+      forward_task(task, out, lse, scores.get(), q.get(), o.get());
+    }
+  });
+}
+
+template <typename Real>
+void backward(const AttentionBuffers<Real>& in, const AttentionPlan& plan, const Real* out, const Real* lse, const Real* dout, Real* dq, Real* dk,
+              Real* dv) {
+  const auto [score_count, query_count] = scratch_sizes(in, plan);
+  const std::vector<size_t> ends = parts_of(plan, in.key_heads);
+  const auto parts = static_cast<int64_t>(ends.size());
+  // The first part adds to dk and dv themselves, each other part to a buffer of its own: [part, key head, dk or dv, key row, head_size].
+  const int64_t one = plan.key_rows * in.head_size;
+  const Scratch<Real> partial((parts - 1) * in.key_heads * 2 * one);
+  const auto partial_of = [&](int64_t part, int64_t head) { return partial.get() + ((part - 1) * in.key_heads + head) * 2 * one; };
+  at::parallel_for(0, parts * in.key_heads, 1, [&, scores_n = score_count, queries_n = query_count](int64_t b, int64_t e) {
+    const BackwardScratch<Real> scratch(scores_n, queries_n);
+    for (int64_t t = b; t < e; ++t) {
+      const int64_t part = t / in.key_heads, head = t % in.key_heads;
+      Real* into_k = dk + head * in.head_size;
+      Real* into_v = dv + head * in.head_size;
+      int64_t stride = in.kv_stride;
+      if (part > 0) {
+        into_k = partial_of(part, head);
+        into_v = into_k + one;
+        stride = in.head_size;
+        std::fill_n(into_k, 2 * one, Real(0));
+      }
+      for (size_t block = part == 0 ? 0 : ends[static_cast<size_t>(part - 1)]; block < ends[static_cast<size_t>(part)]; ++block) {
+        backward_task(Task<Real>(in, plan, plan.blocks[block], head), out, lse, dout, dq, into_k, into_v, stride, scratch);
+      }
+    }
+  });
+  at::parallel_for(0, plan.key_rows, 64, [&](int64_t b, int64_t e) {
+    for (int64_t part = 1; part < parts; ++part) {
+      for (int64_t head = 0; head < in.key_heads; ++head) {
+        const Real* from = partial_of(part, head);
+        for (int64_t row = b; row < e; ++row) {
+          const int64_t at = row * in.kv_stride + head * in.head_size;
+          for (int64_t d = 0; d < in.head_size; ++d) dk[at + d] += from[row * in.head_size + d];
+          for (int64_t d = 0; d < in.head_size; ++d) dv[at + d] += from[one + row * in.head_size + d];
+        }
+      }
+    }
+  });
 }
 
 }  // namespace
 
-#define CANDOR_ATTENTION_ENTRY(Real, suffix)                                                                                                   \
-  template <>                                                                                                                                  \
-  void packed_attention_forward<Real>(const AttentionBuffers<Real>& in, const std::vector<KeyRuns>& queries, Real* out, Real* lse) {           \
-    const auto keys = static_cast<size_t>(most_keys(queries));                                                                                 \
-    at::parallel_for(0, static_cast<int64_t>(queries.size()), 8, [&](int64_t b, int64_t e) {                                                   \
-      std::vector<Real> scores(keys);                                                                                                          \
-      forward_##suffix(in, queries.data(), b, e, out, lse, scores.data());                                                                     \
-    });                                                                                                                                        \
-  }                                                                                                                                            \
-  template <>                                                                                                                                  \
-  void packed_attention_backward<Real>(const AttentionBuffers<Real>& in, const std::vector<KeyRuns>& queries, const Real* out, const Real* lse, \
-                                       const Real* dout, Real* dq, Real* dk, Real* dv) {                                                       \
-    const auto keys = static_cast<size_t>(most_keys(queries));                                                                                 \
-    at::parallel_for(0, in.key_heads, 1, [&](int64_t b, int64_t e) {                                                                           \
-      std::vector<Real> scores(keys);                                                                                                          \
-      for (int64_t head = b; head < e; ++head) {                                                                                               \
-        backward_##suffix(in, queries.data(), static_cast<int64_t>(queries.size()), head, out, lse, dout, dq, dk, dv, scores.data());          \
-      }                                                                                                                                        \
-    });                                                                                                                                        \
-  }
-CANDOR_ATTENTION_ENTRY(float, f32)
-CANDOR_ATTENTION_ENTRY(double, f64)
-#undef CANDOR_ATTENTION_ENTRY
+template <>
+void packed_attention_forward<float>(const AttentionBuffers<float>& in, const AttentionPlan& plan, float* out, float* lse) {
+  forward(in, plan, out, lse);
+}
+template <>
+void packed_attention_forward<double>(const AttentionBuffers<double>& in, const AttentionPlan& plan, double* out, double* lse) {
+  forward(in, plan, out, lse);
+}
+template <>
+void packed_attention_backward<float>(const AttentionBuffers<float>& in, const AttentionPlan& plan, const float* out, const float* lse,
+                                      const float* dout, float* dq, float* dk, float* dv) {
+  backward(in, plan, out, lse, dout, dq, dk, dv);
+}
+template <>
+void packed_attention_backward<double>(const AttentionBuffers<double>& in, const AttentionPlan& plan, const double* out, const double* lse,
+                                       const double* dout, double* dq, double* dk, double* dv) {
+  backward(in, plan, out, lse, dout, dq, dk, dv);
+}
 
 }  // namespace candor

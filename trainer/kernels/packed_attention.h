@@ -1,21 +1,15 @@
 // Attention of packed rows over [shared prefix | own tokens so far], forward and backward, exact, on the CPU.
 //
-// Each query row names its keys as two runs of rows in a key/value buffer: a prefix (all of it) and its own sequence up to itself. So one
-// kernel serves training (keys are the micro-batch's own rows) and generation (keys are a cache). GQA: head h reads key head h / (H / K).
+// GQA: head h reads key head h / (H / K), and the heads of one key head are rows of one product.
 // Shapes: buffers are row-major with a row stride in elements; heads lie side by side in a row. lse is [rows, H].
-// The result of a row doesn't depend on the number of threads: forward splits by row, backward by key head.
+// The result doesn't depend on the number of threads: the tasks, and the order in which their gradients are added, are fixed by plan and model.
 #pragma once
 
 #include <cstdint>
-#include <vector>
+
+#include "trainer/kernels/attention_plan.h"
 
 namespace candor {
-
-struct KeyRuns {
-  int64_t query_row = 0;  // row of the query in the q, out, and gradient buffers
-  int64_t prefix_begin = 0, prefix_length = 0;
-  int64_t own_begin = 0, own_length = 0;
-};
 
 template <typename Real>
 struct AttentionBuffers {
@@ -28,11 +22,11 @@ struct AttentionBuffers {
 
 // out: [rows, H * head_size], dense; lse: [rows, H].
 template <typename Real>
-void packed_attention_forward(const AttentionBuffers<Real>& in, const std::vector<KeyRuns>& queries, Real* out, Real* lse);
+void packed_attention_forward(const AttentionBuffers<Real>& in, const AttentionPlan& plan, Real* out, Real* lse);
 
 // Adds to dq, dk, dv (same strides as q and k, v). `out` and `dout` are dense [rows, H * head_size].
 template <typename Real>
-void packed_attention_backward(const AttentionBuffers<Real>& in, const std::vector<KeyRuns>& queries, const Real* out, const Real* lse,
-                               const Real* dout, Real* dq, Real* dk, Real* dv);
+void packed_attention_backward(const AttentionBuffers<Real>& in, const AttentionPlan& plan, const Real* out, const Real* lse, const Real* dout,
+                               Real* dq, Real* dk, Real* dv);
 
 }  // namespace candor

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "trainer/kernels/packed_attention.h"
+#include "trainer/kernels/attention_plan.h"
 
 namespace candor {
 

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "trainer/kernels/packed_attention.h"
+
 namespace candor {
 namespace {
 
@@ -16,14 +18,14 @@ AttentionBuffers<Real> buffers_of(const AttentionHeads& shape, const at::Tensor&
 }  // namespace
 
 PackedAttention::PackedAttention(const ModelConfig& config, std::vector<KeyRuns> queries, int64_t key_rows, at::Device device)
-    : shape_{config.heads, config.key_heads, config.head_size}, queries_(std::move(queries)) {
-  if (!device.is_cpu()) mask_ = attention_mask(queries_, key_rows, device);
+    : shape_{config.heads, config.key_heads, config.head_size}, plan_(std::move(queries), attention_rows_per_block(config.heads, config.key_heads)) {
+  if (!device.is_cpu()) mask_ = attention_mask(plan_.queries, key_rows, device);
 }
 
 void PackedAttention::forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::Tensor& out, at::Tensor& lse) const {
   if (!q.is_cpu()) return attention_forward_aten(shape_, mask_, q, k, v, out, lse);
   AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "packed_attention", [&] {
-    packed_attention_forward<scalar_t>(buffers_of<scalar_t>(shape_, q, k, v), queries_, out.mutable_data_ptr<scalar_t>(),
+    packed_attention_forward<scalar_t>(buffers_of<scalar_t>(shape_, q, k, v), plan_, out.mutable_data_ptr<scalar_t>(),
                                        lse.mutable_data_ptr<scalar_t>());
   });
 }
@@ -32,9 +34,9 @@ void PackedAttention::backward(const at::Tensor& q, const at::Tensor& k, const a
                                const at::Tensor& dout, at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) const {
   if (!q.is_cpu()) return attention_backward_aten(shape_, mask_, q, k, v, out, lse, dout, dq, dk, dv);
   AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "packed_attention_backward", [&] {
-    packed_attention_backward<scalar_t>(buffers_of<scalar_t>(shape_, q, k, v), queries_, out.const_data_ptr<scalar_t>(),
-                                        lse.const_data_ptr<scalar_t>(), dout.const_data_ptr<scalar_t>(), dq.mutable_data_ptr<scalar_t>(),
-                                        dk.mutable_data_ptr<scalar_t>(), dv.mutable_data_ptr<scalar_t>());
+    packed_attention_backward<scalar_t>(buffers_of<scalar_t>(shape_, q, k, v), plan_, out.const_data_ptr<scalar_t>(), lse.const_data_ptr<scalar_t>(),
+                                        dout.const_data_ptr<scalar_t>(), dq.mutable_data_ptr<scalar_t>(), dk.mutable_data_ptr<scalar_t>(),
+                                        dv.mutable_data_ptr<scalar_t>());
   });
 }
 

@@ -10,7 +10,7 @@
 
 #include <vector>
 
-#include "trainer/kernels/packed_attention.h"
+#include "trainer/kernels/attention_plan.h"
 #include "trainer/model/aten_kernels.h"
 #include "trainer/model/model_config.h"
 
@@ -24,12 +24,10 @@ class PackedAttention {
   void backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout,
                 at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) const;
 
-  const std::vector<KeyRuns>& queries() const { return queries_; }
-
  private:
   AttentionHeads shape_;
-  std::vector<KeyRuns> queries_;
-  AttentionMask mask_;  // only where the ATen version runs
+  AttentionPlan plan_;  // of the CPU's version
+  AttentionMask mask_;  // of the ATen version
 };
 
 }  // namespace candor

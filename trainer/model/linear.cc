@@ -20,7 +20,7 @@ void add_lora(const LoraCall& call, LinearModule module, const at::Tensor& x, in
   if (entry == nullptr) return;
   const at::Tensor& flat = call.adapter->parameters();
   z = at::mm(dropped(call, module, x), call.adapter->a_of(*entry, flat).t());
-  y.narrow(1, column, entry->out).add_(at::mm(z, call.adapter->b_of(*entry, flat).t()), call.adapter->scale());
+  y.narrow(1, column, entry->out).addmm_(z, call.adapter->b_of(*entry, flat).t(), 1, call.adapter->scale());
 }
 
 void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tensor& x, const at::Tensor& z, int64_t column, const at::Tensor& dy,
@@ -30,11 +30,14 @@ void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tens
   const at::Tensor& flat = call.adapter->parameters();
   const at::Tensor dy_module = dy.narrow(1, column, entry->out);
   const double scale = call.adapter->scale();
-  call.adapter->b_of(*entry, gradient_flat).add_(at::mm(dy_module.t(), z), scale);
+  call.adapter->b_of(*entry, gradient_flat).addmm_(dy_module.t(), z, 1, scale);
   const at::Tensor dz = at::mm(dy_module, call.adapter->b_of(*entry, flat)).mul_(scale);
-  call.adapter->a_of(*entry, gradient_flat).add_(at::mm(dz.t(), dropped(call, module, x)));
-  // The same mask on the way back: dropout is its own transpose.
-  dx.add_(dropped(call, module, at::mm(dz, call.adapter->a_of(*entry, flat))));
+  call.adapter->a_of(*entry, gradient_flat).addmm_(dz.t(), dropped(call, module, x));
+  if (call.dropout > 0) {  // the same mask on the way back: dropout is its own transpose
+    dx.add_(dropped(call, module, at::mm(dz, call.adapter->a_of(*entry, flat))));
+  } else {
+    dx.addmm_(dz, call.adapter->a_of(*entry, flat));
+  }
 }
 
 }  // namespace candor

@@ -12,6 +12,7 @@
 
 #include "data_pipeline/tokens/micro_batch.h"
 #include "trainer/model/attention.h"
+#include "trainer/model/frozen_product.h"
 #include "trainer/model/lora.h"
 #include "trainer/model/model_config.h"
 #include "trainer/model/model_weights.h"
@@ -50,13 +51,14 @@ uint64_t dropout_key_of(uint64_t seed, int64_t step, int64_t micro_batch);
 
 class LlamaModel {
  public:
-  // weights_dtype: fp32, fp64, or bf16, in which the matrices are kept then; activations are fp32 (fp64 with fp64). Throws as ModelConfig and
-  // ModelWeights do.
-  LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at::Device device = at::kCPU);
+  // weights_dtype: fp32, fp64, or bf16, in which the matrices are kept then; activations are fp32 (fp64 with fp64). products: of a model kept in bf16
+  // on the CPU. Throws as ModelConfig and ModelWeights do.
+  LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at::Device device = at::kCPU, Products products = Products::kAsActivations);
 
   const ModelConfig& config() const { return config_; }
   const ModelWeights& weights() const { return weights_; }
   at::ScalarType dtype() const { return dtype_; }  // of activations and adapter
+  Products products() const { return products_; }
   at::Device device() const { return weights_.final_norm_D.device(); }
 
   ForwardResult forward(const MicroBatch& batch, const ForwardOptions& options) const;
@@ -82,6 +84,7 @@ class LlamaModel {
 
   ModelConfig config_;
   at::ScalarType dtype_;
+  Products products_;
   ModelWeights weights_;
   std::vector<double> frequencies_;
 };

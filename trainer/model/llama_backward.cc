@@ -22,16 +22,16 @@ void LlamaModel::backward(const ForwardResult& kept, const ForwardOptions& optio
     const LoraCall lora{options.adapter, layer, options.adapter->options().dropout, options.dropout_key};
     const auto z_of = [&a](LinearModule module) -> const at::Tensor& { return a.lora_z[static_cast<size_t>(module)]; };
 
-    at::Tensor dact = frozen_product(dx, w.down);
+    at::Tensor dact = frozen_product(dx, w.down, products_);
     add_lora_backward(lora, LinearModule::kDown, a.act, z_of(LinearModule::kDown), 0, dx, dact, gradient_flat);
     at::Tensor dgate_up = swiglu_backward(dact, a.gate_up);
-    at::Tensor dh_mid = frozen_product(dgate_up, w.gate_up);
+    at::Tensor dh_mid = frozen_product(dgate_up, w.gate_up, products_);
     add_lora_backward(lora, LinearModule::kGate, a.h_mid, z_of(LinearModule::kGate), 0, dgate_up, dh_mid, gradient_flat);
     add_lora_backward(lora, LinearModule::kUp, a.h_mid, z_of(LinearModule::kUp), c.mlp_width, dgate_up, dh_mid, gradient_flat);
     add_rms_norm_backward(dh_mid, a.x_mid, w.post_norm_D, a.rstd_mid, dx);
 
     const at::Tensor attention = last ? at::index(a.attention, {head_rows}) : a.attention;
-    at::Tensor dattention = frozen_product(dx, w.o);
+    at::Tensor dattention = frozen_product(dx, w.o, products_);
     add_lora_backward(lora, LinearModule::kO, attention, z_of(LinearModule::kO), 0, dx, dattention, gradient_flat);
     if (last) {  // back from head rows to all rows; a row may be head row twice (its confidence and an LM label), hence add
       dattention = at::zeros_like(a.attention).index_add_(0, head_rows, dattention);
@@ -44,7 +44,7 @@ void LlamaModel::backward(const ForwardResult& kept, const ForwardOptions& optio
                    dattention, dq, dk, dv);
     rotate_heads(dqkv, kept.cos_TJ, kept.sin_TJ, c.heads + c.key_heads, c.head_size, -1);
     // Nobody reads the gradient below the lowest adapted layer.
-    at::Tensor dh_in = layer > lowest ? frozen_product(dqkv, w.qkv) : at::zeros_like(a.h_in);
+    at::Tensor dh_in = layer > lowest ? frozen_product(dqkv, w.qkv, products_) : at::zeros_like(a.h_in);
     add_lora_backward(lora, LinearModule::kQ, a.h_in, z_of(LinearModule::kQ), 0, dqkv, dh_in, gradient_flat);
     add_lora_backward(lora, LinearModule::kK, a.h_in, z_of(LinearModule::kK), q_width, dqkv, dh_in, gradient_flat);
     add_lora_backward(lora, LinearModule::kV, a.h_in, z_of(LinearModule::kV), q_width + kv_width, dqkv, dh_in, gradient_flat);

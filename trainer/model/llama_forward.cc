@@ -74,8 +74,8 @@ uint64_t dropout_key_of(uint64_t seed, int64_t step, int64_t micro_batch) {
   return z;
 }
 
-LlamaModel::LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at::Device device)
-    : config_(ModelConfig::from_model_dir(dir)), dtype_(weights_dtype == at::kDouble ? at::kDouble : at::kFloat),
+LlamaModel::LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at::Device device, Products products)
+    : config_(ModelConfig::from_model_dir(dir)), dtype_(weights_dtype == at::kDouble ? at::kDouble : at::kFloat), products_(products),
       weights_(ModelWeights::load(dir, config_, weights_dtype, device)), frequencies_(rope_frequencies(config_)) {}
 
 std::pair<at::Tensor, at::Tensor> LlamaModel::rope_tables(const std::vector<int64_t>& positions) const {
@@ -105,13 +105,13 @@ at::Tensor LlamaModel::embed(const std::vector<int64_t>& token_ids) const {
   return rows_of(weights_.embedding_VD, token_ids).to(dtype_);
 }
 
-at::Tensor LlamaModel::logits(const at::Tensor& head_in_RD) const { return frozen_product(head_in_RD, weights_.head_VD.t()); }
+at::Tensor LlamaModel::logits(const at::Tensor& head_in_RD) const { return frozen_product(head_in_RD, weights_.head_VD.t(), products_); }
 
 at::Tensor LlamaModel::head_rows(const std::vector<uint32_t>& token_ids) const {
   return rows_of(weights_.head_VD, {token_ids.begin(), token_ids.end()}).to(dtype_);
 }
 
-at::Tensor LlamaModel::logits_backward(const at::Tensor& dlogits_RV) const { return frozen_product(dlogits_RV, weights_.head_VD); }
+at::Tensor LlamaModel::logits_backward(const at::Tensor& dlogits_RV) const { return frozen_product(dlogits_RV, weights_.head_VD, products_); }
 
 void LlamaModel::plan_rows(const MicroBatch& batch, ForwardResult& result) const {
   const auto rows = static_cast<int64_t>(batch.tokens_T.size());
@@ -138,7 +138,7 @@ LayerActivations LlamaModel::decoder_layer(int64_t layer, const ForwardOptions& 
 
   kept.x_in = x;
   kept.h_in = rms_norm(x, w.input_norm_D, c.norm_epsilon, kept.rstd_in);
-  kept.qkv = frozen_product(kept.h_in, w.qkv.t());
+  kept.qkv = frozen_product(kept.h_in, w.qkv.t(), products_);
   if (w.qkv_bias.defined()) kept.qkv.add_(w.qkv_bias);
   add_lora(lora, LinearModule::kQ, kept.h_in, 0, kept.qkv, z_of(LinearModule::kQ));
   add_lora(lora, LinearModule::kK, kept.h_in, q_width, kept.qkv, z_of(LinearModule::kK));
@@ -154,17 +154,17 @@ LayerActivations LlamaModel::decoder_layer(int64_t layer, const ForwardOptions& 
     attention = rows_of(attention, rows_plan.head_rows);
     x = rows_of(x, rows_plan.head_rows);
   }
-  at::Tensor o = frozen_product(attention, w.o.t());
+  at::Tensor o = frozen_product(attention, w.o.t(), products_);
   if (w.o_bias.defined()) o.add_(w.o_bias);
   add_lora(lora, LinearModule::kO, attention, 0, o, z_of(LinearModule::kO));
   x = x + o;
   kept.x_mid = x;
   kept.h_mid = rms_norm(x, w.post_norm_D, c.norm_epsilon, kept.rstd_mid);
-  kept.gate_up = frozen_product(kept.h_mid, w.gate_up.t());
+  kept.gate_up = frozen_product(kept.h_mid, w.gate_up.t(), products_);
   add_lora(lora, LinearModule::kGate, kept.h_mid, 0, kept.gate_up, z_of(LinearModule::kGate));
   add_lora(lora, LinearModule::kUp, kept.h_mid, c.mlp_width, kept.gate_up, z_of(LinearModule::kUp));
   kept.act = swiglu(kept.gate_up);
-  at::Tensor down = frozen_product(kept.act, w.down.t());
+  at::Tensor down = frozen_product(kept.act, w.down.t(), products_);
   add_lora(lora, LinearModule::kDown, kept.act, 0, down, z_of(LinearModule::kDown));
   x = x + down;
   return kept;

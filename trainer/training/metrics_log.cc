@@ -48,6 +48,7 @@ std::string to_json_line(const StepRecord& record) {
   line["examples_per_s"] = record.examples_per_s;
   line["tokens_per_s"] = record.tokens_per_s;
   line["unshared_tokens_per_s"] = record.unshared_tokens_per_s;
+  if (record.share_of_peak > 0) line["share_of_peak"] = record.share_of_peak;
   if (record.validation) {
     const ValidationFigures& v = *record.validation;
     nlohmann::ordered_json figures;
@@ -90,6 +91,7 @@ void MetricsLog::write(const StepRecord& record) {
   scalar("train/gradient_norm", record.gradient_norm);
   scalar("train/learning_rate", record.learning_rate);
   scalar("speed/examples_per_s", record.examples_per_s);
+  if (record.share_of_peak > 0) scalar("speed/share_of_peak", record.share_of_peak);
   if (record.validation) {
     scalar("validation/tokenized_brier", record.validation->tokenized_brier);
     scalar("validation/expectation_brier", record.validation->expectation_brier);

@@ -24,6 +24,7 @@ struct StepRecord {
   double examples_per_s = 0;
   double tokens_per_s = 0;           // computed rows
   double unshared_tokens_per_s = 0;  // as if every example carried its prefix
+  double share_of_peak = 0;          // operations of the step's products (pass_cost.h) a second, of the ranks' measured peak; 0: not measured
   std::optional<ValidationFigures> validation{};
 };
 

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -15,6 +16,8 @@
 #include "data_pipeline/tokens/micro_batch.h"
 #include "data_pipeline/tokens/sampler.h"
 #include "trainer/evaluation/scoring.h"
+#include "trainer/kernels/gemm_peak.h"
+#include "trainer/model/pass_cost.h"
 #include "trainer/training/adapter_files.h"
 #include "trainer/training/micro_batch_gradient.h"
 
@@ -36,6 +39,10 @@ int64_t response_tokens(const TokenData& data, const std::vector<std::vector<int
     }
   }
   return tokens;
+}
+
+bool reads_whole_vocabulary(const std::vector<LossWeight>& losses) {
+  return std::any_of(losses.begin(), losses.end(), [](const LossWeight& part) { return part.loss == Loss::kSoftTarget && part.weight > 0; });
 }
 
 bool is_tokenized_brier_alone(const std::vector<ObjectiveStage>& stages) { return stages.size() == 1 && stages[0].loss == Loss::kTokenizedBrier; }
@@ -101,6 +108,15 @@ void Trainer::make_trunk() {
                   trunk_->reused() ? "is read from" : "is kept in", options_.trunk_path, static_cast<double>(trunk_->size_bytes()) / 1e6));
 }
 
+// On all ranks at once, as they compute when training.
+void Trainer::measure_peak() {
+  if (!model_.device().is_cpu()) return;
+  group_.barrier();
+  at::Tensor peak = at::tensor({measured_gemm_peak(model_.products() == Products::kBf16 ? at::kBFloat16 : model_.dtype())}, at::kDouble);
+  group_.all_reduce_sum(peak);
+  gemm_peak_ = peak.item<double>();
+}
+
 void Trainer::sum_gradients(const std::vector<std::vector<int64_t>>& micro_batches, const std::vector<int>& rank_of, int64_t step,
                             double lm_weight_per_token, const std::vector<LossWeight>& losses, at::Tensor& gradient, at::Tensor& losses_M) {
   std::optional<GradientSum> sum;
@@ -148,7 +164,12 @@ StepRecord Trainer::train_step(int64_t step) {
   const std::vector<std::vector<int64_t>> micro_batches = plan_.micro_batches_of(step);
   std::vector<int64_t> tokens;
   int64_t examples = 0, rows = 0, unshared_rows = 0;
+  PassCost cost;
+  const std::vector<LossWeight> losses = objective_weights(options_.objective, step, plan_.max_steps());
   for (const std::vector<int64_t>& members : micro_batches) {
+    cost += training_cost(model_.config(), options_.lora, pass_shape(make_micro_batch(data_, members, options_.share_prefix)),
+                          trunk_ ? trunk_->layer() : 0,
+                          reads_whole_vocabulary(losses) ? model_.config().vocabulary : static_cast<int64_t>(data_.level_ids.size()));
     tokens.push_back(micro_batch_tokens(data_, members, options_.share_prefix));
     rows += tokens.back();
     unshared_rows += micro_batch_tokens(data_, members, false);
@@ -164,7 +185,7 @@ StepRecord Trainer::train_step(int64_t step) {
   const double lm_weight_per_token = response > 0 ? options_.lm_weight * static_cast<double>(examples) / static_cast<double>(response) : 0;
 
   StepRecord record{.step = step + 1, .max_steps = plan_.max_steps()};
-  record.losses = objective_weights(options_.objective, step, plan_.max_steps());
+  record.losses = losses;
   at::Tensor gradient = at::zeros_like(adapter_.parameters());
   at::Tensor losses_M = at::zeros({static_cast<int64_t>(micro_batches.size())}, at::kDouble);
   sum_gradients(micro_batches, rank_of, step, lm_weight_per_token, record.losses, gradient, losses_M);
@@ -179,6 +200,7 @@ StepRecord Trainer::train_step(int64_t step) {
   record.examples_per_s = static_cast<double>(examples) / seconds;
   record.tokens_per_s = static_cast<double>(rows) / seconds;
   record.unshared_tokens_per_s = static_cast<double>(unshared_rows) / seconds;
+  if (gemm_peak_ > 0) record.share_of_peak = cost.total() / seconds / gemm_peak_;
   return record;
 }
 
@@ -201,6 +223,7 @@ void Trainer::save(int64_t step) {
 
 TrainResult Trainer::run() {
   if (options_.resume) resume();
+  measure_peak();
   if (state_.step < plan_.max_steps()) make_trunk();
   if (train_examples_.left_out > 0) {
     say(fmt::format("{} of {} train examples are left out: their {} responses were given {} times or more and never right (train.drop_never_right)",

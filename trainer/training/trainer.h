@@ -77,6 +77,7 @@ class Trainer {
  private:
   void resume();
   void make_trunk();
+  void measure_peak();
   StepRecord train_step(int64_t step);
   void sum_gradients(const std::vector<std::vector<int64_t>>& micro_batches, const std::vector<int>& rank_of, int64_t step,
                      double lm_weight_per_token, const std::vector<LossWeight>& losses, at::Tensor& gradient, at::Tensor& losses_M);
@@ -97,6 +98,7 @@ class Trainer {
   std::vector<int64_t> validation_examples_;
   std::optional<FrozenTrunk> trunk_;
   TrainState state_;
+  double gemm_peak_ = 0;  // of all ranks, operations a second; 0 on a GPU, where it isn't measured
   bool warned_idle_ = false;
 };
 

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Training steps of candor and of transformers + PEFT on the same shapes, side by side in one run.
+
+Usage: .deps/python/bin/python benchmarks/compare_peft.py MODEL_DIR [--shapes 250+56,30+26,220+85] [--steps 6] [--rounds 2] [--output latest.json]
+A shape is prefix + suffix tokens; a step has 16 examples. Both train LoRA r 8 on q_proj and v_proj of all layers by tokenized Brier, without dropout and
+without activation checkpointing, on all cores: PEFT in one process (logits_to_keep=1), candor as one rank of all threads and as one rank a core,
+whichever is faster. fp32 and bf16 of each side take turns, --rounds times; the figure of a side is the median step of its faster dtype.
+Also: candor with the layers below 20 (or the upper third of the model) frozen and computed once. Prints a table and writes JSON.
+"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+EXAMPLES = 16
+root = pathlib.Path(__file__).resolve().parent.parent
+parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+parser.add_argument("model_dir")
+parser.add_argument("--shapes", default="250+56,30+26,220+85")
+parser.add_argument("--steps", type=int, default=6)
+parser.add_argument("--rounds", type=int, default=2)
+parser.add_argument("--output", default="")
+options = parser.parse_args()
+layers = json.loads((pathlib.Path(options.model_dir) / "config.json").read_text())["num_hidden_layers"]
+cores = len(os.sched_getaffinity(0))
+
+
+def last_json(command, threads):
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMPI_ALLOW_RUN_AS_ROOT": "1",
+                   "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    if "train_step_bench" in " ".join(map(str, command)):  # as candor sets them for itself
+        environment |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "5000"}
+    result = subprocess.run(list(map(str, command)), env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if result.returncode != 0:
+        raise SystemExit(f"{command} ended with {result.returncode}:\n{result.stderr[-2000:]}")
+    return json.loads([line for line in result.stdout.splitlines() if line.startswith("{")][-1])
+
+
+def candor(shape, dtype, ranks, first_layer=0):
+    launcher = ["mpirun", "-np", ranks, "--bind-to", "none"] if ranks > 1 else []
+    with tempfile.TemporaryDirectory() as folder:
+        return last_json([*launcher, root / "build/cpu/benchmarks/train_step_bench", options.model_dir, *shape, EXAMPLES, EXAMPLES // ranks,
+                          options.steps, first_layer, "q_proj,v_proj", dtype, folder], cores // ranks)
+
+
+def peft(shape, dtype):
+    return last_json([sys.executable, root / "benchmarks/peft_step.py", options.model_dir, *shape, EXAMPLES, max(3, options.steps // 2), 0,
+                      "q_proj,v_proj", dtype], cores)
+
+
+def merged(runs):
+    return {**runs[-1], "seconds": sorted(second for run in runs for second in run["seconds"])}
+
+
+def median(run):
+    return statistics.median(run["seconds"])
+
+
+def compare(text):
+    shape = text.split("+")
+    layouts = {f"{ranks} x {cores // ranks} threads": ranks for ranks in sorted({1, cores})}
+    runs = {}
+    for _ in range(options.rounds):
+        for dtype in ("fp32", "bf16"):
+            for name, ranks in layouts.items():
+                runs.setdefault(f"candor {dtype} {name}", []).append(candor(shape, dtype, ranks))
+            runs.setdefault(f"peft {dtype}", []).append(peft(shape, dtype))
+            runs.setdefault(f"candor frozen {dtype}", []).append(candor(shape, dtype, 1, first_layer=2 * layers // 3))
+    runs = {name: merged(of_one) for name, of_one in runs.items()}
+
+    def best(prefix):
+        return min((name for name in runs if name.startswith(prefix)), key=lambda name: median(runs[name]))
+
+    def share(name):
+        run = runs[name]
+        return run["flops"] / median(run) / run["gemm_peak_bf16" if "bf16" in name else "gemm_peak_fp32"]
+
+    ours = min(best("candor fp32"), best("candor bf16"), key=lambda name: median(runs[name]))
+    theirs, frozen = best("peft"), best("candor frozen")
+    return {
+        "shape": text, "examples": EXAMPLES, "candor": ours, "peft": theirs,
+        "candor_examples_per_s": round(EXAMPLES / median(runs[ours]), 2), "peft_examples_per_s": round(EXAMPLES / median(runs[theirs]), 2),
+        "train_examples_per_s_ratio_vs_peft": round(median(runs[theirs]) / median(runs[ours]), 2),
+        "ratio_fp32": round(median(runs["peft fp32"]) / median(runs[best("candor fp32")]), 2),
+        "ratio_bf16": round(median(runs["peft bf16"]) / median(runs[best("candor bf16")]), 2),
+        "ratio_with_frozen_layers": round(median(runs[theirs]) / median(runs[frozen]), 2),
+        "train_fraction_of_gemm_peak": round(share(ours), 3), "fraction_of_gemm_peak_fp32": round(share(best("candor fp32")), 3),
+        "peak_memory_ratio_vs_peft": round(runs[ours]["peak_bytes"] / runs[theirs]["peak_bytes"], 3), "dtype": ours.split()[1],
+        "runs": runs}
+
+
+results = [compare(shape) for shape in options.shapes.split(",")]
+processor = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
+flags = next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "").split()
+commit = subprocess.run(["git", "-C", str(root), "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+head = {"processor": processor, "features": [f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in flags], "cores": cores, "commit": commit,
+        "date": datetime.date.today().isoformat(), "command": " ".join(["benchmarks/compare_peft.py", *sys.argv[1:]])}
+print("| shape, 16 examples | candor | transformers + PEFT | times as fast | in fp32 | in bf16 | upper third only | of the GEMM peak | memory |")
+print("|---|---|---|---|---|---|---|---|---|")
+for r in results:
+    print(f"| {r['shape']} | {r['candor_examples_per_s']} examples/s ({r['candor'][7:]}) | {r['peft_examples_per_s']} ({r['peft'][5:]}) | "
+          f"{r['train_examples_per_s_ratio_vs_peft']} | {r['ratio_fp32']} | {r['ratio_bf16']} | {r['ratio_with_frozen_layers']} | "
+          f"{100 * r['train_fraction_of_gemm_peak']:.0f} % (fp32 {100 * r['fraction_of_gemm_peak_fp32']:.0f} %) | {r['peak_memory_ratio_vs_peft']} |")
+if options.output:
+    first = {key: value for key, value in results[0].items() if key != "runs"}
+    pathlib.Path(options.output).write_text(json.dumps({**head, **first, "shapes": results}, indent=1) + "\n")

@@ -1,0 +1,131 @@
+// Seconds and peak memory of training steps on synthetic examples of one shape: `examples` suffixes of `suffix` tokens behind one prefix.
+//
+// Usage:   [mpirun -np N] train_step_bench MODEL_DIR PREFIX SUFFIX EXAMPLES MICRO_BATCH STEPS FIRST_LAYER MODULES DTYPE FOLDER
+// It is candor's own training loop (trainer/training), without dropout, with LoRA r 8 on MODULES (comma-separated) of the layers from FIRST_LAYER on,
+// by tokenized Brier; DTYPE fp32 or bf16, of weights and products. Files go to FOLDER. Set OMP_NUM_THREADS. Prints one line of JSON; the first step
+// is a warm-up and left out.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+
+#include "comm/mpi_session.h"
+#include "trainer/kernels/gemm_peak.h"
+#include "trainer/kernels/keep_memory.h"
+#include "trainer/model/pass_cost.h"
+#include "trainer/training/trainer.h"
+
+namespace candor {
+namespace {
+
+TokenData synthetic_examples(int64_t prefix, int64_t suffix, int64_t train, int64_t validation, int64_t vocabulary) {
+  TokenData data;
+  uint64_t state = 1;
+  const auto add_tokens = [&](std::vector<uint32_t>& to, int64_t count) {
+    for (int64_t t = 0; t < count; ++t) {
+      state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+      to.push_back(static_cast<uint32_t>((state >> 33) % static_cast<uint64_t>(vocabulary)));
+    }
+  };
+  add_tokens(data.prefix_tokens, prefix);
+  data.prefix_offsets = {0, static_cast<uint64_t>(prefix)};
+  data.prefix_parent = {-1};
+  data.offsets = {0};
+  for (int64_t e = 0; e < train + validation; ++e) {
+    add_tokens(data.tokens, suffix);
+    data.offsets.push_back(data.tokens.size());
+    data.prefix_index.push_back(0);
+    data.confidence_position.push_back(static_cast<uint32_t>(suffix - 1));
+    data.marker_position.push_back(static_cast<uint32_t>(suffix - 1));
+    data.response_begin.push_back(1);
+    data.response_end.push_back(2);
+    data.target.push_back(static_cast<float>(e % 2));
+    data.graded.push_back(1);
+    data.example_id.push_back(fmt::format("e{}", e));
+    data.dataset.push_back("synthetic");
+    data.entity.push_back(fmt::format("e{}", e));
+    data.split.push_back(e < train ? "train" : "validation");
+  }
+  for (uint32_t level = 0; level < 10; ++level) {
+    data.level_ids.push_back(level);
+    data.level_values.push_back(level / 9.0);
+  }
+  return data;
+}
+
+int run(int argc, char** argv) {
+  if (argc != 11) {
+    fmt::print(stderr, "usage: train_step_bench MODEL_DIR PREFIX SUFFIX EXAMPLES MICRO_BATCH STEPS FIRST_LAYER MODULES DTYPE FOLDER\n");
+    return 2;
+  }
+  keep_freed_memory();
+  MpiSession session(&argc, &argv);
+  const std::unique_ptr<ProcessGroup> group = make_mpi_process_group({});
+  const auto number = [&](int i) { return static_cast<int64_t>(std::atoll(argv[i])); };
+  const int64_t prefix = number(2), suffix = number(3), examples = number(4), micro_batch = number(5), steps = number(6), first_layer = number(7);
+  const std::string dtype = argv[9], folder = argv[10];
+  const LlamaModel model(argv[1], dtype == "bf16" ? at::kBFloat16 : at::kFloat, at::kCPU, Products::kBf16);
+  const TokenData data = synthetic_examples(prefix, suffix, examples, 1, model.config().vocabulary);
+
+  TrainOptions options;
+  options.lora.dropout = 0;
+  options.lora.layer_begin = first_layer;
+  options.lora.modules.clear();
+  std::istringstream modules(argv[8]);
+  for (std::string module; std::getline(modules, module, ',');) options.lora.modules.push_back(module);
+  options.objective = {{.loss = Loss::kTokenizedBrier}};
+  options.max_steps = steps;
+  options.global_batch_examples = examples;
+  options.micro_batch_examples = micro_batch;
+  options.validate_every = options.checkpoint_every = steps;
+  options.frozen_trunk = true;
+  options.checkpoints_dir = folder + "/checkpoints";
+  options.adapter_dir = folder + "/adapter";
+  options.metrics_path = folder + "/metrics.jsonl";
+  options.trunk_path = folder + "/trunk.safetensors";
+  options.identity = options.trunk_identity = options.base_model = "bench";
+  std::vector<double> seconds;
+  options.on_step = [&](const StepRecord& record) {
+    if (record.step > 1) seconds.push_back(static_cast<double>(examples) / record.examples_per_s);
+  };
+  const LoraOptions lora = options.lora;
+  Trainer trainer(model, data, std::move(options), *group);
+  trainer.run();
+
+  PassCost cost;
+  int64_t rows = 0;
+  for (const std::vector<int64_t>& members : trainer.plan().micro_batches_of(0)) {
+    const PassShape shape = pass_shape(make_micro_batch(data, members, true));
+    cost += training_cost(model.config(), lora, shape, first_layer, 10);
+    rows += shape.rows;
+  }
+  // All ranks at once, as when training.
+  group->barrier();
+  at::Tensor peaks = at::tensor({measured_gemm_peak(at::kFloat), measured_gemm_peak(at::kBFloat16)}, at::kDouble);
+  group->all_reduce_sum(peaks);
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  at::Tensor memory = at::tensor({static_cast<double>(usage.ru_maxrss) * 1024}, at::kDouble);
+  group->all_reduce_sum(memory);
+  if (group->rank() == 0) {
+    std::sort(seconds.begin(), seconds.end());
+    fmt::print(
+        "{{\"seconds\": [{:.4f}], \"rows\": {}, \"flops\": {:.0f}, \"attention_flops\": {:.0f}, \"gemm_peak_fp32\": {:.0f}, \"gemm_peak_bf16\": "
+        "{:.0f}, "
+        "\"peak_bytes\": {:.0f}, \"ranks\": {}, \"threads\": {}}}\n",
+        fmt::join(seconds, ", "), rows, cost.total(), cost.attention, peaks[0].item<double>(), peaks[1].item<double>(), memory.item<double>(),
+        group->world_size(), at::get_num_threads());
+  }
+  session.finalize();
+  return 0;
+}
+
+}  // namespace
+}  // namespace candor
+
+int main(int argc, char** argv) { return candor::run(argc, argv); }

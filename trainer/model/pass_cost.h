@@ -1,0 +1,37 @@
+// Floating-point operations of a pass over one micro-batch, counted from shapes: what the planner prints, and what a measured time is held against.
+//
+// A multiply-add is two operations. Products only: norms, RoPE, SwiGLU and softmax are a few percent beside them.
+#pragma once
+
+#include "data_pipeline/tokens/micro_batch.h"
+#include "trainer/model/lora.h"
+#include "trainer/model/model_config.h"
+
+namespace candor {
+
+struct PassShape {
+  int64_t rows = 0;                    // packed
+  int64_t head_rows = 0;               // that somebody reads
+  double scores = 0, last_scores = 0;  // pairs of query and key, of one head: in a layer, and in the last layer, where only head rows are queries
+};
+
+// Of the confidence rows only; with the LM term there are more head rows.
+PassShape pass_shape(const MicroBatch& batch);
+
+struct PassCost {
+  double linear = 0, lora = 0, attention = 0;
+  double head = 0;  // of the head rows over `levels` tokens; the soft target and the LM term read the whole vocabulary instead
+  double total() const { return linear + lora + attention + head; }
+  PassCost& operator+=(const PassCost& other);
+};
+
+// What a training pass computes: forward from `first_layer`, backward down to the lowest adapted one.
+PassCost training_cost(const ModelConfig& config, const LoraOptions& lora, const PassShape& shape, int64_t first_layer, int64_t levels);
+
+// Numbers kept for backward of one row in one layer.
+int64_t kept_elements_per_row(const ModelConfig& config);
+
+// Forward only, without the adapter.
+PassCost forward_cost(const ModelConfig& config, const PassShape& shape, int64_t levels);
+
+}  // namespace candor
