@@ -50,6 +50,7 @@ MicroBatch make_micro_batch(const TokenData& data, std::span<const int64_t> exam
     segment.length = rows(batch.tokens_T.size()) - segment.begin;
     batch.segments.push_back(segment);
     batch.confidence_row_B.push_back(suffix_row + data.confidence_position[i]);
+    batch.marker_row_B.push_back(suffix_row + data.marker_position[i]);
     batch.example_B.push_back(example);
     batch.target_B.push_back(data.target[i]);
     batch.response_rows_B.emplace_back(suffix_row + data.response_begin[i], suffix_row + data.response_end[i]);

@@ -28,6 +28,7 @@ struct MicroBatch {
   std::vector<uint32_t> tokens_T;
   std::vector<Segment> segments;                                // prefix segments first
   std::vector<int64_t> confidence_row_B;                        // row in T whose logits predict the level
+  std::vector<int64_t> marker_row_B;                            // row in T of the marker's first token
   std::vector<int64_t> example_B;                               // index into TokenData
   std::vector<float> target_B;
   std::vector<std::pair<int64_t, int64_t>> response_rows_B;     // rows [begin, end) of the response tokens; row begin-1 predicts the first of them

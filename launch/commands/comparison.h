@@ -1,16 +1,20 @@
-// A further adapter, trained as the main one but by a single loss alone (compare_objectives), to stand beside it in the report.
+// Further adapters, trained as the main one but for one thing, to stand beside it in the report: by a single loss alone (compare_objectives), or acting
+// from the confidence marker on (compare_alora).
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "launch/config/run_config.h"
 
 namespace candor {
 
-// The config that trains it: the same but for the objective. Its files lie in RunPaths(config.run.dir).comparison(loss).
-RunConfig comparison_config(const RunConfig& config, const std::string& loss);
+struct Comparison {
+  std::string name;   // its files lie in RunPaths(config.run.dir).comparison(name)
+  std::string label;  // in the report
+  RunConfig config;   // that trains it
+};
 
-// In the report.
-std::string comparison_label(const std::string& loss);
+std::vector<Comparison> comparisons_of(const RunConfig& config);
 
 }  // namespace candor

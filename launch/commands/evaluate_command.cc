@@ -33,7 +33,7 @@ class Evaluation {
 
   // Once, for all scores of the test split that need no hidden states below `layer`, where there are several.
   void keep_test_trunk(int64_t layer, const std::string& model_identity) {
-    const size_t uses = 1 + (config_.evaluate.probe ? 0 : 1) + config_.compare_objectives.size();
+    const size_t uses = 1 + (config_.evaluate.probe ? 0 : 1) + config_.compare_objectives.size();  // aLoRA reads none
     if (!config_.train.frozen_trunk || layer == 0 || uses < 2) return;
     Progress progress({.name = "evaluate test frozen layers", .unit = "batches", .visible = group_.rank() == 0});
     const RunPaths paths(config_.run.dir);
@@ -89,24 +89,24 @@ class Evaluation {
     return test.examples;
   }
 
-  // A row for each adapter of compare_objectives, a note for each that isn't there.
+  // A row for each further adapter, a note for each that isn't there.
   void score_comparisons(ReportInput& report) const {
-    for (const std::string& loss : config_.compare_objectives) {
-      const RunPaths paths = RunPaths(config_.run.dir).comparison(loss);
+    for (const Comparison& comparison : comparisons_of(config_)) {
+      const RunPaths paths = RunPaths(config_.run.dir).comparison(comparison.name);
       std::string found = group_.rank() == 0 && std::filesystem::exists(paths.adapter_weights()) ? "yes" : "";
       group_.broadcast_bytes(found, 0);
       if (found.empty()) {
         report.notes.push_back(fmt::format("Not in this report: {}, because {} isn't there; `candor run` with this config trains it.",
-                                           comparison_label(loss), paths.adapter_weights()));
+                                           comparison.label, paths.adapter_weights()));
         if (group_.rank() == 0) fmt::print(stderr, "evaluate  {}\n", report.notes.back());
         continue;
       }
       const LoraAdapter adapter = read_adapter(paths.adapter(), model_.config(), model_.dtype(), model_.device());
-      const std::vector<ScoredExample> examples = score("test", loss, &adapter, false).examples;
+      const std::vector<ScoredExample> examples = score("test", comparison.name, &adapter, false).examples;
       if (group_.rank() != 0) continue;
       const EvaluationGroup figures = evaluate(examples, options_).overall;
-      report.extra_rows.push_back({.name = loss,
-                                   .label = comparison_label(loss),
+      report.extra_rows.push_back({.name = comparison.name,
+                                   .label = comparison.label,
                                    .expectation = figures.expectation,
                                    .argmax = figures.argmax,
                                    .distinct_argmax_levels = figures.distinct_argmax_levels});
@@ -146,6 +146,10 @@ int evaluate_command(const RunConfig& config, CommandContext& context) {
     report.title = fmt::format("Candor: {}", config.run.dir);
     report.model = std::filesystem::path(config.model.path).lexically_normal().filename();
     report.training_note = objective_sentence(config);
+    if (!adapter.options().active_from.empty()) {
+      report.notes.push_back(
+          "The adapter acts from the confidence marker on (aLoRA): prompt and answer are the base model's. It is not the paper's model.");
+    }
     report.resolved_config_yaml = to_yaml(config);
     report.before = evaluate(report.before_examples, evaluation.options());
     report.after = evaluate(report.after_examples, evaluation.options());

@@ -37,6 +37,7 @@ class Planner {
         examples_(choose_train_examples(data, config.train.drop_never_right).examples) {}
 
   const ModelConfig& model() const { return model_; }
+  bool keys_values_kept() const { return config_.train.frozen_trunk && config_.lora.active_from == "confidence_marker"; }
   int64_t first_layer() const { return config_.train.frozen_trunk ? lora_.layer_begin : 0; }
   StepPlan step_plan(int64_t micro_batch) const {
     const TrainSection& train = config_.train;
@@ -73,7 +74,7 @@ class Planner {
   }
   PassCost trunk_cost() const {
     ModelConfig below = model_;
-    below.layers = first_layer();
+    if (!keys_values_kept()) below.layers = first_layer();
     return forward_cost(below, trunk_shape(), 0);
   }
   int64_t adapter_numel() const {
@@ -84,7 +85,9 @@ class Planner {
  private:
   void add(const std::vector<int64_t>& members, double steps, Step& mean) const {
     const bool share = config_.train.share_prefix;
-    const PassShape shape = pass_shape(make_micro_batch(data_, members, share)), whole = pass_shape(make_micro_batch(data_, members, false));
+    const bool from_marker = config_.lora.active_from == "confidence_marker";
+    const PassShape shape = pass_shape(make_micro_batch(data_, members, share), from_marker),
+                    whole = pass_shape(make_micro_batch(data_, members, false), from_marker);
     const auto levels = static_cast<int64_t>(data_.level_ids.size());
     PassShape all_last = shape;
     all_last.head_rows = shape.rows;
@@ -160,8 +163,10 @@ void print_memory(const RunConfig& config, const Step& step, const Planner& plan
   fmt::print("memory a rank: weights {}, activations of a micro-batch of {:.0f} rows {}, adapter, moments and {:.0f} micro-batches' gradients {}\n",
              bytes(matrices * of_a_weight), step.most_rows, bytes(step.most_rows * kept_a_row * of_a_number), gradients,
              bytes(adapter * of_a_number * (4 + gradients)));
-  if (planner.first_layer() > 0) {
-    fmt::print("disk: the frozen layers' file {}\n", bytes(static_cast<double>(planner.trunk_shape().rows * c.width) * of_a_number));
+  if (planner.first_layer() > 0 || planner.keys_values_kept()) {
+    const int64_t numbers_a_row = c.width + (planner.keys_values_kept() ? (c.layers - planner.first_layer()) * 2 * kv_width : 0);
+    fmt::print("disk, and page cache: what the base model gives {}\n",
+               bytes(static_cast<double>(planner.trunk_shape().rows * numbers_a_row) * of_a_number));
   }
 }
 
@@ -194,7 +199,8 @@ int plan_command(const RunConfig& config, CommandContext& context) {
   fmt::print("time: {:.0f} GFLOP/s is the peak of {} ranks' matrix products, measured now; at {:.0f} % of it {:.2f} s a step, {} for all",
              peak[0].item<double>() / 1e9, group.world_size(), 100 * kUsualShareOfPeak, step.cost.total() / usual,
              format_duration(step.cost.total() / usual * static_cast<double>(plan.max_steps())));
-  if (planner.first_layer() > 0) fmt::print(", and {} once for the frozen layers", format_duration(planner.trunk_cost().total() / usual));
+  if (planner.first_layer() > 0 || planner.keys_values_kept())
+    fmt::print(", and {} once for the frozen layers", format_duration(planner.trunk_cost().total() / usual));
   fmt::print("\n");
   if (ranks < group.world_size())
     fmt::print("  {:.0f} of {} ranks have work: a smaller micro_batch_examples gives more of them some\n", ranks, group.world_size());

@@ -92,9 +92,9 @@ int run_command(const RunConfig& config, CommandContext& context) {
   };
   add_training("train", config, paths);
   std::vector<std::string> scored = {paths.tokens(), paths.adapter_weights()};
-  for (const std::string& loss : config.compare_objectives) {
-    add_training("compare " + loss, comparison_config(config, loss), paths.comparison(loss));
-    scored.push_back(paths.comparison(loss).adapter_weights());
+  for (const Comparison& comparison : comparisons_of(config)) {
+    add_training("compare " + comparison.name, comparison.config, paths.comparison(comparison.name));
+    scored.push_back(paths.comparison(comparison.name).adapter_weights());
   }
   stages.push_back({"evaluate",
                     identity + text_of(config,
@@ -105,6 +105,7 @@ int run_command(const RunConfig& config, CommandContext& context) {
                                          only.train.frozen_trunk = all.train.frozen_trunk;
                                          only.evaluate = all.evaluate;
                                          only.compare_objectives = all.compare_objectives;
+                                         only.compare_alora = all.compare_alora;
                                        }),
                     scored,
                     {paths.report_json(), paths.report_html()},

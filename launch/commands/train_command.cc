@@ -41,10 +41,28 @@ TrainOptions train_options(const RunConfig& config, const RunPaths& output) {
       .adapter_dir = output.adapter(),
       .metrics_path = output.metrics(),
       .events_dir = output.tensorboard(),
-      .trunk_path = RunPaths(config.run.dir).trunk(),  // a comparison's training reads the same one
+      // A comparison's training reads the same one.
+      .trunk_path = config.lora.active_from == "start" ? RunPaths(config.run.dir).trunk() : RunPaths(config.run.dir).alora_trunk(),
       .base_model = config.model.path};
   for (const StageSection& stage : config.objective) options.objective.push_back({loss_from_name(stage.loss), stage.until, stage.ramp_to});
   return options;
+}
+
+// The tokens of the confidence marker, which are the same in every example.
+std::vector<uint32_t> marker_tokens(const TokenData& data) {
+  const auto of_example = [&](size_t e) {
+    const auto marker = data.suffix(e).subspan(data.marker_position[e], data.confidence_position[e] + 1 - data.marker_position[e]);
+    return std::vector<uint32_t>(marker.begin(), marker.end());
+  };
+  const std::vector<uint32_t> first = of_example(0);
+  for (size_t e = 1; e < data.examples(); ++e) {
+    if (of_example(e) == first) continue;
+    throw std::invalid_argument(
+        fmt::format("lora.active_from: confidence_marker needs a marker with the same tokens after every answer, and those of {} and {} differ: let "
+                    "prompt.marker begin with a line break, or leave lora.active_from out",
+                    data.example_id[0], data.example_id[e]));
+  }
+  return first;
 }
 
 std::string step_note(const StepRecord& record) {
@@ -78,6 +96,7 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
   const LlamaModel model = load_model(config.model, group);
 
   TrainOptions options = train_options(config, output);
+  if (config.lora.active_from == "confidence_marker") options.lora.active_from = marker_tokens(data);
   options.resume = training.resume;
   const std::string tokens_sha256 = sha256_file_hex(RunPaths(config.run.dir).tokens());
   options.identity = training_identity(config, tokens_sha256, group.rank_info().local_rank);

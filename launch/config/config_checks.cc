@@ -61,6 +61,18 @@ class Checker {
     }
   }
 
+  void check_alora() const {
+    if (config_.lora.active_from == "start") return;
+    if (config_.objective_lm_weight > 0) {
+      clash("objective_lm_weight", "lora.active_from",
+            "objective_lm_weight clashes with lora.active_from confidence_marker: the adapter can't change what the response's tokens say; set it to "
+            "0");
+    }
+    if (config_.compare_alora) {
+      clash("compare_alora", "lora.active_from", "compare_alora: the main adapter is that already (lora.active_from); leave it out");
+    }
+  }
+
   void check_comparisons() const {
     for (const std::string& loss : config_.compare_objectives) {
       if (config_.objective.size() != 1 || config_.objective[0].loss != loss) continue;
@@ -96,6 +108,7 @@ void resolve_and_check(RunConfig& config, const ConfigPlaces& places) {
   checker.check_model();
   checker.check_train();
   checker.check_objective();
+  checker.check_alora();
   checker.check_comparisons();
 }
 

@@ -84,6 +84,9 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   v.flag("rslora", config.lora.rslora, "scale alpha / sqrt(r) instead");
   v.texts("modules", config.lora.modules, {.required = true, .choices = kLinearModules}, "linear layers that are adapted");
   v.layers("layers", config.lora.layers, "decoder layers that are adapted, counted from 0: all, or first-last");
+  v.text("active_from", config.lora.active_from, {.choices = {"start", "confidence_marker"}},
+         "where in a sequence the adapter begins to act; confidence_marker is aLoRA: prompt and answer stay the base model's and are computed once "
+         "per data set, so that a step costs a few tokens an example (not the paper's model)");
   v.end_section();
 
   RecordListOf<StageSection> objective(config.objective);
@@ -91,6 +94,8 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   v.number("objective_lm_weight", config.objective_lm_weight, {.max = 1e6}, "weight of the cross-entropy on the response's own tokens; 0 = none");
   v.texts("compare_objectives", config.compare_objectives, {.choices = kLosses},
           "losses with each of which, alone, candor run trains one adapter more on the same data, as rows of the report");
+  v.flag("compare_alora", config.compare_alora,
+         "candor run also trains the same adapter with lora.active_from confidence_marker, as a row of the report");
 
   TrainSection& train = config.train;
   v.begin_section("train", "optimisation");

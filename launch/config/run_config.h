@@ -86,6 +86,7 @@ struct LoraSection {
   bool rslora = false;
   std::vector<std::string> modules = {"q_proj", "v_proj"};
   LayerRange layers;
+  std::string active_from = "start";  // or "confidence_marker": aLoRA
   bool operator==(const LoraSection&) const = default;
 };
 
@@ -144,6 +145,7 @@ struct RunConfig {
                                          {.loss = "tokenized_brier", .ramp_to = 0.6}};
   double objective_lm_weight = 0;
   std::vector<std::string> compare_objectives;  // losses
+  bool compare_alora = false;
   TrainSection train;
   EvaluateSection evaluate;
   bool operator==(const RunConfig&) const = default;

@@ -23,8 +23,10 @@ struct RunPaths {
   std::string test_trunk() const { return dir + "/frozen_trunk_test.safetensors"; }
   std::string report_html() const { return dir + "/report.html"; }
   std::string report_json() const { return dir + "/report.json"; }
-  // Where the adapter of one of compare_objectives lies, with checkpoints and metrics as above.
-  RunPaths comparison(const std::string& loss) const { return RunPaths(dir + "/compare/" + loss); }
+  // The same for an adapter that acts from the confidence marker on, with keys and values.
+  std::string alora_trunk() const { return dir + "/frozen_trunk_alora.safetensors"; }
+  // Where the adapter of a comparison lies, with checkpoints and metrics as above.
+  RunPaths comparison(const std::string& name) const { return RunPaths(dir + "/compare/" + name); }
 };
 
 }  // namespace candor

@@ -56,6 +56,38 @@ TEST_F(ComparisonTest, AComparisonIsAnAdapterAndARowMoreAndChangesNothingElse) {
   EXPECT_EQ(text_of(at("other" + weights)), adapter);
 }
 
+// An adapter that acts from the marker on: its own row, on any number of ranks, with what the base model gives kept or computed anew, and in PEFT's
+// config.
+TEST_F(ComparisonTest, AnAdapterFromTheMarkerOn) {
+  make_half_of_the_answers_right();
+  const std::string weights = "/adapter/adapter_model.safetensors";
+  const Outcome compared = on_ranks(2, "run " + config() + "--set compare_alora=true");
+  ASSERT_EQ(compared.exit_code, 0) << compared.text;
+  EXPECT_THAT(compared.text, AllOf(HasSubstr("run  compare alora: running"), HasSubstr("before the marker all is the base model's"),
+                                   HasSubstr("adapter from the marker on (aLoRA; not the paper's model), argmax")));
+  const std::string adapter = text_of(at("run/compare/alora" + weights));
+  EXPECT_NE(adapter, text_of(at("run" + weights)));
+  const json written = json::parse(text_of(at("run/compare/alora/adapter/adapter_config.json")));
+  EXPECT_EQ(written.at("alora_invocation_tokens").size(), 4U) << "a line break, C, a colon and a space";
+  EXPECT_FALSE(json::parse(text_of(at("run/adapter/adapter_config.json"))).contains("alora_invocation_tokens"));
+
+  const std::string main = "--set lora.active_from=confidence_marker ";
+  ASSERT_EQ(on_ranks(3, "run " + config() + main + "--set run.dir=" + at("main")).exit_code, 0);
+  EXPECT_EQ(text_of(at("main" + weights)), adapter);
+  EXPECT_THAT(text_of(at("main/report.html")), HasSubstr("not the paper&#39;s model"));
+  const Outcome merged = alone("export " + config() + main + "--set run.dir=" + at("main") + " --merge");
+  EXPECT_EQ(merged.exit_code, 2);
+  EXPECT_THAT(merged.text, HasSubstr("can't be merged"));
+
+  // Scored through another prompt's marker: refused, not scored with an adapter that never acts.
+  put("qa.jsonl", "{\"question\":\"what is 1?\",\"response\":\"one\"}\n");
+  const std::string score = "score " + config() + main + "--input " + at("qa.jsonl") + " --adapter " + at("main/adapter") + " --output ";
+  ASSERT_EQ(alone(score + at("scored.jsonl")).exit_code, 0);
+  const Outcome other = alone(score + at("other.jsonl") + " --set 'prompt.marker=\"\\nD: \"'");
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.text, HasSubstr("an example's marker has other tokens"));
+}
+
 TEST_F(ComparisonTest, AKilledComparisonGoesOnWhereItWas) {
   make_half_of_the_answers_right();
   const std::string options =

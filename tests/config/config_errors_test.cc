@@ -123,6 +123,9 @@ TEST(ConfigErrors, MissingKey) {
 TEST(ConfigErrors, ClashingKeys) {
   EXPECT_THAT(error_of(kHead, {"model.dtype=fp64", "model.products=bf16"}),
               testing::HasSubstr("model.products bf16 clashes with model.dtype fp64: leave one of them out"));
+  EXPECT_THAT(error_of(kHead, {"lora.active_from=confidence_marker", "objective_lm_weight=0.1"}),
+              testing::HasSubstr("objective_lm_weight clashes with lora.active_from confidence_marker"));
+  EXPECT_THAT(error_of(kHead, {"lora.active_from=confidence_marker", "compare_alora=true"}), testing::HasSubstr("the main adapter is that already"));
   EXPECT_EQ(error_after_head("train:\n  max_steps: 10\n  epochs: 2\n"),
             "my.yaml:7:11: train.epochs 2 clashes with train.max_steps 10: set one of them to 0 (train.max_steps is at my.yaml:6:14)");
   EXPECT_EQ(error_after_head("train:\n  global_batch_examples: 2\n"),

@@ -73,8 +73,9 @@ RunConfig changed_config() {
   RunConfig config;
   Changer changer;
   visit_fields(config, changer);
-  config.train.epochs = 0;      // clashes with max_steps
-  config.model.dtype = "bf16";  // fp64 clashes with products
+  config.train.epochs = 0;         // clashes with max_steps
+  config.model.dtype = "bf16";     // fp64 clashes with products
+  config.lora.active_from = "start";  // confidence_marker clashes with objective_lm_weight and compare_alora
   config.train.max_steps = 30;
   config.objective = {{.loss = "mean_brier", .until = 1.0 / 3}, {.loss = "soft_target", .until = 0.7, .ramp_to = 0.5}, {.loss = "tokenized_brier"}};
   return config;

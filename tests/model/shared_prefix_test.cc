@@ -35,6 +35,7 @@ class RandomData {
       data.offsets.push_back(data.tokens.size());
       data.prefix_index.push_back(static_cast<int32_t>(between(between(0, 4) == 0 ? -1 : 0, prefixes - 1)));
       data.confidence_position.push_back(static_cast<uint32_t>(between(0, length - 1)));
+      data.marker_position.push_back(data.confidence_position.back());
       data.response_begin.push_back(static_cast<uint32_t>(length));
       data.response_end.push_back(static_cast<uint32_t>(length));
       data.target.push_back(0);

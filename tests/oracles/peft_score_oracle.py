@@ -1,7 +1,7 @@
 """`candor score` and `candor export` on SmolLM2 against transformers + PEFT: prompt text, token ids, confidences, adapter files, merged model.
 
 Usage: peft_score_oracle.py CANDOR_PROGRAM MODEL.gguf SOURCE_DIR WORK_DIR
-A random adapter with lora_B not zero is made by PEFT (all seven modules; once all layers, once layers 20-29 with rsLoRA). Checked, in fp32: every q, format
+A random adapter with lora_B not zero is made by PEFT (all seven modules; once all layers, once layers 20-29 with rsLoRA, once acting from the confidence marker on). Checked, in fp32: every q, format
 mass and argmax of `candor score` against PEFT's logits over the same text built by transformers' chat template (q within 1e-4); the same again for the
 adapter that `candor export` wrote, and for the merged model; and in fp64 q within 1e-9.
 """
@@ -82,7 +82,8 @@ def load(folder, dtype):
     return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation="sdpa").eval()
 
 
-for name, options in {"all layers": {}, "layers 20-29, rsLoRA": {"layers_to_transform": list(range(20, 30)), "layers_pattern": "layers", "use_rslora": True}}.items():
+marker_ids = tokenizer("France" + config["prompt"]["marker"], add_special_tokens=False).input_ids[len(tokenizer("France", add_special_tokens=False).input_ids):]
+for name, options in {"from the marker on (aLoRA)": {"alora_invocation_tokens": marker_ids}, "all layers": {}, "layers 20-29, rsLoRA": {"layers_to_transform": list(range(20, 30)), "layers_pattern": "layers", "use_rslora": True}}.items():
     torch.manual_seed(5)
     made = peft.get_peft_model(load(model_dir, torch.float32), peft.LoraConfig(r=8, lora_alpha=16, target_modules=MODULES, task_type="CAUSAL_LM", **options))
     for parameter_name, parameter in made.named_parameters():
@@ -93,9 +94,12 @@ for name, options in {"all layers": {}, "layers 20-29, rsLoRA": {"layers_to_tran
     made.save_pretrained(adapter)
     rows = reference(made, tokenizer, level_ids)
     compare(f"score, {name}", rows, score(adapter, "scored.jsonl"), level_ids, 1e-4)
-    run("export", str(work / "score.yaml"), "--adapter", str(adapter), "--output", str(work / "export"), "--merge")
+    merge = [] if "alora_invocation_tokens" in options else ["--merge"]
+    run("export", str(work / "score.yaml"), "--adapter", str(adapter), "--output", str(work / "export"), *merge)
     loaded = peft.PeftModel.from_pretrained(load(model_dir, torch.float32), work / "export/adapter").eval()
     compare(f"exported adapter in PEFT, {name}", reference(loaded, tokenizer, level_ids), work / "scored.jsonl", level_ids, 1e-4)
+    if "alora_invocation_tokens" in options:
+        continue  # merged weights would act everywhere
     compare(f"merged model, {name}", reference(load(work / "export/merged", torch.float32), tokenizer, level_ids), work / "scored.jsonl", level_ids, 1e-4)
 
 fp64_llama.use_fp64()

@@ -98,10 +98,7 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
     if (rank_of[m] != group.rank()) continue;
     const MicroBatch batch = make_micro_batch(data, micro_batches[m], options.share_prefix);
     ForwardOptions forward{.adapter = adapter, .collect_hidden = options.collect_hidden};
-    if (options.trunk != nullptr) {
-      forward.first_layer = options.trunk->layer();
-      forward.entering_TD = options.trunk->rows(batch);
-    }
+    start_from_base(model, batch, options.trunk, forward);
     const ForwardResult result = model.forward(batch, forward);
     const at::Tensor logits_BV = model.logits(result.head_in_RD).cpu();
     const int64_t vocabulary = logits_BV.size(1);

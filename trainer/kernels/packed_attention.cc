@@ -24,7 +24,7 @@ class Scratch {
     if (data_ == nullptr) throw std::bad_alloc();
   }
   Real* get() const { return data_.get(); }
-  static int64_t padded(int64_t count) { return (count + 15) / 16 * 16; }
+  static int64_t padded(int64_t count) { return std::max<int64_t>(count + 15, 16) / 16 * 16; }
 
  private:
   struct Free {

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -11,7 +12,24 @@
 namespace candor {
 namespace {
 
-std::string tensor_name(size_t micro_batch) { return fmt::format("entering.{:08}", micro_batch); }
+// In the order of the names they are made, one micro-batch after the other.
+std::string entering_name(size_t micro_batch) { return fmt::format("{:08}.entering", micro_batch); }
+std::string keys_values_name(size_t micro_batch) { return fmt::format("{:08}.keys_values", micro_batch); }
+
+DType stored_dtype(const LlamaModel& model) { return model.dtype() == at::kDouble ? DType::F64 : DType::F32; }
+
+int64_t keys_values_width(const ModelConfig& config) { return 2 * config.key_heads * config.head_size; }
+
+void append_rows(const at::Tensor& from, int64_t begin, int64_t length, std::string& bytes) {
+  const int64_t row_bytes = static_cast<int64_t>(from.element_size()) * from.size(1);
+  bytes.append(static_cast<const char*>(from.const_data_ptr()) + begin * row_bytes, static_cast<size_t>(length * row_bytes));
+}
+
+// Row `from` and those after it of a matrix that begins at `stored`.
+void copy_rows(const std::byte* stored, int64_t from, int64_t length, int64_t to, at::Tensor& rows) {
+  const int64_t row_bytes = static_cast<int64_t>(rows.element_size()) * rows.size(1);
+  std::memcpy(static_cast<char*>(rows.mutable_data_ptr()) + to * row_bytes, stored + from * row_bytes, static_cast<size_t>(length * row_bytes));
+}
 
 }  // namespace
 
@@ -19,15 +37,20 @@ FrozenTrunk::FrozenTrunk(const LlamaModel& model, const TokenData& data, std::sp
                          ProcessGroup& group)
     : model_(model), data_(data), options_(std::move(options)), suffix_(data.examples()), prefix_(data.prefixes()) {
   plan(examples);
-  std::string text = fmt::format("{}\nlayer {}\nmicro-batches of {}\nexamples", options_.identity, options_.layer, options_.batch_examples);
+  std::string text = fmt::format("{}\n{}\nmicro-batches of {}\nexamples", options_.identity, rows_text(), options_.batch_examples);
   for (const int64_t example : examples) text += fmt::format(" {}", example);
   const std::string identity = sha256_hex(text);
   reused_ = is_there(identity, group);
   if (!reused_) compute(identity, group);
   group.barrier();
   file_.emplace(options_.path);
-  for (size_t m = 0; m < micro_batches_.size(); ++m) tensors_.push_back(file_->tensors().at(tensor_name(m)));
+  for (size_t m = 0; m < micro_batches_.size(); ++m) {
+    entering_.push_back(file_->tensors().at(entering_name(m)));
+    if (options_.keys_values) keys_values_.push_back(file_->tensors().at(keys_values_name(m)));
+  }
 }
+
+std::string FrozenTrunk::rows_text() const { return fmt::format("layer {}{}", options_.layer, options_.keys_values ? " keys and values" : ""); }
 
 void FrozenTrunk::plan(std::span<const int64_t> examples) {
   for (std::vector<int64_t>& members : cut_micro_batches(examples, options_.batch_examples)) {
@@ -69,13 +92,16 @@ bool FrozenTrunk::is_there(const std::string& identity, ProcessGroup& group) con
   return !found.empty();
 }
 
+// The micro-batch's tensors one after the other.
 std::string FrozenTrunk::stored_bytes(const Stored& stored) const {
-  const at::Tensor hidden_TD =
-      model_.hidden_entering(make_micro_batch(data_, stored.examples, /*share_prefix=*/true), options_.layer).cpu().contiguous();
-  const auto row_bytes = static_cast<int64_t>(hidden_TD.element_size()) * hidden_TD.size(1);
-  const auto* rows = static_cast<const char*>(hidden_TD.const_data_ptr());
+  const BaseStates states = model_.base_states(make_micro_batch(data_, stored.examples, /*share_prefix=*/true), options_.layer, options_.keys_values);
   std::string bytes;
-  for (const Piece& piece : stored.pieces) bytes.append(rows + piece.begin * row_bytes, static_cast<size_t>(piece.length * row_bytes));
+  const auto append = [&](const at::Tensor& rows) {
+    const at::Tensor dense = rows.cpu().contiguous();
+    for (const Piece& piece : stored.pieces) append_rows(dense, piece.begin, piece.length, bytes);
+  };
+  append(states.entering_TD);
+  for (const at::Tensor& of_layer : states.keys_values) append(of_layer);
   return bytes;
 }
 
@@ -93,34 +119,40 @@ void FrozenTrunk::compute(const std::string& identity, ProcessGroup& group) cons
   }
   std::vector<std::string> round;
   std::vector<TensorSource> tensors;
+  const ModelConfig& c = model_.config();
   for (size_t m = 0; m < count; ++m) {
-    tensors.push_back({.name = tensor_name(m),
-                       .dtype = model_.dtype() == at::kDouble ? DType::F64 : DType::F32,
-                       .shape = {micro_batches_[m].rows, model_.config().width},
-                       .make = [&, m] {
-                         if (m % ranks == 0) round = compute_round(m);
-                         const auto bytes = std::as_bytes(std::span(round[m % ranks]));
-                         return std::vector<std::byte>(bytes.begin(), bytes.end());
-                       }});
+    const int64_t rows = micro_batches_[m].rows, element = model_.dtype() == at::kDouble ? 8 : 4;
+    const auto entering_bytes = static_cast<size_t>(rows * c.width * element);
+    const auto bytes_of_round = [&round, m, ranks](size_t begin, size_t length) {
+      const auto bytes = std::as_bytes(std::span(round[m % ranks])).subspan(begin, length);
+      return std::vector<std::byte>(bytes.begin(), bytes.end());
+    };
+    tensors.push_back(
+        {.name = entering_name(m), .dtype = stored_dtype(model_), .shape = {rows, c.width}, .make = [&, bytes_of_round, entering_bytes, m] {
+           if (m % ranks == 0) round = compute_round(m);
+           return bytes_of_round(0, entering_bytes);
+         }});
+    if (!options_.keys_values) continue;
+    const std::vector<int64_t> shape = {c.layers - options_.layer, rows, keys_values_width(c)};
+    const auto keys_values_bytes = static_cast<size_t>(shape[0] * shape[1] * shape[2] * element);
+    tensors.push_back(
+        {.name = keys_values_name(m), .dtype = stored_dtype(model_), .shape = shape, .make = [bytes_of_round, entering_bytes, keys_values_bytes] {
+           return bytes_of_round(entering_bytes, keys_values_bytes);
+         }});
   }
   write_safetensors_streamed(options_.path, std::move(tensors), {{"format", "candor frozen trunk"}, {"identity", identity}});
 }
 
 int64_t FrozenTrunk::size_bytes() const {
   int64_t total = 0;
-  for (const TensorView& tensor : tensors_) total += static_cast<int64_t>(tensor.bytes.size());
+  for (const std::vector<TensorView>* tensors : {&entering_, &keys_values_}) {
+    for (const TensorView& tensor : *tensors) total += static_cast<int64_t>(tensor.bytes.size());
+  }
   return total;
 }
 
-void FrozenTrunk::copy_rows(Place from, int64_t length, int64_t to, at::Tensor& rows_TD) const {
-  const auto row_bytes = static_cast<int64_t>(rows_TD.element_size()) * rows_TD.size(1);
-  const TensorView& tensor = tensors_[static_cast<size_t>(from.micro_batch)];
-  std::memcpy(static_cast<char*>(rows_TD.mutable_data_ptr()) + to * row_bytes, tensor.bytes.data() + from.row * row_bytes,
-              static_cast<size_t>(length * row_bytes));
-}
-
-at::Tensor FrozenTrunk::rows(const MicroBatch& batch) const {
-  at::Tensor rows_TD = at::empty({static_cast<int64_t>(batch.tokens_T.size()), model_.config().width}, at::TensorOptions().dtype(model_.dtype()));
+template <typename F>
+void FrozenTrunk::each_piece(const MicroBatch& batch, F&& f) const {
   const size_t first_suffix = batch.segments.size() - batch.example_B.size();
   for (size_t b = 0; b < batch.example_B.size(); ++b) {
     const auto example = static_cast<size_t>(batch.example_B[b]);
@@ -132,16 +164,62 @@ at::Tensor FrozenTrunk::rows(const MicroBatch& batch) const {
       const Place& place = prefix_[static_cast<size_t>(prefix)];
       if (segment.parent >= 0) {
         const Segment& shared = batch.segments[static_cast<size_t>(segment.parent)];
-        copy_rows(place, shared.length, shared.begin, rows_TD);
+        f(place, shared.length, shared.begin);
       } else {  // train.share_prefix: false
         const auto length = static_cast<int64_t>(data_.full_prefix(prefix).size());
-        copy_rows(place, length, segment.begin, rows_TD);
+        f(place, length, segment.begin);
         suffix_begin += length;
       }
     }
-    copy_rows(suffix_[example], segment.begin + segment.length - suffix_begin, suffix_begin, rows_TD);
+    f(suffix_[example], segment.begin + segment.length - suffix_begin, suffix_begin);
   }
+}
+
+at::Tensor FrozenTrunk::rows(const MicroBatch& batch) const {
+  at::Tensor rows_TD = at::empty({static_cast<int64_t>(batch.tokens_T.size()), model_.config().width}, at::TensorOptions().dtype(model_.dtype()));
+  each_piece(batch, [&](Place from, int64_t length, int64_t to) {
+    copy_rows(entering_[static_cast<size_t>(from.micro_batch)].bytes.data(), from.row, length, to, rows_TD);
+  });
   return rows_TD.to(model_.device());
+}
+
+std::vector<at::Tensor> FrozenTrunk::keys_values(const MicroBatch& batch) const {
+  std::vector<at::Tensor> of_layers;
+  for (int64_t layer = 0; layer < model_.config().layers - options_.layer; ++layer) {
+    at::Tensor rows =
+        at::empty({static_cast<int64_t>(batch.tokens_T.size()), keys_values_width(model_.config())}, at::TensorOptions().dtype(model_.dtype()));
+    each_piece(batch, [&](Place from, int64_t length, int64_t to) {
+      const TensorView& tensor = keys_values_.at(static_cast<size_t>(from.micro_batch));
+      copy_rows(tensor.bytes.data(), layer * tensor.shape[1] + from.row, length, to, rows);
+    });
+    of_layers.push_back(rows.to(model_.device()));
+  }
+  return of_layers;
+}
+
+void start_from_base(const LlamaModel& model, const MicroBatch& batch, const FrozenTrunk* trunk, ForwardOptions& options) {
+  const bool from_marker = options.adapter != nullptr && !options.adapter->options().active_from.empty();
+  if (trunk != nullptr && (!from_marker || trunk->has_keys_values())) {
+    options.first_layer = trunk->layer();
+    options.entering_TD = trunk->rows(batch);
+    if (from_marker) options.base_keys_values = trunk->keys_values(batch);
+  } else if (from_marker) {
+    options.first_layer = options.adapter->options().layer_begin;
+    BaseStates states = model.base_states(batch, options.first_layer, /*keys_values=*/true);
+    options.entering_TD = states.entering_TD;
+    options.base_keys_values = std::move(states.keys_values);
+  }
+  if (!from_marker) return;
+  const std::vector<uint32_t>& marker = options.adapter->options().active_from;
+  for (size_t b = 0; b < batch.confidence_row_B.size(); ++b) {
+    const int64_t begin = batch.marker_row_B[b], end = batch.confidence_row_B[b] + 1;
+    if (!std::equal(marker.begin(), marker.end(), batch.tokens_T.begin() + begin, batch.tokens_T.begin() + end)) {
+      throw std::invalid_argument(
+          "the adapter acts from its confidence marker on, and an example's marker has other tokens: is the prompt another than it was trained "
+          "with?");
+    }
+    for (int64_t row = begin; row < end; ++row) options.active_rows.push_back(row);
+  }
 }
 
 }  // namespace candor

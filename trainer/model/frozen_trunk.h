@@ -1,10 +1,12 @@
-// The hidden states that enter the lowest adapted layer: the layers below it are frozen, so these never change and are computed once per data set.
+// What the base model computes of every example whatever the adapter is, so it is computed once per data set: the hidden states that enter the lowest
+// adapted layer, and for an aLoRA adapter the keys and values from that layer on, which all rows before the marker keep.
 //
 // Usage:   FrozenTrunk trunk(model, data, examples, {.layer = 20, .path = ...}, group);
-//          options.first_layer = trunk.layer();   options.entering_TD = trunk.rows(batch);   model.forward(batch, options);
-// They lie in one safetensors file that the ranks of a host map; a prefix is stored once. They are computed in micro-batches of their own, cut before
+//          ForwardOptions options{.adapter = &adapter};   start_from_base(model, batch, &trunk, options);   model.forward(batch, options);
+// It lies in one safetensors file that the ranks of a host map; a prefix is stored once. They are computed in micro-batches of their own, cut before
 // ranks are considered, so the file has the same bytes for any number of ranks, and a micro-batch gets the same rows whatever else is in it.
-// Memory: rows x width x 4 bytes (8 in fp64) of the page cache. Shapes: T packed rows, D width.
+// Memory: of the page cache, rows x width x 4 bytes (8 in fp64), with keys and values rows x (width + layers x 2 x K x head_size) x 4.
+// Shapes: T packed rows, D width.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,6 +27,7 @@ namespace candor {
 
 struct FrozenTrunkOptions {
   int64_t layer = 1;            // the first that is not computed here
+  bool keys_values = false;     // also of the layers from `layer` on
   int64_t batch_examples = 32;  // of a micro-batch; part of what fixes the last bits
   std::string path{};           // written by rank 0 unless a file of the same identity is there
   std::string identity{};       // of model, tokens, dtype and processor; layer, micro-batches and examples are added here
@@ -40,8 +43,11 @@ class FrozenTrunk {
   bool reused() const { return reused_; }  // the file was there
   int64_t size_bytes() const;
 
-  // [T, D] on the model's device. Throws std::out_of_range for an example that wasn't among `examples`.
-  at::Tensor rows(const MicroBatch& batch) const;
+  bool has_keys_values() const { return options_.keys_values; }
+
+  // On the model's device, tensors of the caller's own. Throws std::out_of_range for an example that wasn't among `examples`.
+  at::Tensor rows(const MicroBatch& batch) const;                      // [T, D]
+  std::vector<at::Tensor> keys_values(const MicroBatch& batch) const;  // of the layers from layer() on, [T, 2 * K * head_size] each
 
  private:
   struct Piece {  // rows of one micro-batch
@@ -61,7 +67,10 @@ class FrozenTrunk {
   bool is_there(const std::string& identity, ProcessGroup& group) const;
   void compute(const std::string& identity, ProcessGroup& group) const;
   std::string stored_bytes(const Stored& stored) const;
-  void copy_rows(Place from, int64_t length, int64_t to, at::Tensor& rows_TD) const;
+  std::string rows_text() const;  // what the file holds of a row, as part of its identity
+  // f(where the rows lie, how many they are, row in T where they go) for every prefix and suffix of the batch.
+  template <typename F>
+  void each_piece(const MicroBatch& batch, F&& f) const;
 
   const LlamaModel& model_;
   const TokenData& data_;
@@ -71,7 +80,12 @@ class FrozenTrunk {
   std::vector<Place> prefix_;  // by index of the prefix
   bool reused_ = false;
   std::optional<SafetensorsFile> file_;
-  std::vector<TensorView> tensors_;  // of each micro-batch
+  std::vector<TensorView> entering_, keys_values_;  // of each micro-batch: [rows, D], [layers, rows, 2 * K * head_size]
 };
+
+// Fills in what forward starts from, for options.adapter: nothing where all layers are computed; what `trunk` holds where there is one; for an aLoRA
+// adapter the base model's states, computed here unless the trunk has them. Throws std::invalid_argument where an example's marker isn't the
+// adapter's.
+void start_from_base(const LlamaModel& model, const MicroBatch& batch, const FrozenTrunk* trunk, ForwardOptions& options);
 
 }  // namespace candor

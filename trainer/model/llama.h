@@ -26,25 +26,38 @@ struct ForwardOptions {
   bool collect_hidden = false;  // hidden states of the confidence rows after every layer
   uint64_t dropout_key = 0;     // from dropout_key_of(seed, step, micro-batch); used only when keeping for backward
   int64_t first_layer = 0;      // those below aren't computed; not with collect_hidden
-  at::Tensor entering_TD{};     // with first_layer > 0: hidden states of all rows that enter it, as hidden_entering gives them
+  at::Tensor entering_TD{};     // with first_layer > 0: hidden states of all rows that enter it, as base_states gives them
+  // aLoRA: only these rows are computed (ascending, in T; entering_TD is defined then, whatever first_layer is); the others' keys and values are the
+  // base model's, of the layers from first_layer on. forward writes the computed rows into them.
+  std::vector<int64_t> active_rows{};
+  std::vector<at::Tensor> base_keys_values{};
+};
+
+// What the base model computes of a micro-batch: hidden states that enter a layer, and the keys (rotated) and values of the layers from it on, side
+// by side: [T, 2 * K * head_size] each.
+struct BaseStates {
+  at::Tensor entering_TD;
+  std::vector<at::Tensor> keys_values;
 };
 
 // What backward needs of one linear module, layer and micro-batch.
 struct LayerActivations {
   at::Tensor x_in, rstd_in, h_in, qkv, attention, lse, x_mid, rstd_mid, h_mid, gate_up, act;
+  at::Tensor keys_values;            // aLoRA: of all rows, where the others' came from the base model
   std::array<at::Tensor, 7> lora_z;  // A dropout(x) of each adapted module, [rows, rank]
 };
 
 struct ForwardResult {
   at::Tensor head_in_RD;           // normed hidden states of the head rows: confidence rows first, in example order
   at::Tensor hidden_LBD;           // with collect_hidden: [layers, B, D], the last after the final norm as transformers gives it
-  std::vector<int64_t> head_rows;  // row in T of each head row
+  std::vector<int64_t> head_rows;  // row of each head row: in T, with active_rows among these
   std::vector<int64_t> lm_labels;  // for head rows B.. on: the token each predicts
   // Kept for backward:
   std::vector<LayerActivations> layers;
   at::Tensor final_in_RD, final_rstd_R;
   std::optional<PackedAttention> attention, last_attention;  // of all rows, and of the head rows in the last layer
-  at::Tensor cos_TJ, sin_TJ;
+  at::Tensor cos_TJ, sin_TJ;                                 // of the rows computed
+  at::Tensor active_rows;                                    // of the options, on the model's device; undefined where all rows are computed
 };
 
 uint64_t dropout_key_of(uint64_t seed, int64_t step, int64_t micro_batch);
@@ -62,8 +75,8 @@ class LlamaModel {
   at::Device device() const { return weights_.final_norm_D.device(); }
 
   ForwardResult forward(const MicroBatch& batch, const ForwardOptions& options) const;
-  // Hidden states of all rows that enter `layer` of the base model: [T, D]. Throws std::invalid_argument for a layer that isn't there.
-  at::Tensor hidden_entering(const MicroBatch& batch, int64_t layer) const;
+  // Throws std::invalid_argument for a layer that isn't there.
+  BaseStates base_states(const MicroBatch& batch, int64_t layer, bool keys_values) const;
   // Rows of the embedding, in the model's dtype: [ids, D]. Throws std::invalid_argument for an id outside the vocabulary.
   at::Tensor embed(const std::vector<int64_t>& token_ids) const;
   at::Tensor logits(const at::Tensor& head_in_RD) const;               // [R, V]
@@ -78,7 +91,8 @@ class LlamaModel {
   std::pair<at::Tensor, at::Tensor> rope_tables(const std::vector<int64_t>& positions) const;
 
  private:
-  void plan_rows(const MicroBatch& batch, ForwardResult& result) const;  // attention and RoPE tables; the head rows are chosen already
+  void plan_rows(const MicroBatch& batch, const std::vector<int64_t>& active_rows,
+                 ForwardResult& result) const;  // attention and RoPE tables; the head rows are chosen already
   // x: the hidden states that enter, then those that leave; in the last layer of the head rows only.
   LayerActivations decoder_layer(int64_t layer, const ForwardOptions& options, const ForwardResult& rows_plan, at::Tensor& x) const;
 

@@ -38,10 +38,15 @@ void LlamaModel::backward(const ForwardResult& kept, const ForwardOptions& optio
       dx = at::zeros({a.x_in.size(0), c.width}, dx.options()).index_add_(0, head_rows, dx);
     }
     at::Tensor dqkv = at::zeros({a.qkv.size(0), stride}, dx.options());
-    at::Tensor dq = dqkv.narrow(1, 0, q_width), dk = dqkv.narrow(1, q_width, kv_width), dv = dqkv.narrow(1, q_width + kv_width, kv_width);
+    at::Tensor dq = dqkv.narrow(1, 0, q_width), dkv_computed = dqkv.narrow(1, q_width, 2 * kv_width);
+    const bool some_rows = kept.active_rows.defined();
+    const at::Tensor keys_values = some_rows ? a.keys_values : a.qkv.narrow(1, q_width, 2 * kv_width);
+    at::Tensor dkv = some_rows ? at::zeros_like(keys_values) : dkv_computed;
+    at::Tensor dk = dkv.narrow(1, 0, kv_width), dv = dkv.narrow(1, kv_width, kv_width);
     (last ? kept.last_attention : kept.attention)
-        ->backward(a.qkv.narrow(1, 0, q_width), a.qkv.narrow(1, q_width, kv_width), a.qkv.narrow(1, q_width + kv_width, kv_width), a.attention, a.lse,
+        ->backward(a.qkv.narrow(1, 0, q_width), keys_values.narrow(1, 0, kv_width), keys_values.narrow(1, kv_width, kv_width), a.attention, a.lse,
                    dattention, dq, dk, dv);
+    if (some_rows) dkv_computed.copy_(at::index(dkv, {kept.active_rows}));  // nobody asks about the base model's
     rotate_heads(dqkv, kept.cos_TJ, kept.sin_TJ, c.heads + c.key_heads, c.head_size, -1);
     // Nobody reads the gradient below the lowest adapted layer.
     at::Tensor dh_in = layer > lowest ? frozen_product(dqkv, w.qkv, products_) : at::zeros_like(a.h_in);

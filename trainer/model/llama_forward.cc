@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 
@@ -113,16 +114,29 @@ at::Tensor LlamaModel::head_rows(const std::vector<uint32_t>& token_ids) const {
 
 at::Tensor LlamaModel::logits_backward(const at::Tensor& dlogits_RV) const { return frozen_product(dlogits_RV, weights_.head_VD, products_); }
 
-void LlamaModel::plan_rows(const MicroBatch& batch, ForwardResult& result) const {
+void LlamaModel::plan_rows(const MicroBatch& batch, const std::vector<int64_t>& active_rows, ForwardResult& result) const {
   const auto rows = static_cast<int64_t>(batch.tokens_T.size());
-  const std::vector<KeyRuns> queries_T = key_runs_of(batch);
-  result.attention.emplace(config_, queries_T, rows, device());
-  // In the last layer only the head rows have queries: nobody reads the others.
-  result.last_attention.emplace(config_, runs_of_rows(queries_T, result.head_rows), rows, device());
+  std::vector<KeyRuns> queries = key_runs_of(batch);
   std::vector<int64_t> positions;
   for (const Segment& segment : batch.segments) {
     for (int64_t t = 0; t < segment.length; ++t) positions.push_back(segment.position + t);
   }
+  if (!active_rows.empty()) {
+    result.active_rows = at::tensor(active_rows, at::TensorOptions().dtype(at::kLong)).to(device());
+    std::vector<KeyRuns> active_queries;
+    std::vector<int64_t> active_positions;
+    for (const int64_t row : active_rows) {
+      active_queries.push_back(queries.at(static_cast<size_t>(row)));
+      active_queries.back().query_row = static_cast<int64_t>(active_positions.size());
+      active_positions.push_back(positions[static_cast<size_t>(row)]);
+    }
+    for (int64_t& row : result.head_rows) row = std::lower_bound(active_rows.begin(), active_rows.end(), row) - active_rows.begin();
+    queries = std::move(active_queries);
+    positions = std::move(active_positions);
+  }
+  // In the last layer only the head rows have queries: nobody reads the others.
+  result.last_attention.emplace(config_, runs_of_rows(queries, result.head_rows), rows, device());
+  result.attention.emplace(config_, std::move(queries), rows, device());
   std::tie(result.cos_TJ, result.sin_TJ) = rope_tables(positions);
 }
 
@@ -146,9 +160,15 @@ LayerActivations LlamaModel::decoder_layer(int64_t layer, const ForwardOptions& 
   kept.attention = last ? at::zeros({rows, q_width}, x.options()) : at::empty({rows, q_width}, x.options());
   kept.lse = at::empty({rows, c.heads}, x.options());
   rotate_heads(kept.qkv, rows_plan.cos_TJ, rows_plan.sin_TJ, c.heads + c.key_heads, c.head_size, +1);
+  at::Tensor keys_values = kept.qkv.narrow(1, q_width, 2 * kv_width);
+  if (rows_plan.active_rows.defined()) {
+    kept.keys_values = options.base_keys_values.at(static_cast<size_t>(layer - options.first_layer));
+    kept.keys_values.index_copy_(0, rows_plan.active_rows, keys_values);
+    keys_values = kept.keys_values;
+  }
   (last ? rows_plan.last_attention : rows_plan.attention)
-      ->forward(kept.qkv.narrow(1, 0, q_width), kept.qkv.narrow(1, q_width, kv_width), kept.qkv.narrow(1, q_width + kv_width, kv_width),
-                kept.attention, kept.lse);
+      ->forward(kept.qkv.narrow(1, 0, q_width), keys_values.narrow(1, 0, kv_width), keys_values.narrow(1, kv_width, kv_width), kept.attention,
+                kept.lse);
   at::Tensor attention = kept.attention;
   if (last) {
     attention = rows_of(attention, rows_plan.head_rows);
@@ -170,27 +190,35 @@ LayerActivations LlamaModel::decoder_layer(int64_t layer, const ForwardOptions& 
   return kept;
 }
 
-at::Tensor LlamaModel::hidden_entering(const MicroBatch& batch, int64_t layer) const {
+BaseStates LlamaModel::base_states(const MicroBatch& batch, int64_t layer, bool keys_values) const {
   if (layer < 0 || layer >= config_.layers) throw std::invalid_argument(fmt::format("no layer {} in a model of {}", layer, config_.layers));
   ForwardResult rows_plan;
-  plan_rows(batch, rows_plan);
+  plan_rows(batch, {}, rows_plan);
+  BaseStates states;
   at::Tensor x = embed({batch.tokens_T.begin(), batch.tokens_T.end()});
   for (int64_t below = 0; below < layer; ++below) decoder_layer(below, {}, rows_plan, x);
-  return x;
+  states.entering_TD = x;
+  const int64_t q_width = config_.heads * config_.head_size, kv_width = config_.key_heads * config_.head_size;
+  for (; keys_values && layer < config_.layers; ++layer) {
+    states.keys_values.push_back(decoder_layer(layer, {}, rows_plan, x).qkv.narrow(1, q_width, 2 * kv_width).contiguous());
+  }
+  return states;
 }
 
 ForwardResult LlamaModel::forward(const MicroBatch& batch, const ForwardOptions& options) const {
   const ModelConfig& c = config_;
-  if (options.first_layer > 0 && (options.collect_hidden || !options.entering_TD.defined())) {
-    throw std::logic_error("forward from a layer above the first needs what enters it, and has no hidden states of those below");
+  if ((options.first_layer > 0 || !options.active_rows.empty()) && (options.collect_hidden || !options.entering_TD.defined())) {
+    throw std::logic_error("forward from a layer above the first, or of some rows, needs what enters it, and has no hidden states of the rest");
   }
   ForwardResult result;
   choose_head_rows(batch, options.lm_rows, result);
-  plan_rows(batch, result);
+  plan_rows(batch, options.active_rows, result);
   const int64_t keep_from = options.keep_for_backward && options.adapter != nullptr ? options.adapter->options().layer_begin : c.layers;
   result.layers.resize(static_cast<size_t>(c.layers));
   std::vector<at::Tensor> hidden;
-  at::Tensor x = options.first_layer > 0 ? options.entering_TD : embed({batch.tokens_T.begin(), batch.tokens_T.end()});
+  at::Tensor x =
+      options.first_layer > 0 || result.active_rows.defined() ? options.entering_TD : embed({batch.tokens_T.begin(), batch.tokens_T.end()});
+  if (result.active_rows.defined()) x = at::index(x, {result.active_rows});
   for (int64_t layer = options.first_layer; layer < c.layers; ++layer) {
     LayerActivations kept = decoder_layer(layer, options, result, x);
     if (options.collect_hidden && layer + 1 < c.layers) hidden.push_back(rows_of(x, batch.confidence_row_B));

@@ -3,7 +3,7 @@
 // All weights lie in one flat tensor (fp32, or fp64 for an fp64 model), so that the optimiser, the gradient sum and checkpoints see one array;
 // a(i) and b(i) are views of it. Gradients use a flat tensor of the same layout, owned by the caller.
 // Names are PEFT's: base_model.model.model.layers.N.<block>.<module>.lora_A.weight (rank, in), .lora_B.weight (out, rank).
-// Source: Hu et al. 2021 (LoRA), Kalajdzievski 2023 (rsLoRA: scale alpha / sqrt(rank)).
+// Source: Hu et al. 2021 (LoRA), Kalajdzievski 2023 (rsLoRA: scale alpha / sqrt(rank)), Greenewald et al. 2025 (activated LoRA).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -28,6 +28,9 @@ struct LoraOptions {
   std::vector<std::string> modules = {"q_proj", "v_proj"};
   int64_t layer_begin = 0;
   int64_t layer_end = -1;  // one past the last; -1: all
+  // aLoRA: the adapter acts from the first of these tokens on, which are the confidence marker's; what comes before is the base model. Empty:
+  // everywhere.
+  std::vector<uint32_t> active_from{};
 };
 
 class LoraAdapter {

@@ -27,14 +27,22 @@ double product(int64_t rows, int64_t in, int64_t out) { return 2.0 * static_cast
 
 }  // namespace
 
-PassShape pass_shape(const MicroBatch& batch) {
-  PassShape shape{.rows = static_cast<int64_t>(batch.tokens_T.size()), .head_rows = static_cast<int64_t>(batch.confidence_row_B.size())};
+PassShape pass_shape(const MicroBatch& batch, bool from_marker) {
+  PassShape shape{.head_rows = static_cast<int64_t>(batch.confidence_row_B.size())};
+  std::vector<bool> computed(batch.tokens_T.size(), !from_marker);
+  for (size_t b = 0; from_marker && b < batch.marker_row_B.size(); ++b) {
+    for (int64_t row = batch.marker_row_B[b]; row <= batch.confidence_row_B[b]; ++row) computed[static_cast<size_t>(row)] = true;
+  }
+  std::vector<bool> read(batch.tokens_T.size(), false);
+  for (const int64_t row : batch.confidence_row_B) read[static_cast<size_t>(row)] = true;
   for (const Segment& segment : batch.segments) {
-    const double prefix = segment.parent >= 0 ? static_cast<double>(batch.segments[static_cast<size_t>(segment.parent)].length) : 0;
-    const auto own = static_cast<double>(segment.length);
-    shape.scores += own * prefix + own * (own + 1) / 2;
-    for (const int64_t row : batch.confidence_row_B) {
-      if (row >= segment.begin && row < segment.begin + segment.length) shape.last_scores += prefix + static_cast<double>(row - segment.begin + 1);
+    const int64_t prefix = segment.parent >= 0 ? batch.segments[static_cast<size_t>(segment.parent)].length : 0;
+    for (int64_t row = segment.begin; row < segment.begin + segment.length; ++row) {
+      if (!computed[static_cast<size_t>(row)]) continue;
+      const auto seen = static_cast<double>(prefix + row - segment.begin + 1);
+      ++shape.rows;
+      shape.scores += seen;
+      if (read[static_cast<size_t>(row)]) shape.last_scores += seen;
     }
   }
   return shape;

@@ -15,8 +15,8 @@ struct PassShape {
   double scores = 0, last_scores = 0;  // pairs of query and key, of one head: in a layer, and in the last layer, where only head rows are queries
 };
 
-// Of the confidence rows only; with the LM term there are more head rows.
-PassShape pass_shape(const MicroBatch& batch);
+// Of the confidence rows only; with the LM term there are more head rows. from_marker: of the rows that an aLoRA adapter computes.
+PassShape pass_shape(const MicroBatch& batch, bool from_marker = false);
 
 struct PassCost {
   double linear = 0, lora = 0, attention = 0;

@@ -84,6 +84,7 @@ nlohmann::ordered_json config_json(const LoraAdapter& adapter, const std::string
   config["layers_pattern"] = "layers";
   config["bias"] = "none";
   config["fan_in_fan_out"] = false;
+  if (!options.active_from.empty()) config["alora_invocation_tokens"] = options.active_from;
   config["inference_mode"] = true;
   config["init_lora_weights"] = true;
   config["modules_to_save"] = nullptr;
@@ -106,6 +107,9 @@ LoraOptions options_of(const nlohmann::json& config, const std::string& path) {
     options.alpha = config.at("lora_alpha").get<double>();
     options.dropout = config.value("lora_dropout", 0.0);
     options.rslora = config.value("use_rslora", false);
+    if (config.contains("alora_invocation_tokens") && !config["alora_invocation_tokens"].is_null()) {
+      options.active_from = config["alora_invocation_tokens"].get<std::vector<uint32_t>>();
+    }
     options.modules = config.at("target_modules").get<std::vector<std::string>>();
     if (config.contains("layers_to_transform") && !config["layers_to_transform"].is_null()) {
       const nlohmann::json& chosen = config["layers_to_transform"];
@@ -161,6 +165,9 @@ LoraAdapter read_adapter(const std::string& folder, const ModelConfig& config, a
 }
 
 void write_merged_model(const std::string& folder, const std::string& model_folder, const LoraAdapter& adapter) {
+  if (!adapter.options().active_from.empty()) {
+    throw std::invalid_argument("an adapter that acts from the confidence marker on can't be merged: merged weights act on every token");
+  }
   const SafetensorsModel model(model_folder);
   std::map<std::string, const LoraAdapter::Entry*> entry_of;
   const std::vector<std::string> names = adapter.names();

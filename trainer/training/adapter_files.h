@@ -18,7 +18,7 @@ void write_adapter(const std::string& folder, const LoraAdapter& adapter, const 
 LoraAdapter read_adapter(const std::string& folder, const ModelConfig& config, at::ScalarType dtype, at::Device device = at::kCPU);
 
 // W + scale * B A for every adapted weight, in the dtype that the base has on disk; the other files of model_folder are copied. A merged model's
-// *answers* may differ from the base model's, which two-pass serving avoids (docs/serving.md).
+// *answers* may differ from the base model's, which two-pass serving avoids (docs/serving.md). Throws std::invalid_argument for an aLoRA adapter.
 void write_merged_model(const std::string& folder, const std::string& model_folder, const LoraAdapter& adapter);
 
 }  // namespace candor

@@ -55,10 +55,7 @@ double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adap
                                 at::Tensor& gradient_flat) {
   const bool lm = options.lm_weight_per_token > 0;
   ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true, .lm_rows = lm, .dropout_key = options.dropout_key};
-  if (options.trunk != nullptr) {
-    forward.first_layer = options.trunk->layer();
-    forward.entering_TD = options.trunk->rows(batch);
-  }
+  start_from_base(model, batch, options.trunk, forward);
   const ForwardResult kept = model.forward(batch, forward);
   const auto examples = static_cast<int64_t>(batch.target_B.size());
   const at::Tensor confidence_BD = kept.head_in_RD.narrow(0, 0, examples);

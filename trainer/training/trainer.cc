@@ -95,17 +95,23 @@ void Trainer::resume() {
 // Of the examples that the run's steps take, and of validation.
 void Trainer::make_trunk() {
   const int64_t layer = adapter_.options().layer_begin;
-  if (!options_.frozen_trunk || layer == 0) return;
+  const bool keys_values = !options_.lora.active_from.empty();
+  if (!options_.frozen_trunk || (layer == 0 && !keys_values)) return;
   std::set<int64_t> used(validation_examples_.begin(), validation_examples_.end());
   for (int64_t step = 0; step < std::min(plan_.max_steps(), plan_.steps_per_epoch()); ++step) {
     for (const std::vector<int64_t>& members : plan_.micro_batches_of(step)) used.insert(members.begin(), members.end());
   }
   const std::vector<int64_t> examples(used.begin(), used.end());
-  trunk_.emplace(
-      model_, data_, examples,
-      FrozenTrunkOptions{.layer = layer, .path = options_.trunk_path, .identity = options_.trunk_identity, .on_progress = options_.on_trunk}, group_);
-  say(fmt::format("layers 0-{} are frozen: what {} examples give there {} {} ({:.0f} MB)", layer - 1, examples.size(),
-                  trunk_->reused() ? "is read from" : "is kept in", options_.trunk_path, static_cast<double>(trunk_->size_bytes()) / 1e6));
+  trunk_.emplace(model_, data_, examples,
+                 FrozenTrunkOptions{.layer = layer,
+                                    .keys_values = keys_values,
+                                    .path = options_.trunk_path,
+                                    .identity = options_.trunk_identity,
+                                    .on_progress = options_.on_trunk},
+                 group_);
+  const std::string what = keys_values ? "before the marker all is the base model's" : fmt::format("layers 0-{} are frozen", layer - 1);
+  say(fmt::format("{}: what {} examples give there {} {} ({:.0f} MB)", what, examples.size(), trunk_->reused() ? "is read from" : "is kept in",
+                  options_.trunk_path, static_cast<double>(trunk_->size_bytes()) / 1e6));
 }
 
 // On all ranks at once, as they compute when training.
@@ -167,9 +173,9 @@ StepRecord Trainer::train_step(int64_t step) {
   PassCost cost;
   const std::vector<LossWeight> losses = objective_weights(options_.objective, step, plan_.max_steps());
   for (const std::vector<int64_t>& members : micro_batches) {
-    cost += training_cost(model_.config(), options_.lora, pass_shape(make_micro_batch(data_, members, options_.share_prefix)),
-                          trunk_ ? trunk_->layer() : 0,
-                          reads_whole_vocabulary(losses) ? model_.config().vocabulary : static_cast<int64_t>(data_.level_ids.size()));
+    cost += training_cost(
+        model_.config(), options_.lora, pass_shape(make_micro_batch(data_, members, options_.share_prefix), !options_.lora.active_from.empty()),
+        trunk_ ? trunk_->layer() : 0, reads_whole_vocabulary(losses) ? model_.config().vocabulary : static_cast<int64_t>(data_.level_ids.size()));
     tokens.push_back(micro_batch_tokens(data_, members, options_.share_prefix));
     rows += tokens.back();
     unshared_rows += micro_batch_tokens(data_, members, false);
