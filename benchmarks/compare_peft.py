@@ -53,6 +53,11 @@ def peft(shape, dtype):
                       "q_proj,v_proj", dtype], cores)
 
 
+def tell(name, run):
+    print(f"  {name}: {statistics.median(run['seconds']):.2f} s a step", file=sys.stderr, flush=True)
+    return run
+
+
 def merged(runs):
     return {**runs[-1], "seconds": sorted(second for run in runs for second in run["seconds"])}
 
@@ -68,9 +73,10 @@ def compare(text):
     for _ in range(options.rounds):
         for dtype in ("fp32", "bf16"):
             for name, ranks in layouts.items():
-                runs.setdefault(f"candor {dtype} {name}", []).append(candor(shape, dtype, ranks))
-            runs.setdefault(f"peft {dtype}", []).append(peft(shape, dtype))
-            runs.setdefault(f"candor frozen {dtype}", []).append(candor(shape, dtype, 1, first_layer=2 * layers // 3))
+                runs.setdefault(f"candor {dtype} {name}", []).append(tell(f"{text} candor {dtype} {name}", candor(shape, dtype, ranks)))
+            runs.setdefault(f"peft {dtype}", []).append(tell(f"{text} PEFT {dtype}", peft(shape, dtype)))
+            frozen = candor(shape, dtype, 1, first_layer=2 * layers // 3)
+            runs.setdefault(f"candor frozen {dtype}", []).append(tell(f"{text} candor {dtype}, upper third", frozen))
     runs = {name: merged(of_one) for name, of_one in runs.items()}
 
     def best(prefix):

@@ -29,7 +29,7 @@ bool comes_first(const Tensor& left, const Tensor& right) {
 }
 
 void write_header(AtomicFile& file, const std::string& path, const std::vector<TensorSource>& tensors,
-                  const std::map<std::string, std::string>& metadata) {
+                  const std::map<std::string, std::string>& metadata, std::size_t alignment_bytes) {
   std::set<std::string> seen;
   std::string text = "{";
   if (!metadata.empty()) text += fmt::format("\"__metadata__\":{}", nlohmann::json(metadata).dump());
@@ -44,7 +44,8 @@ void write_header(AtomicFile& file, const std::string& path, const std::vector<T
     offset = end;
   }
   text += "}";
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // the data starts at a multiple of 8
+  const std::size_t begin = (sizeof(std::uint64_t) + text.size() + alignment_bytes - 1) / alignment_bytes * alignment_bytes;
+  text.resize(begin - sizeof(std::uint64_t), ' ');
   const std::uint64_t header_bytes = text.size();
   file.write(&header_bytes, sizeof(header_bytes));
   file.write(text);
@@ -59,10 +60,11 @@ void check_size(const std::string& path, const TensorSource& tensor, std::size_t
 
 }  // namespace
 
-void write_safetensors_streamed(const std::string& path, std::vector<TensorSource> tensors, const std::map<std::string, std::string>& metadata) {
+void write_safetensors_streamed(const std::string& path, std::vector<TensorSource> tensors, const std::map<std::string, std::string>& metadata,
+                                std::size_t alignment_bytes) {
   std::sort(tensors.begin(), tensors.end(), comes_first<TensorSource>);
   AtomicFile file(path);
-  write_header(file, path, tensors, metadata);
+  write_header(file, path, tensors, metadata, alignment_bytes);
   for (const TensorSource& tensor : tensors) {
     const std::vector<std::byte> bytes = tensor.make();
     check_size(path, tensor, bytes.size());
@@ -80,7 +82,7 @@ void write_safetensors(const std::string& path, const std::vector<NamedTensor>& 
     check_size(path, layout.back(), tensor.bytes.size());
   }
   AtomicFile file(path);
-  write_header(file, path, layout, metadata);
+  write_header(file, path, layout, metadata, 8);
   for (const NamedTensor& tensor : sorted) file.write(tensor.bytes.data(), tensor.bytes.size());
   file.commit();
 }

@@ -40,6 +40,7 @@ int answer_command(const RunConfig& config, CommandContext& context) {
   Progress progress({.name = "answer", .unit = "groups", .total = groups, .visible = group.rank() == 0});
   AnsweringOptions options{.max_new_tokens = config.answer.max_new_tokens,
                            .group_size = config.answer.group_size,
+                           .slots = config.answer.slots,
                            .model_identity = identity,
                            .precision = precision_text(config.model),
                            .answers_path = paths.answers(),

@@ -45,7 +45,7 @@ Failure describe_failure(const std::exception_ptr& error) {
     return {kExitFileError, first_line(e.what())};
   } catch (const std::bad_alloc&) {
     return {kExitInternal,
-            "out of memory: use fewer ranks on this host, or smaller train.micro_batch_examples, answer.group_size or evaluate.batch_examples"};
+            "out of memory: use fewer ranks on this host, or smaller train.micro_batch_examples, answer.slots or evaluate.batch_examples"};
   } catch (const std::exception& e) {
     return {kExitInternal, "internal error: " + first_line(e.what())};
   } catch (...) {

@@ -9,6 +9,7 @@
 #include "data_pipeline/files/model_identity.h"
 #include "launch/commands/import_command.h"
 #include "launch/config/run_paths.h"
+#include "trainer/model/shared_weights.h"
 
 namespace candor {
 namespace {
@@ -26,11 +27,16 @@ TextSetup::TextSetup(const RunConfig& config)
     : tokenizer_(Tokenizer::from_file(config.model.path + "/tokenizer.json")), chat_template_(ChatTemplate::from_model_dir(config.model.path)),
       prompt_(tokenizer_, chat_template_, prompt_options(config.prompt)) {}
 
-LlamaModel load_model(const ModelSection& model, const ProcessGroup& group) {
+LlamaModel load_model(const ModelSection& model, ProcessGroup& group) {
   const at::ScalarType dtype = model.dtype == "fp64" ? at::kDouble : (model.dtype == "bf16" ? at::kBFloat16 : at::kFloat);
-  const auto local_rank = static_cast<c10::DeviceIndex>(group.rank_info().local_rank);
-  return LlamaModel(model.path, dtype, model.device == "cuda" ? at::Device(at::kCUDA, local_rank) : at::Device(at::kCPU),
-                    model.products == "bf16" ? Products::kBf16 : Products::kAsActivations);
+  const Products products = model.products == "bf16" ? Products::kBf16 : Products::kAsActivations;
+  if (model.device == "cuda") {
+    return LlamaModel(model.path, dtype, at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(group.rank_info().local_rank)), products);
+  }
+  if (model.shared_weights.empty()) return LlamaModel(model.path, dtype, at::kCPU, products);
+  const ModelConfig config = ModelConfig::from_model_dir(model.path);
+  return LlamaModel(model.path, map_shared_weights(model.path, config, dtype, agreed_model_identity(model, group), model.shared_weights, group),
+                    dtype, products);
 }
 
 std::string precision_text(const ModelSection& model) { return model.dtype + " " + model.products; }

@@ -31,8 +31,8 @@ class TextSetup {
   PromptBuilder prompt_;
 };
 
-// On the device that model.device names: "cuda" is the GPU of this rank's number on its host.
-LlamaModel load_model(const ModelSection& model, const ProcessGroup& group);
+// On the device that model.device names: "cuda" is the GPU of this rank's number on its host. Collective where model.shared_weights is set.
+LlamaModel load_model(const ModelSection& model, ProcessGroup& group);
 
 // What results may depend on beside the weights: dtype and products.
 std::string precision_text(const ModelSection& model);

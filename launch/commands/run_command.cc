@@ -29,7 +29,7 @@ std::string text_of(const RunConfig& config, const std::function<void(RunConfig&
   only.run.dir = "-";
   only.model = config.model;
   only.model.path = "-";
-  only.model.gguf = "";
+  only.model.gguf = only.model.shared_weights = "";
   keep(only, config);
   return to_yaml(only);
 }

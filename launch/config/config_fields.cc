@@ -37,6 +37,10 @@ void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.text("gguf", config.model.gguf, {}, "GGUF file to import to path where path has no model; may be a glob pattern that matches one file");
   v.text("dtype", config.model.dtype, {.choices = {"fp32", "bf16", "fp64"}},
          "of the frozen weights; activations and adapter are fp32 (fp64 with fp64). bf16 halves the memory and is exact for a model stored in bf16");
+  v.text(
+      "shared_weights", config.model.shared_weights, {},
+      "folder on a disk of each host; the weights lie there in the layout that is multiplied with, made on first use, and the ranks of the host and "
+      "other runs map one copy instead of holding one each (CPU only); empty = none");
   v.text("products", config.model.products, {.choices = {"fp32", "bf16", "auto"}},
          "how the CPU multiplies with the frozen weights: bf16 keeps them in bf16, rounds activations to bf16 for each product and sums in fp32, "
          "several times faster on processors with AMX; auto: bf16 where it is measured to be, as recorded in the run's config.yaml");
@@ -63,7 +67,10 @@ void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.begin_section("answer", "the base model's answers");
   v.integer("max_new_tokens", config.answer.max_new_tokens, {.min = 1, .max = 100'000}, "tokens at most in an answer");
   v.integer("group_size", config.answer.group_size, {.min = 1, .max = 100'000},
-            "questions that are answered together; fixed, so that any number of ranks gives the same answers");
+            "questions that one rank answers, one group after the other; fixed, so that any number of ranks gives the same answers. Smaller groups "
+            "keep more ranks busy, larger ones slots");
+  v.integer("slots", config.answer.slots, {.min = 1, .max = 100'000},
+            "questions of a group that are answered at a time; when one ends, the next takes its place");
   v.end_section();
 
   v.begin_section("grade", "right or wrong");

@@ -27,6 +27,7 @@ struct ModelSection {
   std::string path;
   std::string gguf;
   std::string dtype = "fp32";
+  std::string shared_weights;
   std::string products = "fp32";  // run_candor puts what auto chose here before a command sees it
   std::string device = "auto";  // run_candor puts the one in use here before a command sees it
   bool operator==(const ModelSection&) const = default;
@@ -57,7 +58,8 @@ struct PromptSection {
 
 struct AnswerSection {
   int64_t max_new_tokens = 32;
-  int64_t group_size = 32;
+  int64_t group_size = 128;
+  int64_t slots = 32;
   bool operator==(const AnswerSection&) const = default;
 };
 

@@ -99,6 +99,29 @@ TEST(GreedyGenerator, TakesTheLikeliestTokenUntilAnEnd) {
   for (const auto& ids : complete) EXPECT_EQ(ids.size(), 2U);
 }
 
+// Fewer slots than sequences: each says what it says alone, whoever had its slot before, and prompts that end at different times mix.
+TEST(GreedyGenerator, ASequenceTakesTheSlotOfOneThatEnded) {
+  const LlamaModel model(kTiny, at::kDouble);
+  std::vector<std::vector<uint32_t>> suffixes;
+  for (uint32_t s = 0; s < 11; ++s) {
+    suffixes.emplace_back();
+    for (uint32_t t = 0; t <= s * 5 % 7; ++t) suffixes.back().push_back((s * 17 + t * 3) % 61);
+  }
+  const GreedyOptions alone{.max_new_tokens = 7, .slots = 1, .is_complete = [](std::span<const uint32_t> ids) { return ids.back() % 3 == 0; }};
+  GreedyGenerator generator(model, {3, 4, 5});
+  std::vector<std::vector<uint32_t>> expected;
+  for (const auto& suffix : suffixes) expected.push_back(generator.generate(std::span(&suffix, 1), alone)[0]);
+  size_t shortest = 7, longest = 0;
+  for (const auto& ids : expected) shortest = std::min(shortest, ids.size()), longest = std::max(longest, ids.size());
+  ASSERT_LT(shortest, longest);
+  for (const int64_t slots : {1, 2, 4, 11, 32}) {
+    GreedyOptions options = alone;
+    options.slots = slots;
+    EXPECT_EQ(generator.generate(suffixes, options), expected) << slots << " slots";
+  }
+  EXPECT_TRUE(generator.generate({}, alone).empty());
+}
+
 TEST(AnswerIsComplete, KnowsWhereAnAnswerEnds) {
   const std::string marker = "\nConfidence: ";
   for (const char* open : {"", "\n", "Paris", "Paris\n", "Paris\nConf", "Paris\nConfidence:", "Paris\nConfidence: ", "Paris\nConfidence: 8", "\nParis", "Paris\n\n"}) {

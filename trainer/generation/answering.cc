@@ -22,8 +22,8 @@ std::string group_path(const AnsweringOptions& options, size_t index) { return f
 
 // Of everything that an answer depends on: a journal with another identity is another run's.
 std::string identity_of(const PromptBuilder& prompt, const std::vector<Question>& questions, const AnsweringOptions& options) {
-  std::string text = fmt::format("answers 2\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n", options.model_identity, options.precision, prompt.sha256(),
-                                 prompt.tokenizer_sha256(), prompt.template_sha256(), options.max_new_tokens, options.group_size);
+  std::string text = fmt::format("answers 3\n{}\n{}\n{}\n{}\n{}\n{}\n{} {}\n", options.model_identity, options.precision, prompt.sha256(),
+                                 prompt.tokenizer_sha256(), prompt.template_sha256(), options.max_new_tokens, options.group_size, options.slots);
   for (const Question& question : questions) text += to_json_line(question) + "\n";
   return sha256_hex(text);
 }
@@ -101,9 +101,10 @@ void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const
   }
 
   const GreedyOptions greedy{
-      .max_new_tokens = options.max_new_tokens, .end_tokens = model.config().end_tokens, .is_complete = [&](std::span<const uint32_t> ids) {
-        return answer_is_complete(tokenizer.decode(ids), prompt.options().marker);
-      }};
+      .max_new_tokens = options.max_new_tokens,
+      .slots = options.slots,
+      .end_tokens = model.config().end_tokens,
+      .is_complete = [&](std::span<const uint32_t> ids) { return answer_is_complete(tokenizer.decode(ids), prompt.options().marker); }};
   const auto ranks = static_cast<size_t>(group.world_size()), rank = static_cast<size_t>(group.rank());
   const auto mine = static_cast<int64_t>((missing.size() + ranks - 1 - rank) / ranks);
   int64_t done = 0;

@@ -22,6 +22,9 @@ class CachedDecoder {
   // Forgets all sequences and makes room for `slots` of at most `capacity` tokens each; the prefix stays.
   void begin_group(int64_t slots, int64_t capacity);
 
+  // Forgets the slot's sequence, so that another may begin there.
+  void restart(int64_t slot) { lengths_.at(static_cast<size_t>(slot)) = 0; }
+
   struct Append {
     int64_t slot;
     std::span<const uint32_t> tokens;  // at least one

@@ -1,4 +1,7 @@
 // Greedy generation for a fixed group of prompts that share a prefix: what a sequence says depends on its group only, never on ranks.
+//
+// Some sequences of the group run at a time, the longest prompts first; when one ends, the next takes its slot in the very next step, so that a
+// step's products stay large until the group runs out.
 #pragma once
 
 #include <functional>
@@ -11,6 +14,7 @@ namespace candor {
 
 struct GreedyOptions {
   int64_t max_new_tokens = 32;
+  int64_t slots = 32;                                                      // sequences that run at a time
   std::vector<int64_t> end_tokens{};                                       // a sequence ends before one of these
   std::function<bool(std::span<const uint32_t> generated)> is_complete{};  // asked after each token; may be empty
 };

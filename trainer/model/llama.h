@@ -68,6 +68,9 @@ class LlamaModel {
   // on the CPU. Throws as ModelConfig and ModelWeights do.
   LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at::Device device = at::kCPU, Products products = Products::kAsActivations);
 
+  // The same with weights that are there already, of the model in `dir` and in weights_dtype.
+  LlamaModel(const std::string& dir, ModelWeights weights, at::ScalarType weights_dtype, Products products = Products::kAsActivations);
+
   const ModelConfig& config() const { return config_; }
   const ModelWeights& weights() const { return weights_; }
   at::ScalarType dtype() const { return dtype_; }  // of activations and adapter

@@ -79,6 +79,10 @@ LlamaModel::LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at:
     : config_(ModelConfig::from_model_dir(dir)), dtype_(weights_dtype == at::kDouble ? at::kDouble : at::kFloat), products_(products),
       weights_(ModelWeights::load(dir, config_, weights_dtype, device)), frequencies_(rope_frequencies(config_)) {}
 
+LlamaModel::LlamaModel(const std::string& dir, ModelWeights weights, at::ScalarType weights_dtype, Products products)
+    : config_(ModelConfig::from_model_dir(dir)), dtype_(weights_dtype == at::kDouble ? at::kDouble : at::kFloat), products_(products),
+      weights_(std::move(weights)), frequencies_(rope_frequencies(config_)) {}
+
 std::pair<at::Tensor, at::Tensor> LlamaModel::rope_tables(const std::vector<int64_t>& positions) const {
   const auto rows = static_cast<int64_t>(positions.size()), half = config_.head_size / 2;
   at::Tensor angles = at::empty({rows, half}, at::kDouble);
