@@ -126,8 +126,10 @@ def answers_of_transformers(some, share_prefix):
     return generated, responses, time.perf_counter() - begin
 
 
+choose_batch = options.batch == 0
+options.batch = options.batch or 32
 answers_of_transformers(questions[:8], share_prefix=True)
-if options.batch == 0:
+if choose_batch:
     seconds_of = {}
     for options.batch in (16, 32, 64):
         seconds_of[options.batch] = answers_of_transformers(questions[:64], share_prefix=True)[2]

@@ -41,11 +41,11 @@ def last_json(command, threads):
     return json.loads([line for line in result.stdout.splitlines() if line.startswith("{")][-1])
 
 
-def candor(shape, dtype, ranks, first_layer=0):
+def candor(shape, dtype, ranks, first_layer=0, threads=0):
     launcher = ["mpirun", "-np", ranks, "--bind-to", "none"] if ranks > 1 else []
     with tempfile.TemporaryDirectory() as folder:
         return last_json([*launcher, root / "build/cpu/benchmarks/train_step_bench", options.model_dir, *shape, EXAMPLES, EXAMPLES // ranks,
-                          options.steps, first_layer, "q_proj,v_proj", dtype, folder], cores // ranks)
+                          options.steps, first_layer, "q_proj,v_proj", dtype, folder], threads or cores // ranks)
 
 
 def peft(shape, dtype):
@@ -100,7 +100,17 @@ def compare(text):
         "runs": runs}
 
 
+def strong_scaling(text):
+    """Seconds of the same step on more threads and ranks; ranks compute the prefix once each."""
+    of_layout = {}
+    for ranks, threads in [(1, 1), (1, cores), (cores, 1)]:
+        run = candor(text.split("+"), "fp32", ranks, threads=threads)
+        of_layout[f"{ranks} x {threads}"] = {"seconds": round(median(tell(f"{text} candor fp32 {ranks} x {threads} threads", run)), 3), "rows": run["rows"]}
+    return of_layout
+
+
 results = [compare(shape) for shape in options.shapes.split(",")]
+scaling = strong_scaling(options.shapes.split(",")[0])
 processor = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
 flags = next((line for line in open("/proc/cpuinfo") if line.startswith("flags")), "").split()
 commit = subprocess.run(["git", "-C", str(root), "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
@@ -112,6 +122,8 @@ for r in results:
     print(f"| {r['shape']} | {r['candor_examples_per_s']} examples/s ({r['candor'][7:]}) | {r['peft_examples_per_s']} ({r['peft'][5:]}) | "
           f"{r['train_examples_per_s_ratio_vs_peft']} | {r['ratio_fp32']} | {r['ratio_bf16']} | {r['ratio_with_frozen_layers']} | "
           f"{100 * r['train_fraction_of_gemm_peak']:.0f} % (fp32 {100 * r['fraction_of_gemm_peak_fp32']:.0f} %) | {r['peak_memory_ratio_vs_peft']} |")
+print(f"\nStrong scaling at {options.shapes.split(',')[0]} in fp32, ranks x threads: " +
+      ", ".join(f"{layout} {of_one['seconds']} s a step" for layout, of_one in scaling.items()) + ".")
 if options.output:
     first = {key: value for key, value in results[0].items() if key != "runs"}
-    pathlib.Path(options.output).write_text(json.dumps({**head, **first, "shapes": results}, indent=1) + "\n")
+    pathlib.Path(options.output).write_text(json.dumps({**head, **first, "strong_scaling_fp32": scaling, "shapes": results}, indent=1) + "\n")

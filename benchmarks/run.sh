@@ -12,7 +12,7 @@ Writes benchmarks/results/latest.json and benchmarks/results/latest.md.
 TEXT
 }
 
-output=benchmarks/results training=(--shapes 250+56,30+26,220+85 --rounds 2 --steps 5) answering=(--questions 128 --repeats 3)
+output=benchmarks/results training=(--shapes 250+56,30+26,220+85 --rounds 2 --steps 5) answering=(--questions 256 --repeats 2)
 case "${1:-}" in
   -h | --help) usage; exit 0 ;;
   --tiny) output=build/benchmarks training=(--shapes 12+4 --rounds 1 --steps 3) answering=(--questions 6 --repeats 1) ;;

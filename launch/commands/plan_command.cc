@@ -26,8 +26,8 @@ constexpr int64_t kStepsLookedAt = 20;
 // Mean of the first steps.
 struct Step {
   double micro_batches = 0, examples = 0, rows = 0, unshared_rows = 0, head_rows = 0;
-  double most_rows = 0;  // of one micro-batch
-  PassCost cost, unshared, all_layers, all_head_rows, all_last_rows;
+  double most_rows = 0;                                              // of one micro-batch
+  PassCost cost, unshared, base_anew, all_head_rows, all_last_rows;  // base_anew: what is computed once a data set computed in every step
 };
 
 class Planner {
@@ -102,7 +102,15 @@ class Planner {
     };
     add_cost(mean.cost, shape, first_layer(), shape.head_rows, levels);
     add_cost(mean.unshared, whole, first_layer(), whole.head_rows, levels);
-    add_cost(mean.all_layers, shape, 0, shape.head_rows, levels);
+    if (keys_values_kept()) {
+      const PassShape every_row = pass_shape(make_micro_batch(data_, members, share));
+      PassCost base = forward_cost(model_, every_row, 0);
+      for (double* part : {&base.linear, &base.attention}) *part /= steps;
+      mean.base_anew += base;
+      add_cost(mean.base_anew, shape, first_layer(), shape.head_rows, levels);
+    } else {
+      add_cost(mean.base_anew, shape, 0, shape.head_rows, levels);
+    }
     add_cost(mean.all_head_rows, shape, first_layer(), shape.rows, model_.vocabulary);
     add_cost(mean.all_last_rows, all_last, first_layer(), shape.head_rows, levels);
     mean.micro_batches += 1 / steps;
@@ -125,6 +133,9 @@ at::ScalarType product_dtype(const ModelSection& model) {
   return model.dtype == "fp64" ? at::kDouble : at::kFloat;
 }
 
+// Of a mean, whose last bits are noise.
+double whole(double count) { return std::ceil(count - 1e-6); }
+
 std::string operations(double flops) { return flops >= 1e12 ? fmt::format("{:.2f} TFLOP", flops / 1e12) : fmt::format("{:.1f} GFLOP", flops / 1e9); }
 
 std::string bytes(double count) { return count >= 1e9 ? fmt::format("{:.1f} GB", count / 1e9) : fmt::format("{:.0f} MB", count / 1e6); }
@@ -134,8 +145,12 @@ void print_savings(const Step& step, const Planner& planner) {
   fmt::print("  of them {:.0f} % in frozen weights, {:.0f} % in attention, {:.1f} % in the adapter, {:.1f} % in the head\n",
              100 * step.cost.linear / total, 100 * step.cost.attention / total, 100 * step.cost.lora / total, 100 * step.cost.head / total);
   const auto without = [&](const char* what, const PassCost& cost) { fmt::print("  {:<62} {:>5.2f} times that\n", what, cost.total() / total); };
-  without("without the prefix computed once a micro-batch", step.unshared);
-  if (planner.first_layer() > 0) without("without the frozen layers computed once a data set", step.all_layers);
+  if (planner.keys_values_kept()) {
+    without("without prompts and answers computed once a data set", step.base_anew);
+  } else {
+    without("without the prefix computed once a micro-batch", step.unshared);
+    if (planner.first_layer() > 0) without("without the frozen layers computed once a data set", step.base_anew);
+  }
   without("with the head at every row over the whole vocabulary", step.all_head_rows);
   without("with every row in the last layer", step.all_last_rows);
 }
@@ -145,7 +160,7 @@ void print_micro_batches(const RunConfig& config, const Planner& planner) {
   fmt::print("  {:>22} {:>12} {:>10} {:>18}\n", "micro_batch_examples", "rows a step", "ranks", "operations a step");
   for (int64_t size = 1; size <= config.train.global_batch_examples; size *= 2) {
     const Step step = planner.step(size);
-    fmt::print("  {:>22} {:>12.0f} {:>10.0f} {:>18}{}\n", size, step.rows, std::ceil(step.micro_batches), operations(step.cost.total()),
+    fmt::print("  {:>22} {:>12.0f} {:>10.0f} {:>18}{}\n", size, step.rows, whole(step.micro_batches), operations(step.cost.total()),
                size == config.train.micro_batch_examples ? "  <- this config" : "");
   }
 }
@@ -159,7 +174,7 @@ void print_memory(const RunConfig& config, const Step& step, const Planner& plan
                                             c.layers * (c.width * (2 * q_width + 2 * kv_width) + 3 * c.width * c.mlp_width));
   const auto kept_a_row = static_cast<double>((c.layers - planner.first_layer()) * kept_elements_per_row(c));
   const auto adapter = static_cast<double>(planner.adapter_numel());
-  const double gradients = std::ceil(step.micro_batches / world_size);
+  const double gradients = whole(step.micro_batches / world_size);
   fmt::print("memory a rank: weights {}, activations of a micro-batch of {:.0f} rows {}, adapter, moments and {:.0f} micro-batches' gradients {}\n",
              bytes(matrices * of_a_weight), step.most_rows, bytes(step.most_rows * kept_a_row * of_a_number), gradients,
              bytes(adapter * of_a_number * (4 + gradients)));
@@ -190,7 +205,7 @@ int plan_command(const RunConfig& config, CommandContext& context) {
   const TrainSection& train = config.train;
   const StepPlan plan = planner.step_plan(train.micro_batch_examples);
   const Step step = planner.step(train.micro_batch_examples);
-  const double ranks = std::min<double>(group.world_size(), std::ceil(step.micro_batches));
+  const double ranks = std::min<double>(group.world_size(), whole(step.micro_batches));
   const double usual = kUsualShareOfPeak * peak[0].item<double>() * ranks / group.world_size();
   fmt::print("{} steps of {:.0f} examples in {:.0f} micro-batches: {:.0f} tokens a step, {:.0f} if every example were computed whole\n",
              plan.max_steps(), step.examples, step.micro_batches, step.rows, step.unshared_rows);
@@ -200,7 +215,7 @@ int plan_command(const RunConfig& config, CommandContext& context) {
              peak[0].item<double>() / 1e9, group.world_size(), 100 * kUsualShareOfPeak, step.cost.total() / usual,
              format_duration(step.cost.total() / usual * static_cast<double>(plan.max_steps())));
   if (planner.first_layer() > 0 || planner.keys_values_kept())
-    fmt::print(", and {} once for the frozen layers", format_duration(planner.trunk_cost().total() / usual));
+    fmt::print(", and {} once for what the base model gives", format_duration(planner.trunk_cost().total() / usual));
   fmt::print("\n");
   if (ranks < group.world_size())
     fmt::print("  {:.0f} of {} ranks have work: a smaller micro_batch_examples gives more of them some\n", ranks, group.world_size());

@@ -58,7 +58,7 @@ struct PromptSection {
 
 struct AnswerSection {
   int64_t max_new_tokens = 32;
-  int64_t group_size = 128;
+  int64_t group_size = 64;
   int64_t slots = 32;
   bool operator==(const AnswerSection&) const = default;
 };

@@ -39,6 +39,8 @@ TEST_F(WholeLineTest, RunsFromQuestionsToReportAndTheSecondTimeDoesNothing) {
   EXPECT_EQ(plan.exit_code, 0) << plan.text;
   EXPECT_THAT(plan.text, AllOf(HasSubstr("6 steps of 8 examples in 4 micro-batches"), HasSubstr("without the prefix computed once"),
                                HasSubstr("without the frozen layers computed once"), HasSubstr("memory a rank"), HasSubstr("<- this config")));
+  const Outcome from_marker = alone("doctor --plan " + config() + "--set lora.active_from=confidence_marker");
+  EXPECT_THAT(from_marker.text, HasSubstr("without prompts and answers computed once a data set"));
 
   const std::string html = text_of(at("run/report.html")), adapter = text_of(at("run/adapter/adapter_model.safetensors"));
   const Outcome second = on_ranks(3, "run " + config());

@@ -20,7 +20,7 @@ namespace candor {
 
 struct AnsweringOptions {
   int64_t max_new_tokens = 32;
-  int64_t group_size = 128;
+  int64_t group_size = 64;
   int64_t slots = 32;  // sequences of a group that run at a time
   std::string model_identity{};
   std::string precision{};  // dtype and products of the model, as far as answers may depend on them
