@@ -2,7 +2,7 @@
 //
 // GQA: head h reads key head h / (H / K), and the heads of one key head are rows of one product.
 // Shapes: buffers are row-major with a row stride in elements; heads lie side by side in a row. lse is [rows, H].
-// The result doesn't depend on the number of threads: the tasks, and the order in which their gradients are added, are fixed by plan and model.
+// The same bits every time on one number of threads: the tasks, and the order in which their gradients are added, are fixed by plan and model.
 #pragma once
 
 #include <cstdint>
