@@ -149,7 +149,7 @@ different = [(q["question"], *row) for q, *row in zip(questions, candor_response
 for question, ours, plain, shared in different:
     print(f"different: {question}  candor: {ours!r}  transformers: {plain!r}  with its prefix shared: {shared!r}", file=sys.stderr)
 # Padding may turn a near tie; more than that would mean that the two don't do the same work.
-if len(candor_responses) != len(questions) or len(different) > len(questions) // 20:
+if len(candor_responses) != len(questions) or len(different) > max(1, len(questions) // 20):
     raise SystemExit(f"{len(different)} of {len(questions)} answers differ: nothing to compare")
 
 
