@@ -54,7 +54,7 @@ def peft(shape, dtype):
 
 
 def tell(name, run):
-    print(f"  {name}: {statistics.median(run['seconds']):.2f} s a step", file=sys.stderr, flush=True)
+    print(f"  {name}: {median(run):.2f} s a step", file=sys.stderr, flush=True)
     return run
 
 

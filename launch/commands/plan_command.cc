@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <set>
 #include <stdexcept>
 
 #include "launch/commands/model_setup.h"
@@ -25,7 +24,7 @@ constexpr int64_t kStepsLookedAt = 20;
 
 // Mean of the first steps.
 struct Step {
-  double micro_batches = 0, examples = 0, rows = 0, unshared_rows = 0, head_rows = 0;
+  double micro_batches = 0, examples = 0, rows = 0, unshared_rows = 0;
   double most_rows = 0;                                              // of one micro-batch
   PassCost cost, unshared, base_anew, all_head_rows, all_last_rows;  // base_anew: what is computed once a data set computed in every step
 };
@@ -56,13 +55,8 @@ class Planner {
 
   // What the frozen layers compute once: the suffixes of all examples that the run meets. Prefixes are little beside them.
   PassShape trunk_shape() const {
-    const StepPlan plan = step_plan(config_.train.micro_batch_examples);
-    std::set<int64_t> used;
-    for (int64_t s = 0; s < std::min(plan.max_steps(), plan.steps_per_epoch()); ++s) {
-      for (const std::vector<int64_t>& members : plan.micro_batches_of(s)) used.insert(members.begin(), members.end());
-    }
     PassShape shape;
-    for (const int64_t example : used) {
+    for (const int64_t example : step_plan(config_.train.micro_batch_examples).examples_taken()) {
       const auto suffix = static_cast<int64_t>(data_.suffix(static_cast<size_t>(example)).size());
       const double whole = static_cast<double>(data_.example_length(static_cast<size_t>(example))), own = static_cast<double>(suffix);
       shape.rows += suffix;
@@ -117,7 +111,6 @@ class Planner {
     mean.examples += static_cast<double>(members.size()) / steps;
     mean.rows += static_cast<double>(shape.rows) / steps;
     mean.unshared_rows += static_cast<double>(whole.rows) / steps;
-    mean.head_rows += static_cast<double>(shape.head_rows) / steps;
     mean.most_rows = std::max(mean.most_rows, static_cast<double>(shape.rows));
   }
 

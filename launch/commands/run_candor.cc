@@ -106,8 +106,9 @@ RankReport report_of(const Request& request) {
   return report;
 }
 
-// Empty where the run has no config.yaml yet, or none that this version reads.
+// What auto was in this run before; empty where the run has no config.yaml yet, or none that this version reads.
 std::string recorded_products(const RunConfig& config) {
+  if (config.model.products != "auto") return "";  // nobody asks
   try {
     const std::string products = read_run_config(RunPaths(config.run.dir).config()).model.products;
     return products == "auto" ? "" : products;

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "data_pipeline/files/sha256.h"
+#include "trainer/model/stored_dtype.h"
 
 namespace candor {
 namespace {
@@ -17,8 +18,6 @@ constexpr const char* kLayout = "layout 2";  // of the file: part of its identit
 // In the order of the names they are made, one micro-batch after the other.
 std::string entering_name(size_t micro_batch) { return fmt::format("{:08}.entering", micro_batch); }
 std::string keys_values_name(size_t micro_batch) { return fmt::format("{:08}.keys_values", micro_batch); }
-
-DType stored_dtype(const LlamaModel& model) { return model.dtype() == at::kDouble ? DType::F64 : DType::F32; }
 
 int64_t keys_values_width(const ModelConfig& config) { return 2 * config.key_heads * config.head_size; }
 
@@ -130,17 +129,17 @@ void FrozenTrunk::compute(const std::string& identity, ProcessGroup& group) cons
       return std::vector<std::byte>(bytes.begin(), bytes.end());
     };
     tensors.push_back(
-        {.name = entering_name(m), .dtype = stored_dtype(model_), .shape = {rows, c.width}, .make = [&, bytes_of_round, entering_bytes, m] {
+        {.name = entering_name(m), .dtype = stored_dtype(model_.dtype()), .shape = {rows, c.width}, .make = [&, bytes_of_round, entering_bytes, m] {
            if (m % ranks == 0) round = compute_round(m);
            return bytes_of_round(0, entering_bytes);
          }});
     if (!options_.keys_values) continue;
     const std::vector<int64_t> shape = {c.layers - options_.layer, rows, keys_values_width(c)};
     const auto keys_values_bytes = static_cast<size_t>(shape[0] * shape[1] * shape[2] * element);
-    tensors.push_back(
-        {.name = keys_values_name(m), .dtype = stored_dtype(model_), .shape = shape, .make = [bytes_of_round, entering_bytes, keys_values_bytes] {
-           return bytes_of_round(entering_bytes, keys_values_bytes);
-         }});
+    tensors.push_back({.name = keys_values_name(m),
+                       .dtype = stored_dtype(model_.dtype()),
+                       .shape = shape,
+                       .make = [bytes_of_round, entering_bytes, keys_values_bytes] { return bytes_of_round(entering_bytes, keys_values_bytes); }});
   }
   write_safetensors_streamed(options_.path, std::move(tensors), {{"format", "candor frozen trunk"}, {"identity", identity}});
 }

@@ -76,8 +76,7 @@ uint64_t dropout_key_of(uint64_t seed, int64_t step, int64_t micro_batch) {
 }
 
 LlamaModel::LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at::Device device, Products products)
-    : config_(ModelConfig::from_model_dir(dir)), dtype_(weights_dtype == at::kDouble ? at::kDouble : at::kFloat), products_(products),
-      weights_(ModelWeights::load(dir, config_, weights_dtype, device)), frequencies_(rope_frequencies(config_)) {}
+    : LlamaModel(dir, ModelWeights::load(dir, ModelConfig::from_model_dir(dir), weights_dtype, device), weights_dtype, products) {}
 
 LlamaModel::LlamaModel(const std::string& dir, ModelWeights weights, at::ScalarType weights_dtype, Products products)
     : config_(ModelConfig::from_model_dir(dir)), dtype_(weights_dtype == at::kDouble ? at::kDouble : at::kFloat), products_(products),

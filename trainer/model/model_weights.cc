@@ -7,19 +7,10 @@
 #include <stdexcept>
 
 #include "data_pipeline/files/safetensors.h"
+#include "trainer/model/stored_dtype.h"
 
 namespace candor {
 namespace {
-
-at::ScalarType scalar_type_of(DType dtype, const std::string& name) {
-  switch (dtype) {
-    case DType::F64: return at::kDouble;
-    case DType::F32: return at::kFloat;
-    case DType::F16: return at::kHalf;
-    case DType::BF16: return at::kBFloat16;
-    default: throw std::invalid_argument(fmt::format("weight '{}': expected F64, F32, F16 or BF16", name));
-  }
-}
 
 class Reader {
  public:
@@ -39,7 +30,7 @@ class Reader {
       throw std::invalid_argument(fmt::format("{}: weight '{}': expected shape [{}] from config.json, got [{}]", dir_, name, fmt::join(shape, ", "),
                                               fmt::join(view.shape, ", ")));
     }
-    const at::TensorOptions stored = at::TensorOptions().dtype(scalar_type_of(view.dtype, name));
+    const at::TensorOptions stored = at::TensorOptions().dtype(scalar_type_of(view.dtype, fmt::format("weight '{}'", name)));
     // from_blob wants a mutable pointer; the mapping is only read.
     void* bytes = const_cast<std::byte*>(view.bytes.data());  // NOLINT
     return at::from_blob(bytes, shape, stored).to(device_, dtype, /*non_blocking=*/false, /*copy=*/true);

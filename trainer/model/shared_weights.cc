@@ -8,14 +8,12 @@
 
 #include "data_pipeline/files/safetensors.h"
 #include "data_pipeline/files/sha256.h"
+#include "trainer/model/stored_dtype.h"
 
 namespace candor {
 namespace {
 
 constexpr size_t kAlignment = 64;  // at::empty's
-
-DType stored_dtype(at::ScalarType dtype) { return dtype == at::kDouble ? DType::F64 : (dtype == at::kBFloat16 ? DType::BF16 : DType::F32); }
-at::ScalarType scalar_type_of(DType dtype) { return dtype == DType::F64 ? at::kDouble : (dtype == DType::BF16 ? at::kBFloat16 : at::kFloat); }
 
 // f(name, tensor) for every weight that such a model has.
 template <typename F>
@@ -75,7 +73,7 @@ ModelWeights map_shared_weights(const std::string& model_dir, const ModelConfig&
     const TensorView& view = file->tensors().at(name);
     void* bytes = const_cast<std::byte*>(view.bytes.data());  // NOLINT: from_blob wants a mutable pointer; the mapping is only read
     tensor = at::from_blob(
-        bytes, view.shape, [file](void*) {}, at::TensorOptions().dtype(scalar_type_of(view.dtype)));
+        bytes, view.shape, [file](void*) {}, at::TensorOptions().dtype(scalar_type_of(view.dtype, path + ": " + name)));
     if (reinterpret_cast<uintptr_t>(bytes) % kAlignment != 0) tensor = tensor.clone();
   });
   if (config.tied_embeddings) weights.head_VD = weights.embedding_VD;

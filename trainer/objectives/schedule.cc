@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace candor {
@@ -34,6 +35,10 @@ std::vector<LossWeight> objective_weights(const std::vector<ObjectiveStage>& sta
     begin = end;
   }
   return {{stages.back().loss, 1.0}};
+}
+
+bool has_soft_target(const std::vector<LossWeight>& losses) {
+  return std::any_of(losses.begin(), losses.end(), [](const LossWeight& part) { return part.loss == Loss::kSoftTarget && part.weight > 0; });
 }
 
 }  // namespace candor

@@ -30,4 +30,7 @@ struct LossWeight {
 // Weights of the losses at `step` of `max_steps`; they sum to one. Stages must have rising ends: throws std::invalid_argument else.
 std::vector<LossWeight> objective_weights(const std::vector<ObjectiveStage>& stages, int64_t step, int64_t max_steps);
 
+// Whether a loss among them reads the whole vocabulary's logits, not only the levels'.
+bool has_soft_target(const std::vector<LossWeight>& losses);
+
 }  // namespace candor

@@ -17,23 +17,12 @@
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/safetensors.h"
 #include "data_pipeline/files/staged_folder.h"
+#include "trainer/model/stored_dtype.h"
 
 namespace candor {
 namespace {
 
 namespace fs = std::filesystem;
-
-DType stored_dtype(at::ScalarType dtype) { return dtype == at::kDouble ? DType::F64 : DType::F32; }
-
-at::ScalarType scalar_type_of(DType dtype, const std::string& where) {
-  switch (dtype) {
-    case DType::F64: return at::kDouble;
-    case DType::F32: return at::kFloat;
-    case DType::F16: return at::kHalf;
-    case DType::BF16: return at::kBFloat16;
-    default: throw std::invalid_argument(fmt::format("{}: expected F64, F32, F16 or BF16, got {}", where, dtype_name(dtype)));
-  }
-}
 
 std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
   return {static_cast<const std::byte*>(tensor.const_data_ptr()), static_cast<size_t>(tensor.nbytes())};

@@ -42,13 +42,6 @@ double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const 
   return total;
 }
 
-bool has_soft_target(const std::vector<LossWeight>& losses) {
-  for (const LossWeight& part : losses) {
-    if (part.loss == Loss::kSoftTarget && part.weight > 0) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adapter, const MicroBatch& batch, const GradientOptions& options,

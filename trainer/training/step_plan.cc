@@ -32,4 +32,12 @@ std::vector<std::vector<int64_t>> StepPlan::micro_batches_of(int64_t step) const
   return cut_micro_batches(std::span(order).subspan(begin, count), micro_batch_examples_);
 }
 
+std::set<int64_t> StepPlan::examples_taken() const {
+  std::set<int64_t> taken;
+  for (int64_t step = 0; step < std::min(max_steps_, steps_per_epoch_); ++step) {
+    for (const std::vector<int64_t>& members : micro_batches_of(step)) taken.insert(members.begin(), members.end());
+  }
+  return taken;
+}
+
 }  // namespace candor

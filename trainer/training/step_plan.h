@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 namespace candor {
@@ -18,6 +19,9 @@ class StepPlan {
 
   // Step counts from 0.
   std::vector<std::vector<int64_t>> micro_batches_of(int64_t step) const;
+
+  // All that the run's steps take.
+  std::set<int64_t> examples_taken() const;
 
  private:
   std::vector<int64_t> examples_;

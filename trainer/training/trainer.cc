@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -39,10 +38,6 @@ int64_t response_tokens(const TokenData& data, const std::vector<std::vector<int
     }
   }
   return tokens;
-}
-
-bool reads_whole_vocabulary(const std::vector<LossWeight>& losses) {
-  return std::any_of(losses.begin(), losses.end(), [](const LossWeight& part) { return part.loss == Loss::kSoftTarget && part.weight > 0; });
 }
 
 bool is_tokenized_brier_alone(const std::vector<ObjectiveStage>& stages) { return stages.size() == 1 && stages[0].loss == Loss::kTokenizedBrier; }
@@ -97,10 +92,8 @@ void Trainer::make_trunk() {
   const int64_t layer = adapter_.options().layer_begin;
   const bool keys_values = !options_.lora.active_from.empty();
   if (!options_.frozen_trunk || (layer == 0 && !keys_values)) return;
-  std::set<int64_t> used(validation_examples_.begin(), validation_examples_.end());
-  for (int64_t step = 0; step < std::min(plan_.max_steps(), plan_.steps_per_epoch()); ++step) {
-    for (const std::vector<int64_t>& members : plan_.micro_batches_of(step)) used.insert(members.begin(), members.end());
-  }
+  std::set<int64_t> used = plan_.examples_taken();
+  used.insert(validation_examples_.begin(), validation_examples_.end());
   const std::vector<int64_t> examples(used.begin(), used.end());
   trunk_.emplace(model_, data_, examples,
                  FrozenTrunkOptions{.layer = layer,
@@ -175,7 +168,7 @@ StepRecord Trainer::train_step(int64_t step) {
   for (const std::vector<int64_t>& members : micro_batches) {
     cost += training_cost(
         model_.config(), options_.lora, pass_shape(make_micro_batch(data_, members, options_.share_prefix), !options_.lora.active_from.empty()),
-        trunk_ ? trunk_->layer() : 0, reads_whole_vocabulary(losses) ? model_.config().vocabulary : static_cast<int64_t>(data_.level_ids.size()));
+        trunk_ ? trunk_->layer() : 0, has_soft_target(losses) ? model_.config().vocabulary : static_cast<int64_t>(data_.level_ids.size()));
     tokens.push_back(micro_batch_tokens(data_, members, options_.share_prefix));
     rows += tokens.back();
     unshared_rows += micro_batch_tokens(data_, members, false);
