@@ -14,7 +14,7 @@ const char* collective_name(Collective operation) {
     case Collective::kBroadcastBytes: return "broadcast_bytes";
     case Collective::kBarrier: return "barrier";
     case Collective::kSplit: return "split";
-    case Collective::kShrink: return "shrink";
+    case Collective::kSettle: return "settle";
     case Collective::kCreate: return "create group";
   }
   return "unknown collective";

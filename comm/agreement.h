@@ -9,7 +9,7 @@
 
 namespace candor {
 
-enum class Collective : std::int64_t { kAllReduceSum, kAllReduceMax, kBroadcast, kAllGatherBytes, kBroadcastBytes, kBarrier, kSplit, kShrink, kCreate };
+enum class Collective : std::int64_t { kAllReduceSum, kAllReduceMax, kBroadcast, kAllGatherBytes, kBroadcastBytes, kBarrier, kSplit, kSettle, kCreate };
 
 const char* collective_name(Collective operation);
 

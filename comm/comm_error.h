@@ -1,4 +1,4 @@
-// The two exceptions of comm/: CommError for ranks and networks, NonFiniteError for numbers.
+// The exceptions of comm/: CommError for ranks and networks, with two cases that a caller may survive; NonFiniteError for numbers.
 #pragma once
 
 #include <fmt/format.h>
@@ -26,6 +26,19 @@ class CommError : public std::runtime_error {
   int rank_;
   std::string operation_;
   std::int64_t numel_;
+};
+
+// Ranks are gone and the library lets the others go on: every rank that lives gets one of these from its current or next call on the group, and must
+// then call ProcessGroup::settle(false, ...).
+class RankLostError : public CommError {
+ public:
+  using CommError::CommError;
+};
+
+// settle() has already made the group smaller, but the ranks were at different places of the program: whoever knows where to begin again does so.
+class GroupShrunkError : public CommError {
+ public:
+  using CommError::CommError;
 };
 
 // A NaN or an infinity where a finite number is needed.

@@ -1,6 +1,7 @@
 // A point in time after which a wait gives up, and how to pause between two looks.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -8,15 +9,23 @@ namespace candor {
 
 class Deadline {
  public:
-  explicit Deadline(double timeout_s) : start_(Clock::now()), timeout_s_(timeout_s) {}
+  explicit Deadline(double timeout_s) : last_look_(Clock::now()), timeout_s_(timeout_s) {}
 
-  bool passed() const { return elapsed_s() > timeout_s_; }
-  double elapsed_s() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+  // To be asked again and again. Of the time between two looks at most a second counts, so that a job that was stopped and goes on (a suspended
+  // laptop, a batch system that makes room) doesn't find its ranks late.
+  bool passed() {
+    const Clock::time_point now = Clock::now();
+    elapsed_s_ += std::min(std::chrono::duration<double>(now - last_look_).count(), 1.0);
+    last_look_ = now;
+    return elapsed_s_ > timeout_s_;
+  }
+  double elapsed_s() const { return elapsed_s_; }  // as counted by passed()
   double timeout_s() const { return timeout_s_; }
 
  private:
   using Clock = std::chrono::steady_clock;
-  Clock::time_point start_;
+  Clock::time_point last_look_;
+  double elapsed_s_ = 0;
   double timeout_s_;
 };
 

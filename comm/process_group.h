@@ -6,6 +6,7 @@
 // Threads: one thread at a time per group.
 // Throws CommError when a rank doesn't arrive before the deadline, when ranks disagree about the call (ProcessGroupOptions::check_agreement), or when
 // the library fails; std::invalid_argument for a tensor that can't be sent. After a time-out the group is broken: each later call throws at once.
+// A lost rank is a RankLostError where the library lets the others go on (Open MPI 5 with ULFM), and settle() makes a whole group of them again.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,10 +20,19 @@
 
 namespace candor {
 
+class Liveness;
+
 struct ProcessGroupOptions {
   double timeout_s = 600;                         // for each collective, from this rank's arrival; must exceed the longest wait for the slowest rank
   bool check_agreement = true;                    // compare operation, dtype, element count, root and sequence number first; one more small message
   std::int64_t chunk_numel = std::int64_t{1} << 26;  // longer tensors go in chunks of this many elements (MPI counts are 32-bit)
+  std::shared_ptr<Liveness> liveness{};  // names who is late, and ends it where the others can go on without; null: a time-out names nobody
+};
+
+struct Settled {
+  bool finished = true;
+  bool same_place = true;   // all ranks came from the same `where`
+  std::vector<int> lost{};  // ranks, in the numbering of the job's start
 };
 
 class ProcessGroup {
@@ -45,8 +55,11 @@ class ProcessGroup {
 
   // Ranks with the same color form a new group, ordered by (key, rank). color < 0: this rank gets nullptr.
   virtual std::unique_ptr<ProcessGroup> split(int color, int key) = 0;
-  // The group of the ranks that still live. Throws CommError where the MPI library can't (Open MPI 5 with ULFM is needed).
-  virtual std::unique_ptr<ProcessGroup> shrink() = 0;
+  // Ends a piece of work that may have to be done again by fewer ranks. Collective over all ranks that live, also right after a RankLostError, which
+  // is the one thing to do then (finished = false). `where` names the piece of work.
+  // If all ranks finished and none was lost: {true, true}. Else this object becomes the group of those that live, numbered as before without the
+  // lost ones, and each is told whether all of them came with the same `where`. Without ULFM it is a barrier; then finished must be true.
+  virtual Settled settle(bool finished, const std::string& where) = 0;
 
   // Ends every rank of the job with this exit code. Not collective; doesn't return; prints nothing itself.
   [[noreturn]] virtual void abort(int exit_code) = 0;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "comm/process_group.h"
+#include "trainer/training/stop_request.h"
 
 namespace candor {
 
@@ -22,6 +23,7 @@ struct CommandArguments {
 struct CommandContext {
   ProcessGroup& group;
   CommandArguments arguments;
+  StopRequest* stop_request = nullptr;  // by which a training is asked to stop
 };
 
 }  // namespace candor

@@ -14,6 +14,7 @@ std::vector<TrainingPoint> read_training_curve(const std::string& metrics_path) 
   std::vector<TrainingPoint> curve;
   if (!std::filesystem::exists(metrics_path)) return curve;
   for_each_json_line(metrics_path, [&](const nlohmann::json& line, size_t) {
+    if (!line.contains("loss")) return;  // a skipped step
     TrainingPoint point{.step = line.at("step"), .loss = line.at("loss"), .learning_rate = line.at("learning_rate")};
     if (line.contains("validation")) {
       const nlohmann::json& figures = line["validation"];

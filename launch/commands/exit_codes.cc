@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "comm/comm_error.h"
+#include "trainer/training/stop_request.h"
 
 namespace candor {
 namespace {
@@ -35,6 +36,8 @@ Failure describe_failure(const std::exception_ptr& error) {
     std::rethrow_exception(error);
   } catch (const CommError& e) {
     return {kExitCommunication, first_line(e.what())};
+  } catch (const PreemptedError& e) {
+    return {kExitPreempted, first_line(e.what())};
   } catch (const NonFiniteError& e) {
     return {kExitNonFinite, first_line(e.what())};
   } catch (const std::invalid_argument& e) {

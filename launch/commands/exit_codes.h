@@ -13,6 +13,7 @@ enum ExitCode : int {
   kExitFileError = 3,      // a file or disk that failed (std::system_error, std::runtime_error)
   kExitCommunication = 4,  // a rank or the network (CommError)
   kExitNonFinite = 5,      // NaN or infinity (NonFiniteError)
+  kExitPreempted = 6,      // stopped as asked by SIGTERM or SIGUSR1 (PreemptedError): the same command goes on
 };
 
 struct Failure {

@@ -1,10 +1,12 @@
 #include "launch/commands/run_candor.h"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -12,6 +14,7 @@
 #include <thread>
 
 #include "comm/comm_error.h"
+#include "comm/liveness/liveness.h"
 #include "comm/mpi_session.h"
 #include "launch/commands/answer_command.h"
 #include "launch/commands/command_line.h"
@@ -24,6 +27,7 @@
 #include "launch/commands/import_command.h"
 #include "launch/commands/inspect_command.h"
 #include "launch/commands/plan_command.h"
+#include "launch/commands/preemption.h"
 #include "launch/commands/prepare_command.h"
 #include "launch/commands/processor.h"
 #include "launch/commands/rank_agreement.h"
@@ -117,8 +121,44 @@ std::string recorded_products(const RunConfig& config) {
   }
 }
 
-int run_command_of(Request& request, ProcessGroup& host) {
-  CommandContext context{.group = host, .arguments = request.line.arguments};
+// Where launch/mpirun_survive.sh asked for it: its mpirun can't tell how a job ended that lost ranks.
+void leave_exit_code(int exit_code, const ProcessGroup& group) {
+  const char* const path = std::getenv("CANDOR_EXIT_CODE_FILE");
+  if (path == nullptr || group.rank() != 0) return;
+  std::ofstream(path) << exit_code << '\n';
+}
+
+// Ranks that are lost outside a training's steps cost the stage they were lost in: the others give the command again, which goes on from what is
+// written. Sets ranks_lost if any were.
+int run_and_survive(const ConfigCommand& command, const RunConfig& config, CommandContext& context, bool& ranks_lost) {
+  for (;;) {
+    bool finished = false;
+    int exit_code = kExitOk;
+    std::string lost = "a rank";
+    try {
+      exit_code = command.run(config, context);
+      finished = true;
+    } catch (const GroupShrunkError&) {
+      ranks_lost = context.arguments.resume = true;
+      continue;
+    } catch (const RankLostError& error) {
+      lost = error.what();
+    } catch (const PreemptedError& error) {
+      if (context.group.rank() == 0) tell(describe_failure(std::current_exception()), 0, 1);
+      exit_code = kExitPreempted;
+      finished = true;
+    }
+    if (context.group.settle(finished, "command").finished) {
+      leave_exit_code(exit_code, context.group);
+      return exit_code;
+    }
+    ranks_lost = context.arguments.resume = true;
+    if (context.group.rank() == 0) fmt::print(stderr, "{}  WARNING: {}; going on with {} ranks\n", command.name, lost, context.group.world_size());
+  }
+}
+
+int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_request, bool& ranks_lost) {
+  CommandContext context{.group = host, .arguments = request.line.arguments, .stop_request = &stop_request};
   const std::string& name = request.line.command;
   check_ranks_agree(report_of(request), host);
   if (name == "doctor" && request.line.config_path.empty()) return doctor_command(context);
@@ -127,9 +167,9 @@ int run_command_of(Request& request, ProcessGroup& host) {
   request.config.model.device = resolve_device(request.config.model.device, host);
   request.config.model = resolve_products(request.config.model, recorded_products(request.config), host);
   const std::unique_ptr<ProcessGroup> group = make_compute_group(request.config.model.device, host, request.config.run.timeout_s);
-  CommandContext computing{.group = *group, .arguments = request.line.arguments};
+  CommandContext computing{.group = *group, .arguments = request.line.arguments, .stop_request = &stop_request};
   for (const ConfigCommand& command : kConfigCommands) {
-    if (name == command.name) return command.run(request.config, computing);
+    if (name == command.name) return run_and_survive(command, request.config, computing, ranks_lost);
   }
   throw std::logic_error("command without a function: " + name);
 }
@@ -143,6 +183,7 @@ void wait_for_lower_ranks(int rank) {
 
 int run_candor(int argc, char** argv) {
   keep_freed_memory();
+  ::prctl(PR_SET_NAME, "candor");  // executed again, it would be called exe
   const int launched_rank = environment_number("OMPI_COMM_WORLD_RANK", 0);
   Request request = read_request(argc, argv);
   if (!request.failure && request.line.command.empty()) {
@@ -154,12 +195,20 @@ int run_candor(int argc, char** argv) {
     return request.failure->exit_code;
   }
 
+  block_stop_signals();
+  std::shared_ptr<Liveness> liveness;
   std::unique_ptr<MpiSession> session;
   std::unique_ptr<ProcessGroup> group;
+  StopRequest stop_request;
+  std::optional<PreemptionWatch> watch;
   try {
-    session = std::make_unique<MpiSession>(&argc, &argv);
     // Ranks that couldn't read the config still need a time-out: the default, which may be longer.
-    group = make_mpi_process_group({.timeout_s = request.config.run.timeout_s});
+    const RunSection& run = request.config.run;
+    const int world_size = environment_number("OMPI_COMM_WORLD_SIZE", 1);
+    if (world_size > 1) liveness = std::make_shared<Liveness>(LivenessOptions{run.heartbeat_s, launched_rank, world_size});  // forks: before any thread
+    watch.emplace(stop_request, launched_rank);
+    session = std::make_unique<MpiSession>(&argc, &argv, liveness.get(), run.timeout_s);
+    group = make_mpi_process_group({.timeout_s = run.timeout_s, .liveness = liveness});
   } catch (...) {
     Failure failure = describe_failure(std::current_exception());
     if (failure.exit_code == kExitFileError) failure.exit_code = kExitCommunication;  // MPI itself didn't start
@@ -169,7 +218,11 @@ int run_candor(int argc, char** argv) {
 
   try {
     const std::optional<int> failed = agreed_failure(request, *group);
-    const int exit_code = failed ? *failed : run_command_of(request, *group);
+    bool ranks_lost = false;
+    const int exit_code = failed ? *failed : run_command_of(request, *group, stop_request, ranks_lost);
+    if (!ranks_lost) leave_exit_code(exit_code, *group);
+    if (ranks_lost) MpiSession::leave_after_losses(exit_code);
+    const Liveness::Blocking blocking(liveness.get(), "MPI_Finalize", request.config.run.timeout_s);
     session->finalize();
     return exit_code;
   } catch (...) {
@@ -180,6 +233,7 @@ int run_candor(int argc, char** argv) {
     }
     wait_for_lower_ranks(group->rank());
     tell(failure, group->rank(), group->world_size());
+    leave_exit_code(failure.exit_code, *group);
     group->abort(failure.exit_code);  // doesn't return
     return failure.exit_code;
   }

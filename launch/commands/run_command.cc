@@ -80,14 +80,14 @@ int run_command(const RunConfig& config, CommandContext& context) {
                       identity + training_keys(trained),
                       {paths.tokens()},
                       {output.adapter_weights()},
-                      [&group, tokens = paths.tokens(), name, trained, output] {
+                      [&group, stop = context.stop_request, tokens = paths.tokens(), name, trained, output] {
                         if (group.rank() == 0) {
                           check_evaluation_splits(read_token_file(tokens), trained.evaluate);
                           remove_checkpoints_of_another_training(output.checkpoints(),
                                                                  training_identity(trained, sha256_file_hex(tokens), group.rank_info().local_rank));
                         }
                         group.barrier();
-                        train_adapter(trained, {.name = name, .output = output, .resume = true}, group);
+                        train_adapter(trained, {.name = name, .output = output, .resume = true, .stop_request = stop}, group);
                       }});
   };
   add_training("train", config, paths);

@@ -36,14 +36,19 @@ TrainOptions train_options(const RunConfig& config, const RunPaths& output) {
       .validation_batch_examples = config.evaluate.batch_examples,
       .share_prefix = train.share_prefix,
       .frozen_trunk = train.frozen_trunk,
+      .skip_non_finite = train.on_non_finite == "skip",
+      .verify_every = train.verify_every,
       .reproducible_sum = train.gradient_sum == "reproducible",
       .checkpoints_dir = output.checkpoints(),
       .adapter_dir = output.adapter(),
       .metrics_path = output.metrics(),
       .events_dir = output.tensorboard(),
+      .non_finite_dir = output.non_finite(),
       // A comparison's training reads the same one.
       .trunk_path = config.lora.active_from == "start" ? RunPaths(config.run.dir).trunk() : RunPaths(config.run.dir).alora_trunk(),
-      .base_model = config.model.path};
+      .base_model = config.model.path,
+      .model_dtype = config.model.dtype,
+      .model_products = config.model.products};
   for (const StageSection& stage : config.objective) options.objective.push_back({loss_from_name(stage.loss), stage.until, stage.ramp_to});
   return options;
 }
@@ -98,6 +103,9 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
   TrainOptions options = train_options(config, output);
   if (config.lora.active_from == "confidence_marker") options.lora.active_from = marker_tokens(data);
   options.resume = training.resume;
+  options.stop_request = training.stop_request;
+  WriteFence fence(output.dir);
+  options.fence = &fence;
   const std::string tokens_sha256 = sha256_file_hex(RunPaths(config.run.dir).tokens());
   options.identity = training_identity(config, tokens_sha256, group.rank_info().local_rank);
   options.trunk_identity = trunk_identity(config, identity, tokens_sha256, group.rank_info().local_rank);
@@ -129,7 +137,8 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
 }
 
 int train_command(const RunConfig& config, CommandContext& context) {
-  train_adapter(config, {.output = RunPaths(config.run.dir), .resume = context.arguments.resume}, context.group);
+  train_adapter(config, {.output = RunPaths(config.run.dir), .resume = context.arguments.resume, .stop_request = context.stop_request},
+                context.group);
   return 0;
 }
 

@@ -14,6 +14,7 @@ struct AdapterTraining {
   std::string name = "train";  // begins each line on stderr
   RunPaths output;             // whose config, checkpoints, metrics, tensorboard and adapter are written
   bool resume = false;         // from the newest checkpoint, if there is one
+  StopRequest* stop_request = nullptr;
 };
 
 // What train_command does, but into any folder: tokens.h5 is that of config.run.dir. Collective.

@@ -29,7 +29,10 @@ void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.integer("seed", config.run.seed, {.min = 0}, "of the adapter's first values, the order of examples and dropout");
   v.integer("threads_per_rank", config.run.threads_per_rank, {.min = 0, .max = 4096},
             "0 = cores of the host / ranks on it; part of what fixes the bits of a result");
-  v.number("timeout_s", config.run.timeout_s, {.min = 1, .max = 1e6}, "how long a rank waits for the others, in seconds");
+  v.number("timeout_s", config.run.timeout_s, {.min = 1, .max = 1e6},
+           "how long a rank waits for the others, in seconds; then the late ones are named and, where the others can go on without them, ended");
+  v.number("heartbeat_s", config.run.heartbeat_s, {.max = 1e6},
+           "a rank of several that shows no sign of life for so many seconds (it is stopped, or its host is out of memory) is ended; 0 = never");
   v.end_section();
 
   v.begin_section("model", "the base model");
@@ -129,6 +132,10 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   v.flag("share_prefix", train.share_prefix, "compute the prompt that a micro-batch's examples share once");
   v.flag("frozen_trunk", train.frozen_trunk,
          "compute the layers below the lowest of lora.layers once per data set and keep what they give in run.dir, instead of in every step");
+  v.text("on_non_finite", train.on_non_finite, {.choices = {"stop", "skip"}},
+         "a step whose loss or gradient holds a NaN or an infinity: end the run, or go on without it (at most 10 such steps in a row)");
+  v.integer("verify_every", train.verify_every, {.max = kMany},
+            "steps between checks that all ranks hold the same base weights, adapter and optimizer state; 0 = never");
   v.text("gradient_sum", train.gradient_sum, {.choices = {"reproducible", "plain"}}, "reproducible: the same bits on any number of ranks");
   v.end_section();
 }

@@ -20,6 +20,7 @@ struct RunSection {
   int64_t seed = 42;
   int64_t threads_per_rank = 0;  // 0: cores of the host / ranks on it; run_candor puts the number in use here before a command sees it
   double timeout_s = 600;
+  double heartbeat_s = 60;
   bool operator==(const RunSection&) const = default;
 };
 
@@ -120,6 +121,8 @@ struct TrainSection {
   int64_t drop_never_right = 0;
   bool share_prefix = true;
   bool frozen_trunk = true;
+  std::string on_non_finite = "stop";
+  int64_t verify_every = 100;
   std::string gradient_sum = "reproducible";
   bool operator==(const TrainSection&) const = default;
 };

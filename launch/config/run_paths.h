@@ -25,6 +25,7 @@ struct RunPaths {
   std::string report_json() const { return dir + "/report.json"; }
   // The same for an adapter that acts from the confidence marker on, with keys and values.
   std::string alora_trunk() const { return dir + "/frozen_trunk_alora.safetensors"; }
+  std::string non_finite() const { return dir + "/non_finite"; }
   // Where the adapter of a comparison lies, with checkpoints and metrics as above.
   RunPaths comparison(const std::string& name) const { return RunPaths(dir + "/compare/" + name); }
 };

@@ -7,6 +7,16 @@
 
 namespace candor {
 
+const char* loss_name(Loss loss) {
+  switch (loss) {
+    case Loss::kTokenizedBrier: return "tokenized_brier";
+    case Loss::kExpectationLogLoss: return "expectation_log_loss";
+    case Loss::kMeanBrier: return "mean_brier";
+    case Loss::kSoftTarget: return "soft_target";
+  }
+  return "";
+}
+
 Loss loss_from_name(const std::string& name) {
   if (name == "tokenized_brier") return Loss::kTokenizedBrier;
   if (name == "expectation_log_loss") return Loss::kExpectationLogLoss;

@@ -43,23 +43,51 @@ at::Tensor moment_of(const SafetensorsFile& file, const std::string& path, const
   return tensor;
 }
 
+std::string state_path(const std::string& checkpoints, int64_t step) { return checkpoint_folder(checkpoints, step) + "/state.json"; }
+
+// Throws nlohmann::json::exception for a key that is missing or of another type.
+TrainState read_state(const nlohmann::json& json) {
+  const nlohmann::json& brier = json.at("best_brier");
+  return {.step = json.at("step"),
+          .best_step = json.at("best_step"),
+          .best_brier = brier.is_null() ? std::numeric_limits<double>::infinity() : brier.get<double>(),
+          .skipped_steps = json.value("skipped_steps", int64_t{0}),
+          .identity = json.at("identity"),
+          .base_model = json.at("base_model")};
+}
+
 }  // namespace
 
 std::string checkpoint_folder(const std::string& checkpoints, int64_t step) { return fmt::format("{}/step_{:06}", checkpoints, step); }
 
-void write_checkpoint(const std::string& checkpoints, const TrainState& state, const LoraAdapter& adapter, const AdamW& optimizer) {
+TrainingSnapshot training_snapshot(const TrainState& state, const LoraAdapter& adapter, const AdamW& optimizer) {
+  const auto copy = [](const at::Tensor& tensor) { return tensor.is_cpu() ? tensor.clone() : tensor.cpu(); };
+  return {state, copy(adapter.parameters()), copy(optimizer.first_moment()), copy(optimizer.second_moment())};
+}
+
+void go_back_to(const TrainingSnapshot& snapshot, TrainState& state, LoraAdapter& adapter, AdamW& optimizer) {
+  state = snapshot.state;
+  adapter.parameters().copy_(snapshot.parameters);
+  optimizer.restore(snapshot.first_moment, snapshot.second_moment, snapshot.state.step - snapshot.state.skipped_steps);
+}
+
+void write_checkpoint(const std::string& checkpoints, const TrainingSnapshot& snapshot, const LoraAdapter& layout,
+                      const std::function<void()>& before_rename) {
+  const TrainState& state = snapshot.state;
   const std::string final_name = checkpoint_folder(checkpoints, state.step), folder = final_name + ".tmp";
   fs::remove_all(folder);
   fs::create_directories(folder);
+  LoraAdapter adapter = layout;
+  adapter.parameters() = snapshot.parameters;
   write_adapter(folder, adapter, state.base_model);
-  const at::Tensor first_moment = optimizer.first_moment().cpu(), second_moment = optimizer.second_moment().cpu();
-  write_safetensors(folder + "/optimizer.safetensors", {named("exp_avg", first_moment), named("exp_avg_sq", second_moment)});
+  write_safetensors(folder + "/optimizer.safetensors", {named("exp_avg", snapshot.first_moment), named("exp_avg_sq", snapshot.second_moment)});
   nlohmann::ordered_json json;
   json["format"] = "candor checkpoint";
   json["version"] = kCheckpointVersion;
   json["step"] = state.step;
   json["best_step"] = state.best_step;
   json["best_brier"] = state.best_step > 0 ? nlohmann::ordered_json(state.best_brier) : nlohmann::ordered_json(nullptr);  // JSON has no infinity
+  json["skipped_steps"] = state.skipped_steps;
   json["identity"] = state.identity;
   json["base_model"] = state.base_model;
   for (const char* part : kParts) {
@@ -67,8 +95,10 @@ void write_checkpoint(const std::string& checkpoints, const TrainState& state, c
     json["files"][part] = {{"size", fs::file_size(path)}, {"sha256", sha256_file_hex(path)}};
   }
   write_file_atomically(folder + "/state.json", json.dump(2) + "\n");
+  if (before_rename) before_rename();
   fs::remove_all(final_name);
   fs::rename(folder, final_name);
+  flush_folder(checkpoints);
 }
 
 std::vector<int64_t> checkpoint_steps(const std::string& checkpoints) {
@@ -84,35 +114,50 @@ std::vector<int64_t> checkpoint_steps(const std::string& checkpoints) {
 }
 
 std::string checkpoint_identity(const std::string& checkpoints, int64_t step) {
-  const std::string path = checkpoint_folder(checkpoints, step) + "/state.json";
-  const nlohmann::json json = parse_json(read_file(path), path);
+  const nlohmann::json json = nlohmann::json::parse(read_file(state_path(checkpoints, step)), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return "";
   const auto found = json.find("identity");
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const std::string& identity, const ModelConfig& config, LoraAdapter& adapter,
-                           AdamW& optimizer) {
-  const std::string folder = checkpoint_folder(checkpoints, step), path = folder + "/state.json";
-  const nlohmann::json json = parse_json(read_file(path), path);
-  TrainState state;
+std::string checkpoint_damage(const std::string& checkpoints, int64_t step) {
+  const std::string folder = checkpoint_folder(checkpoints, step), path = state_path(checkpoints, step);
   try {
-    if (json.at("format") != "candor checkpoint" || json.at("version") != kCheckpointVersion) {
-      throw std::invalid_argument(fmt::format("{}: expected a candor checkpoint of version {}", path, kCheckpointVersion));
-    }
-    const nlohmann::json& brier = json.at("best_brier");
-    state = {json.at("step"), json.at("best_step"), brier.is_null() ? std::numeric_limits<double>::infinity() : brier.get<double>(),
-             json.at("identity"), json.at("base_model")};
+    const nlohmann::json json = parse_json(read_file(path), path);
+    read_state(json);
     for (const char* part : kParts) {
       const std::string file = folder + "/" + part;
       const nlohmann::json& expected = json.at("files").at(part);
-      if (!fs::exists(file) || fs::file_size(file) != expected.at("size").get<uint64_t>() || sha256_file_hex(file) != expected.at("sha256")) {
-        throw std::invalid_argument(
-            fmt::format("{}: damaged (size or SHA-256 differs from state.json); remove {} to go on from an earlier checkpoint", file, folder));
+      if (!fs::exists(file)) return fmt::format("{}: damaged (it is missing)", file);
+      if (const auto size = fs::file_size(file); size != expected.at("size").get<uint64_t>()) {
+        return fmt::format("{}: damaged ({} bytes, state.json says {})", file, size, expected.at("size").get<uint64_t>());
       }
+      if (sha256_file_hex(file) != expected.at("sha256")) return fmt::format("{}: damaged (its SHA-256 differs from the one in state.json)", file);
     }
   } catch (const nlohmann::json::exception& error) {
-    throw std::invalid_argument(fmt::format("{}: damaged ({}); remove {} to go on from an earlier checkpoint", path, error.what(), folder));
+    return fmt::format("{}: damaged ({})", path, error.what());
+  } catch (const std::exception& error) {
+    return fmt::format("{}: damaged ({})", path, error.what());
   }
+  return "";
+}
+
+int64_t checkpoint_best_step(const std::string& checkpoints, int64_t step) {
+  const std::string path = state_path(checkpoints, step);
+  return read_state(parse_json(read_file(path), path)).best_step;
+}
+
+TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const std::string& identity, const ModelConfig& config, LoraAdapter& adapter,
+                           AdamW& optimizer) {
+  const std::string folder = checkpoint_folder(checkpoints, step), path = state_path(checkpoints, step);
+  if (const std::string damage = checkpoint_damage(checkpoints, step); !damage.empty()) {
+    throw std::invalid_argument(fmt::format("{}; remove {} to go on from an earlier checkpoint", damage, folder));
+  }
+  const nlohmann::json json = parse_json(read_file(path), path);
+  if (json.at("format") != "candor checkpoint" || json.at("version") != kCheckpointVersion) {
+    throw std::invalid_argument(fmt::format("{}: expected a candor checkpoint of version {}", path, kCheckpointVersion));
+  }
+  const TrainState state = read_state(json);
   if (state.identity != identity) {
     throw std::invalid_argument(
         fmt::format("{}: this checkpoint is of another run (its data, options, threads, processor or dtype differ): expected identity {:.12}, got "
@@ -127,7 +172,7 @@ TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const s
   const std::string moments = folder + "/optimizer.safetensors";
   const SafetensorsFile file(moments);
   optimizer.restore(moment_of(file, moments, "exp_avg", adapter.parameters()), moment_of(file, moments, "exp_avg_sq", adapter.parameters()),
-                    state.step);
+                    state.step - state.skipped_steps);
   return state;
 }
 

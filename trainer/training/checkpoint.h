@@ -1,11 +1,12 @@
 // A checkpoint: a folder step_000123/ with the adapter (loads in PEFT as it is), the optimizer's moments, and state.json, which is written last and
 // holds the size and SHA-256 of the others. The folder is filled under a temporary name and renamed: it is there whole or not at all.
 //
-// Rank 0 writes; every rank may read. Throws std::system_error for the disk, std::invalid_argument naming the file for a checkpoint that is damaged
+// One process writes; every rank may read. Throws std::system_error for the disk, std::invalid_argument naming the file for a checkpoint that is damaged
 // or belongs to another run (identity).
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,18 +20,36 @@ struct TrainState {
   int64_t step = 0;        // steps done
   int64_t best_step = 0;   // 0: none yet
   double best_brier = 0;   // tokenized Brier on validation
+  int64_t skipped_steps = 0;  // of them, those whose gradient wasn't finite and that changed nothing
   std::string identity{};  // of data, options, threads, processor and dtype: what fixes the bits
   std::string base_model{};
 };
 
+// All that a training goes on from, in host memory of its own.
+struct TrainingSnapshot {
+  TrainState state;
+  at::Tensor parameters, first_moment, second_moment;  // flat, as in LoraAdapter and AdamW
+};
+
+TrainingSnapshot training_snapshot(const TrainState& state, const LoraAdapter& adapter, const AdamW& optimizer);
+void go_back_to(const TrainingSnapshot& snapshot, TrainState& state, LoraAdapter& adapter, AdamW& optimizer);
+
 std::string checkpoint_folder(const std::string& checkpoints, int64_t step);
 
-void write_checkpoint(const std::string& checkpoints, const TrainState& state, const LoraAdapter& adapter, const AdamW& optimizer);
+// layout: an adapter of the point's shape; its values aren't looked at. before_rename is called when all is on the disk, and may throw.
+void write_checkpoint(const std::string& checkpoints, const TrainingSnapshot& snapshot, const LoraAdapter& layout,
+                      const std::function<void()>& before_rename = {});
 
 // Steps of the whole checkpoints in the folder, ascending; empty if there is no folder.
 std::vector<int64_t> checkpoint_steps(const std::string& checkpoints);
 
-// What it says of whose it is; empty if it says nothing.
+// What is wrong with a checkpoint's files (path and how they differ from state.json); empty if they are whole.
+std::string checkpoint_damage(const std::string& checkpoints, int64_t step);
+
+// Of a checkpoint without damage.
+int64_t checkpoint_best_step(const std::string& checkpoints, int64_t step);
+
+// What it says of whose it is; empty if it says nothing, or nothing readable.
 std::string checkpoint_identity(const std::string& checkpoints, int64_t step);
 
 // Fills adapter parameters and optimizer. identity: as this run has it; a difference is an error that names what to do.

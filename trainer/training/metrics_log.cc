@@ -12,24 +12,15 @@
 namespace candor {
 namespace {
 
-const char* name_of(Loss loss) {
-  switch (loss) {
-    case Loss::kTokenizedBrier: return "tokenized_brier";
-    case Loss::kExpectationLogLoss: return "expectation_log_loss";
-    case Loss::kMeanBrier: return "mean_brier";
-    case Loss::kSoftTarget: return "soft_target";
-  }
-  return "";
-}
-
 // The lines of steps 1..last_step; a line cut short by a kill is dropped with those after it.
-std::string lines_up_to(const std::string& text, int64_t last_step) {
+std::string lines_up_to(const std::string& text, int64_t last_step, int64_t& found_step) {
   size_t begin = 0;
   while (begin < text.size()) {
     const size_t end = text.find('\n', begin);
     if (end == std::string::npos) break;
     const nlohmann::json line = nlohmann::json::parse(text.substr(begin, end - begin), nullptr, false);
     if (!line.is_object() || line.value("step", int64_t{0}) > last_step || line.value("step", int64_t{0}) < 1) break;
+    found_step = line.value("step", int64_t{0});
     begin = end + 1;
   }
   return text.substr(0, begin);
@@ -41,10 +32,11 @@ std::string to_json_line(const StepRecord& record) {
   nlohmann::ordered_json line;
   line["step"] = record.step;
   line["max_steps"] = record.max_steps;
-  line["loss"] = record.loss;
+  if (std::isfinite(record.loss)) line["loss"] = record.loss;  // JSON has no NaN
+  if (record.skipped) line["skipped"] = true;
   line["gradient_norm"] = record.gradient_norm;
   line["learning_rate"] = record.learning_rate;
-  for (const LossWeight& part : record.losses) line["losses"][name_of(part.loss)] = part.weight;
+  for (const LossWeight& part : record.losses) line["losses"][loss_name(part.loss)] = part.weight;
   line["examples_per_s"] = record.examples_per_s;
   line["tokens_per_s"] = record.tokens_per_s;
   line["unshared_tokens_per_s"] = record.unshared_tokens_per_s;
@@ -66,7 +58,7 @@ std::string to_json_line(const StepRecord& record) {
 }
 
 MetricsLog::MetricsLog(std::string path, const std::string& events_folder, int64_t resumed_step) : path_(std::move(path)) {
-  const std::string kept = resumed_step > 0 && std::filesystem::exists(path_) ? lines_up_to(read_file(path_), resumed_step) : "";
+  const std::string kept = resumed_step > 0 && std::filesystem::exists(path_) ? lines_up_to(read_file(path_), resumed_step, last_step_) : "";
   write_file_atomically(path_, kept);
   file_ = std::fopen(path_.c_str(), "ab");
   if (file_ == nullptr) throw std::system_error(errno, std::generic_category(), path_);
@@ -85,6 +77,7 @@ void MetricsLog::write(const StepRecord& record) {
   if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() || std::fflush(file_) != 0) {
     throw std::system_error(errno, std::generic_category(), path_);
   }
+  last_step_ = record.step;
   if (events_ == nullptr) return;
   const auto scalar = [&](const char* tag, double value) { events_->scalar(tag, record.step, static_cast<float>(value)); };
   scalar("train/loss", record.loss);

@@ -25,6 +25,7 @@ struct StepRecord {
   double tokens_per_s = 0;           // computed rows
   double unshared_tokens_per_s = 0;  // as if every example carried its prefix
   double share_of_peak = 0;          // operations of the step's products (pass_cost.h) a second, of the ranks' measured peak; 0: not measured
+  bool skipped = false;              // loss or gradient wasn't finite, so nothing was changed
   std::optional<ValidationFigures> validation{};
 };
 
@@ -40,8 +41,11 @@ class MetricsLog {
 
   void write(const StepRecord& record);
 
+  int64_t last_step() const { return last_step_; }  // of the lines in the file; 0: none
+
  private:
   std::string path_;
+  int64_t last_step_ = 0;
   std::FILE* file_ = nullptr;
   std::unique_ptr<TensorBoardEvents> events_;
 };

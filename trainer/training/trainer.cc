@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 #include <cmath>
@@ -12,13 +13,11 @@
 #include <stdexcept>
 
 #include "comm/comm_error.h"
-#include "data_pipeline/tokens/micro_batch.h"
 #include "data_pipeline/tokens/sampler.h"
 #include "trainer/evaluation/scoring.h"
 #include "trainer/kernels/gemm_peak.h"
-#include "trainer/model/pass_cost.h"
 #include "trainer/training/adapter_files.h"
-#include "trainer/training/micro_batch_gradient.h"
+#include "trainer/training/weights_agreement.h"
 
 namespace candor {
 namespace {
@@ -29,15 +28,15 @@ std::vector<int64_t> first_validation_examples(const TokenData& data, int64_t li
   return examples;
 }
 
-int64_t response_tokens(const TokenData& data, const std::vector<std::vector<int64_t>>& micro_batches) {
-  int64_t tokens = 0;
-  for (const std::vector<int64_t>& members : micro_batches) {
-    for (const int64_t example : members) {
-      const auto i = static_cast<size_t>(example);
-      tokens += data.response_end[i] - data.response_begin[i];
-    }
-  }
-  return tokens;
+std::string rank_list(const std::vector<int>& ranks) {
+  return ranks.empty() ? "no rank" : fmt::format("rank{} {}", ranks.size() > 1 ? "s" : "", fmt::join(ranks, ", "));
+}
+
+// A best step that was pruned is none: it was beaten by a later one, which is found again.
+std::string damage_of_checkpoint_and_best(const std::string& checkpoints, int64_t step) {
+  if (std::string damage = checkpoint_damage(checkpoints, step); !damage.empty()) return damage;
+  const int64_t best = checkpoint_best_step(checkpoints, step);
+  return best > 0 && best != step && std::filesystem::exists(checkpoint_folder(checkpoints, best)) ? checkpoint_damage(checkpoints, best) : "";
 }
 
 bool is_tokenized_brier_alone(const std::vector<ObjectiveStage>& stages) { return stages.size() == 1 && stages[0].loss == Loss::kTokenizedBrier; }
@@ -51,7 +50,13 @@ Trainer::Trainer(const LlamaModel& model, const TokenData& data, TrainOptions op
             options_.epochs),
       adapter_(model.config(), options_.lora, model.dtype(), model.device()),
       optimizer_(adapter_.parameters(), options_.adamw), layout_{adapter_.names(), adapter_.numels()},
-      validation_examples_(first_validation_examples(data, options_.validation_examples)) {
+      validation_examples_(first_validation_examples(data, options_.validation_examples)),
+      writer_({.checkpoints = options_.checkpoints_dir,
+               .keep = options_.keep_checkpoints,
+               .before_rename = [fence = options_.fence] {
+                 if (fence != nullptr) fence->check();
+               }},
+              adapter_) {
   if (validation_examples_.empty())
     throw std::invalid_argument(
         "train: the validation split has no graded example to choose the best checkpoint on; check data.questions, data.max_validation and the "
@@ -75,7 +80,11 @@ void Trainer::resume() {
   at::Tensor newest = at::full({1}, int64_t{-1}, at::TensorOptions().dtype(at::kLong));
   if (group_.rank() == 0) {
     const std::vector<int64_t> steps = checkpoint_steps(options_.checkpoints_dir);
-    if (!steps.empty()) newest.fill_(steps.back());
+    for (auto step = steps.rbegin(); step != steps.rend() && newest.item<int64_t>() < 0; ++step) {
+      const std::string damage = damage_of_checkpoint_and_best(options_.checkpoints_dir, *step);
+      if (damage.empty()) newest.fill_(*step);
+      if (!damage.empty()) say(fmt::format("WARNING: {}: this checkpoint isn't used{}", damage, step + 1 == steps.rend() ? "" : ", but the one before"));
+    }
   }
   group_.broadcast(newest, 0);
   const auto step = newest.item<int64_t>();
@@ -111,96 +120,14 @@ void Trainer::make_trunk() {
 void Trainer::measure_peak() {
   if (!model_.device().is_cpu()) return;
   group_.barrier();
-  at::Tensor peak = at::tensor({measured_gemm_peak(model_.products() == Products::kBf16 ? at::kBFloat16 : model_.dtype())}, at::kDouble);
+  my_gemm_peak_ = measured_gemm_peak(model_.products() == Products::kBf16 ? at::kBFloat16 : model_.dtype());
+}
+
+// Of all ranks that are there now.
+double Trainer::sum_of_peaks() {
+  at::Tensor peak = at::tensor({my_gemm_peak_}, at::kDouble);
   group_.all_reduce_sum(peak);
-  gemm_peak_ = peak.item<double>();
-}
-
-void Trainer::sum_gradients(const std::vector<std::vector<int64_t>>& micro_batches, const std::vector<int>& rank_of, int64_t step,
-                            double lm_weight_per_token, const std::vector<LossWeight>& losses, at::Tensor& gradient, at::Tensor& losses_M) {
-  std::optional<GradientSum> sum;
-  if (options_.reproducible_sum) sum.emplace(group_, layout_, static_cast<int64_t>(micro_batches.size()));
-  at::Tensor of_one = at::zeros_like(gradient);
-  gradient.zero_();
-  for (size_t m = 0; m < micro_batches.size(); ++m) {
-    if (rank_of[m] != group_.rank()) continue;
-    MicroBatch batch = make_micro_batch(data_, micro_batches[m], options_.share_prefix);
-    batch.micro_batch_index = static_cast<int64_t>(m);
-    std::vector<double> weight_B;
-    for (const int64_t example : micro_batches[m]) weight_B.push_back(weight_of_example_[static_cast<size_t>(example)]);
-    of_one.zero_();
-    losses_M[static_cast<int64_t>(m)] = add_micro_batch_gradient(model_, adapter_, batch,
-                                                                 {.losses = losses,
-                                                                  .lm_weight_per_token = lm_weight_per_token,
-                                                                  .dropout_key = dropout_key_of(options_.seed, step, static_cast<int64_t>(m)),
-                                                                  .level_ids = data_.level_ids,
-                                                                  .weight_B = weight_B,
-                                                                  .trunk = trunk_ ? &*trunk_ : nullptr},
-                                                                 of_one);
-    if (sum) {
-      sum->add(of_one);
-    } else {
-      gradient.add_(of_one);
-    }
-  }
-  try {
-    if (sum) {
-      sum->finish(gradient);
-    } else {
-      group_.all_reduce_sum(gradient);
-      if (!gradient.isfinite().all().item<bool>()) throw NonFiniteError("the gradient isn't finite");
-    }
-  } catch (const NonFiniteError& error) {
-    throw NonFiniteError(
-        fmt::format("train: step {}: {}; are the model's weights damaged, or is train.learning_rate too high?", step + 1, error.what()));
-  }
-  // Each element is one rank's number plus zeros: exact.
-  group_.all_reduce_sum(losses_M);
-}
-
-StepRecord Trainer::train_step(int64_t step) {
-  const auto start = std::chrono::steady_clock::now();
-  const std::vector<std::vector<int64_t>> micro_batches = plan_.micro_batches_of(step);
-  std::vector<int64_t> tokens;
-  int64_t examples = 0, rows = 0, unshared_rows = 0;
-  PassCost cost;
-  const std::vector<LossWeight> losses = objective_weights(options_.objective, step, plan_.max_steps());
-  for (const std::vector<int64_t>& members : micro_batches) {
-    cost += training_cost(
-        model_.config(), options_.lora, pass_shape(make_micro_batch(data_, members, options_.share_prefix), !options_.lora.active_from.empty()),
-        trunk_ ? trunk_->layer() : 0, has_soft_target(losses) ? model_.config().vocabulary : static_cast<int64_t>(data_.level_ids.size()));
-    tokens.push_back(micro_batch_tokens(data_, members, options_.share_prefix));
-    rows += tokens.back();
-    unshared_rows += micro_batch_tokens(data_, members, false);
-    examples += static_cast<int64_t>(members.size());
-  }
-  const std::vector<int> rank_of = assign_micro_batches(tokens, group_.world_size());
-  if (!warned_idle_ && static_cast<int64_t>(micro_batches.size()) < group_.world_size()) {
-    say(fmt::format("warning: a step has {} micro-batches for {} ranks, so some ranks idle; a smaller train.micro_batch_examples makes more of them",
-                    micro_batches.size(), group_.world_size()));
-    warned_idle_ = true;
-  }
-  const int64_t response = options_.lm_weight > 0 ? response_tokens(data_, micro_batches) : 0;
-  const double lm_weight_per_token = response > 0 ? options_.lm_weight * static_cast<double>(examples) / static_cast<double>(response) : 0;
-
-  StepRecord record{.step = step + 1, .max_steps = plan_.max_steps()};
-  record.losses = losses;
-  at::Tensor gradient = at::zeros_like(adapter_.parameters());
-  at::Tensor losses_M = at::zeros({static_cast<int64_t>(micro_batches.size())}, at::kDouble);
-  sum_gradients(micro_batches, rank_of, step, lm_weight_per_token, record.losses, gradient, losses_M);
-  gradient.div_(static_cast<double>(examples));
-  for (int64_t m = 0; m < losses_M.numel(); ++m) record.loss += losses_M[m].item<double>() / static_cast<double>(examples);
-  if (!std::isfinite(record.loss)) throw NonFiniteError(fmt::format("train: the loss of step {} is {}", step + 1, record.loss));
-  record.gradient_norm = clip_gradient(gradient, options_.clip_norm);
-  record.learning_rate = learning_rate_at(options_.learning_rate, step, plan_.max_steps(), plan_.steps_per_epoch());
-  optimizer_.step(gradient, record.learning_rate);
-
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  record.examples_per_s = static_cast<double>(examples) / seconds;
-  record.tokens_per_s = static_cast<double>(rows) / seconds;
-  record.unshared_tokens_per_s = static_cast<double>(unshared_rows) / seconds;
-  if (gemm_peak_ > 0) record.share_of_peak = cost.total() / seconds / gemm_peak_;
-  return record;
+  return peak.item<double>();
 }
 
 ValidationFigures Trainer::validate() {
@@ -211,11 +138,87 @@ ValidationFigures Trainer::validate() {
           .examples);
 }
 
-void Trainer::save(int64_t step) {
-  state_.step = step;
+void Trainer::save(const std::shared_ptr<const TrainingSnapshot>& snapshot) { writer_.submit(snapshot); }
+
+void Trainer::stop_if_asked() {
+  if (!stop_agreed_) return;
+  save(snapshot_);
+  if (group_.rank() == 0) writer_.flush();
+  group_.barrier();
+  throw PreemptedError(fmt::format("stopped as asked: step {} of {} is saved; give the same command again to go on", state_.step, plan_.max_steps()));
+}
+
+// As rank 0, with the files as they were after this step.
+void Trainer::take_over_writing(int64_t step) {
+  if (group_.rank() != 0) return;
+  if (options_.fence != nullptr) options_.fence->take();
+  log_ = std::make_unique<MetricsLog>(options_.metrics_path, options_.events_dir, step);
+  // The rank before this one may have been lost between the step and its line.
+  if (last_record_ && last_record_->step == step && log_->last_step() < step) log_->write(*last_record_);
+  writer_.become_writer();
+}
+
+void Trainer::go_on_from_the_step_all_have_done() {
+  // A rank can't be two steps ahead of another, because each step needs all of them.
+  at::Tensor behind = at::tensor({-snapshot_->state.step}, at::kLong);
+  group_.all_reduce_max(behind);
+  const int64_t step = -behind.item<int64_t>();
+  const std::shared_ptr<const TrainingSnapshot> from = snapshot_->state.step == step ? snapshot_ : previous_snapshot_;
+  if (!from || from->state.step != step) throw std::logic_error("the ranks are more than a step apart");
+  go_back_to(*from, state_, adapter_, optimizer_);
+  {
+    const std::lock_guard lock(snapshot_mutex_);
+    snapshot_ = previous_snapshot_ = from;
+  }
+  writer_.forget_after(step);
+  stop_agreed_ = false;
+  gemm_peak_ = sum_of_peaks();
+  take_over_writing(step);
+  say(fmt::format("going on from step {} with {} ranks", step, group_.world_size()));
+}
+
+void Trainer::verify_weights(int64_t step) { check_weights_agree(model_, adapter_, optimizer_, fmt::format("step {}", step), group_); }
+
+void Trainer::run_steps() {
+  for (int64_t step = state_.step; step < plan_.max_steps(); ++step) {
+    if (options_.verify_every > 0 && step % options_.verify_every == 0) verify_weights(step);
+    StepRecord record = train_step(step);
+    const bool last = record.step == plan_.max_steps();
+    if (last || record.step % options_.validate_every == 0) {
+      record.validation = validate();
+      last_validation_ = *record.validation;
+      const double done = static_cast<double>(record.step) / static_cast<double>(plan_.max_steps());
+      if (const auto warning = collapse_message(last_validation_, done, is_tokenized_brier_alone(options_.objective))) say("WARNING: " + *warning);
+    }
+    const bool best = record.validation && record.validation->tokenized_brier < state_.best_brier;
+    if (best) {
+      state_.best_brier = record.validation->tokenized_brier;
+      state_.best_step = record.step;
+    }
+    state_.step = record.step;
+    auto snapshot = std::make_shared<const TrainingSnapshot>(training_snapshot(state_, adapter_, optimizer_));
+    {
+      const std::lock_guard lock(snapshot_mutex_);
+      previous_snapshot_ = std::exchange(snapshot_, std::move(snapshot));
+      last_record_ = record;
+    }
+    if (log_) log_->write(record);
+    // A best step is checkpointed too, so that it is there at the end.
+    if (best || last || record.step % options_.checkpoint_every == 0) save(snapshot_);
+    if (group_.rank() == 0 && options_.on_step) options_.on_step(record);
+    if (!last) stop_if_asked();
+  }
+}
+
+void Trainer::finish_run() {
   if (group_.rank() == 0) {
-    write_checkpoint(options_.checkpoints_dir, state_, adapter_, optimizer_);
-    prune_checkpoints(options_.checkpoints_dir, options_.keep_checkpoints, state_.best_step);
+    writer_.flush();
+    if (options_.fence != nullptr) options_.fence->check();
+    if (const std::string damage = checkpoint_damage(options_.checkpoints_dir, state_.best_step); !damage.empty()) {
+      throw std::runtime_error(damage + ": it is the best one; give the same command again (train: with --resume), it goes on from one before it");
+    }
+    const LoraAdapter best = read_adapter(checkpoint_folder(options_.checkpoints_dir, state_.best_step), model_.config(), model_.dtype());
+    write_adapter(options_.adapter_dir, best, options_.base_model);
   }
   group_.barrier();
 }
@@ -229,38 +232,33 @@ TrainResult Trainer::run() {
                     train_examples_.left_out, train_examples_.left_out + static_cast<int64_t>(train_examples_.examples.size()),
                     train_examples_.left_out_responses, options_.drop_never_right));
   }
-  std::unique_ptr<MetricsLog> log;
-  if (group_.rank() == 0) log = std::make_unique<MetricsLog>(options_.metrics_path, options_.events_dir, state_.step);
+  gemm_peak_ = sum_of_peaks();
+  snapshot_ = std::make_shared<const TrainingSnapshot>(training_snapshot(state_, adapter_, optimizer_));
+  take_over_writing(state_.step);
+  const StopRequest::Listener listener(options_.stop_request, [this] {
+    if (group_.rank() != 0) return;
+    const std::lock_guard lock(snapshot_mutex_);
+    if (snapshot_->state.step > 0) writer_.submit(snapshot_);
+  });
 
-  TrainResult result;
-  for (int64_t step = state_.step; step < plan_.max_steps(); ++step) {
-    StepRecord record = train_step(step);
-    const bool last = record.step == plan_.max_steps();
-    if (last || record.step % options_.validate_every == 0) {
-      record.validation = validate();
-      result.last = *record.validation;
-      const double done = static_cast<double>(record.step) / static_cast<double>(plan_.max_steps());
-      if (const auto warning = collapse_message(result.last, done, is_tokenized_brier_alone(options_.objective))) say("WARNING: " + *warning);
+  const std::string where = "training in " + options_.checkpoints_dir;
+  for (bool ranks_lost = false;;) {
+    bool finished = false;
+    try {
+      if (ranks_lost) go_on_from_the_step_all_have_done();
+      run_steps();
+      finish_run();
+      finished = true;
+    } catch (const RankLostError& error) {
+      say(fmt::format("WARNING: {}", error.what()));
     }
-    const bool best = record.validation && record.validation->tokenized_brier < state_.best_brier;
-    if (best) {
-      state_.best_brier = record.validation->tokenized_brier;
-      state_.best_step = record.step;
-    }
-    if (log) log->write(record);
-    // A best step is checkpointed too, so that it is there at the end.
-    if (best || last || record.step % options_.checkpoint_every == 0) save(record.step);
-    if (group_.rank() == 0 && options_.on_step) options_.on_step(record);
+    const Settled settled = group_.settle(finished, where);
+    if (settled.finished) break;
+    say(fmt::format("WARNING: lost {}; {} of them are left", rank_list(settled.lost), group_.world_size()));
+    if (!settled.same_place) throw GroupShrunkError(group_.rank(), group_.world_size(), "train", 0, "not all ranks were training when one was lost");
+    ranks_lost = true;
   }
-  if (group_.rank() == 0) {
-    const LoraAdapter best = read_adapter(checkpoint_folder(options_.checkpoints_dir, state_.best_step), model_.config(), model_.dtype());
-    write_adapter(options_.adapter_dir, best, options_.base_model);
-  }
-  group_.barrier();
-  result.steps = plan_.max_steps();
-  result.best_step = state_.best_step;
-  result.best_brier = state_.best_brier;
-  return result;
+  return {.steps = plan_.max_steps(), .best_step = state_.best_step, .best_brier = state_.best_brier, .last = last_validation_};
 }
 
 }  // namespace candor

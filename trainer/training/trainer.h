@@ -3,27 +3,34 @@
 // Usage:   Trainer trainer(model, data, options, group);   TrainResult result = trainer.run();
 // Each step: fixed micro-batches -> this rank's share of them forward and backward -> reproducible sum of the gradients over all ranks -> divided by
 // the global example count -> clipped -> AdamW, on every rank alike. Rank 0 writes files; all ranks decide together.
+// Ranks that are lost in a step (RankLostError) cost that step at most: the others take it from its beginning, with the micro-batches dealt anew, to
+// the same bits; whichever is then rank 0 writes, checkpoints that the lost one hadn't finished too.
 // Collective: the constructor and run(), on every rank with the same arguments.
-// Throws std::invalid_argument for data or options that don't fit, NonFiniteError on all ranks together, CommError, std::system_error for the disk.
+// Throws std::invalid_argument for data or options that don't fit, NonFiniteError on all ranks together, CommError, PreemptedError when asked to
+// stop, std::system_error for the disk.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "comm/gradient_sum.h"
 #include "comm/process_group.h"
+#include "data_pipeline/files/write_fence.h"
 #include "data_pipeline/tokens/token_file.h"
 #include "trainer/model/frozen_trunk.h"
 #include "trainer/model/llama.h"
 #include "trainer/objectives/schedule.h"
 #include "trainer/training/adamw.h"
 #include "trainer/training/checkpoint.h"
+#include "trainer/training/checkpoint_writer.h"
 #include "trainer/training/learning_rate.h"
 #include "trainer/training/metrics_log.h"
 #include "trainer/training/step_plan.h"
+#include "trainer/training/stop_request.h"
 #include "trainer/training/train_examples.h"
 
 namespace candor {
@@ -44,14 +51,20 @@ struct TrainOptions {
   int64_t validation_batch_examples = 16;  // fixed, as every micro-batch
   bool share_prefix = true;
   bool frozen_trunk = false;     // compute the layers below the lowest adapted one once (frozen_trunk.h), into trunk_path
+  bool skip_non_finite = false;  // go on without a step whose loss or gradient isn't finite, instead of stopping
+  int64_t verify_every = 100;    // steps between comparisons of all ranks' weights; the first is before the first step; 0: never
   bool reproducible_sum = true;  // false: a plain all-reduce in the adapter's dtype, whose last bits depend on the number of ranks
 
   // Where things go; rank 0 writes.
   std::string checkpoints_dir{}, adapter_dir{}, metrics_path{}, events_dir{};
+  std::string non_finite_dir{};  // for reproducers of losses and gradients that aren't finite
   std::string trunk_path{}, trunk_identity{};
   std::string base_model{};  // for adapter_config.json
+  std::string model_dtype{}, model_products{};  // as the config says them, for reproducers
   std::string identity{};    // of everything that fixes the bits; a checkpoint with another isn't resumed
-  bool resume = false;       // from the newest checkpoint, if there is one
+  bool resume = false;       // from the newest checkpoint that is whole, if there is one
+  WriteFence* fence = nullptr;          // checked before anything appears; taken by each rank 0
+  StopRequest* stop_request = nullptr;  // null: nobody asks
 
   std::function<void(const StepRecord&)> on_step{};             // rank 0
   std::function<void(const std::string&)> on_message{};         // rank 0: warnings and notices
@@ -75,14 +88,26 @@ class Trainer {
   const LoraAdapter& adapter() const { return adapter_; }
 
  private:
+  struct Step;  // train_step.cc: what one step computes with
+
   void resume();
   void make_trunk();
   void measure_peak();
+  double sum_of_peaks();
+  void run_steps();
+  void finish_run();
+  void take_over_writing(int64_t step);
+  void go_on_from_the_step_all_have_done();
+  void save(const std::shared_ptr<const TrainingSnapshot>& snapshot);
+  void stop_if_asked();
+  void verify_weights(int64_t step);
+
   StepRecord train_step(int64_t step);
-  void sum_gradients(const std::vector<std::vector<int64_t>>& micro_batches, const std::vector<int>& rank_of, int64_t step,
-                     double lm_weight_per_token, const std::vector<LossWeight>& losses, at::Tensor& gradient, at::Tensor& losses_M);
+  void compute_micro_batches(Step& step, GradientSum* sum);
+  void sum_figures(Step& step);
+  void report_non_finite(const Step& step);
+
   ValidationFigures validate();
-  void save(int64_t step);
   void say(const std::string& message) const;
 
   const LlamaModel& model_;
@@ -98,7 +123,16 @@ class Trainer {
   std::vector<int64_t> validation_examples_;
   std::optional<FrozenTrunk> trunk_;
   TrainState state_;
-  double gemm_peak_ = 0;  // of all ranks, operations a second; 0 on a GPU, where it isn't measured
+  // After the last step that is done with all that belongs to it, and after the one before: another rank may not have got further.
+  std::shared_ptr<const TrainingSnapshot> snapshot_, previous_snapshot_;
+  std::optional<StepRecord> last_record_;
+  std::mutex snapshot_mutex_;  // save_now() reads snapshot_ on another thread
+  CheckpointWriter writer_;
+  std::unique_ptr<MetricsLog> log_;  // rank 0
+  ValidationFigures last_validation_;
+  double my_gemm_peak_ = 0, gemm_peak_ = 0;  // of this rank and of all, operations a second; 0 on a GPU, where it isn't measured
+  int64_t skipped_in_a_row_ = 0;
+  bool stop_agreed_ = false;
   bool warned_idle_ = false;
 };
 

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <numeric>
 #include <stdexcept>
 
 #include "comm/comm_error.h"
+#include "comm/liveness/liveness.h"
 
 namespace candor {
 namespace {
@@ -39,32 +41,57 @@ std::string error_text(int mpi_code) {
   return text;
 }
 
+// Mixes two numbers into one that no other pair is likely to give (splitmix64's finaliser).
+std::int64_t mixed(std::int64_t a, std::int64_t b) {
+  auto x = static_cast<std::uint64_t>(a) * 0x9e3779b97f4a7c15U + static_cast<std::uint64_t>(b);
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
+  return static_cast<std::int64_t>((x ^ (x >> 31)) >> 1);
+}
+
 }  // namespace
 
-struct MpiGroup::Running {
-  CollectiveCall call;
-  Deadline deadline;
-};
+std::vector<int> MpiGroup::world_ranks_of(MPI_Comm communicator) {
+  MPI_Group group = MPI_GROUP_NULL, world = MPI_GROUP_NULL;
+  MPI_Comm_group(communicator, &group);
+  MPI_Comm_group(MPI_COMM_WORLD, &world);
+  int size = 0;
+  MPI_Group_size(group, &size);
+  std::vector<int> ranks(static_cast<std::size_t>(size)), world_ranks(ranks.size());
+  std::iota(ranks.begin(), ranks.end(), 0);
+  MPI_Group_translate_ranks(group, size, ranks.data(), world, world_ranks.data());
+  MPI_Group_free(&group);
+  MPI_Group_free(&world);
+  return world_ranks;
+}
 
-MpiGroup::MpiGroup(MPI_Comm communicator, const ProcessGroupOptions& options) : communicator_(communicator), options_(options) {
+MpiGroup::MpiGroup(MPI_Comm communicator, const ProcessGroupOptions& options, std::int64_t id)
+    : communicator_(communicator), options_(options), fault_tolerance_(FaultTolerance::of_this_job()), id_(id),
+      world_ranks_(world_ranks_of(communicator)) {
   MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN);
   MPI_Comm_rank(communicator_, &info_.rank);
   MPI_Comm_size(communicator_, &info_.world_size);
+  const Liveness::Blocking blocking(options_.liveness.get(), "finding the ranks of this host", options_.timeout_s);
+  Running running{{Collective::kCreate, -1, 0, -1, 0}, Deadline(options_.timeout_s)};
   MPI_Comm host = MPI_COMM_NULL;
-  MPI_Comm_split_type(communicator_, MPI_COMM_TYPE_SHARED, info_.rank, MPI_INFO_NULL, &host);
+  check(MPI_Comm_split_type(communicator_, MPI_COMM_TYPE_SHARED, info_.rank, MPI_INFO_NULL, &host), running);
+  MPI_Comm_set_errhandler(host, MPI_ERRORS_RETURN);
   MPI_Comm_rank(host, &info_.local_rank);
   MPI_Comm_size(host, &info_.local_world_size);
+  host_ = world_ranks_[static_cast<std::size_t>(info_.rank)];
+  check(MPI_Allreduce(MPI_IN_PLACE, &host_, 1, MPI_INT64_T, MPI_MIN, host), running);
   MPI_Comm_free(&host);
 }
 
 MpiGroup::Running MpiGroup::begin(Collective operation, std::int64_t dtype, std::int64_t numel, std::int64_t root) {
   Running running{{operation, dtype, numel, root, next_sequence_++}, Deadline(options_.timeout_s)};
+  if (options_.liveness) options_.liveness->arrived(id_, running.call.sequence, static_cast<std::int64_t>(operation));
   if (broken_) throw CommError(info_.rank, info_.world_size, collective_name(operation), numel, "the group is broken by an earlier failure");
   if (options_.check_agreement) check_agreement(running);
   return running;
 }
 
-void MpiGroup::check_agreement(const Running& running) {
+void MpiGroup::check_agreement(Running& running) {
   struct Calls {
     CollectiveCall::Fields mine;
     std::vector<CollectiveCall::Fields> by_rank;
@@ -81,24 +108,47 @@ void MpiGroup::check_agreement(const Running& running) {
   }
 }
 
-void MpiGroup::check(int mpi_code, const Running& running) {
+void MpiGroup::check(int mpi_code, Running& running) {
   if (mpi_code == MPI_SUCCESS) return;
   broken_ = true;
+  if (fault_tolerance_ && FaultTolerance::is_rank_lost(mpi_code)) {
+    fault_tolerance_->revoke(communicator_);
+    throw RankLostError(info_.rank, info_.world_size, collective_name(running.call.operation), running.call.numel, error_text(mpi_code));
+  }
   throw CommError(info_.rank, info_.world_size, collective_name(running.call.operation), running.call.numel, error_text(mpi_code));
 }
 
-void MpiGroup::wait(MPI_Request request, const Running& running, const std::shared_ptr<void>& owner) {
+void MpiGroup::overdue(Running& running) {
+  broken_ = true;
+  std::vector<LateRank> late;
+  if (options_.liveness) late = options_.liveness->late_ranks(id_, running.call.sequence, world_ranks_);
+  std::string who;
+  bool all_can_be_ended = !late.empty();
+  for (std::size_t i = 0; i < late.size(); ++i) {
+    if (i < 3) who += (who.empty() ? "" : ", ") + late[i].description;
+    if (i == 3) who += fmt::format(", and {} more", late.size() - 3);
+    all_can_be_ended = all_can_be_ended && late[i].answers;
+  }
+  const std::string reason = fmt::format("not complete after {} s (run.timeout_s); {}", options_.timeout_s,
+                                         who.empty() ? "another rank is missing, stopped or much slower" : "it waits for " + who);
+  if (fault_tolerance_ && all_can_be_ended) {
+    options_.liveness->end(late, id_, running.call.sequence, running.deadline.elapsed_s());
+    fault_tolerance_->revoke(communicator_);
+    throw RankLostError(info_.rank, info_.world_size, collective_name(running.call.operation), running.call.numel, reason);
+  }
+  throw CommError(info_.rank, info_.world_size, collective_name(running.call.operation), running.call.numel, reason);
+}
+
+void MpiGroup::wait(MPI_Request request, Running& running, const std::shared_ptr<void>& owner) {
   PollPause pause;
   for (;;) {
     int done = 0;
     check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), running);
     if (done) return;
     if (running.deadline.passed()) {
-      broken_ = true;
       // A collective can't be cancelled and MPI may still write: what it writes to is given up, not freed.
       [[maybe_unused]] const auto* given_up = new std::shared_ptr<void>(owner);
-      throw CommError(info_.rank, info_.world_size, collective_name(running.call.operation), running.call.numel,
-                      fmt::format("not complete after {} s; another rank is missing, stopped or much slower", options_.timeout_s));
+      overdue(running);
     }
     pause();
   }
@@ -107,7 +157,7 @@ void MpiGroup::wait(MPI_Request request, const Running& running, const std::shar
 void MpiGroup::all_reduce(at::Tensor& tensor, Collective operation, MPI_Op mpi_operation) {
   check_contiguous(tensor, operation);
   const MPI_Datatype type = mpi_type(tensor, operation);
-  const Running running = begin(operation, static_cast<std::int64_t>(tensor.scalar_type()), tensor.numel(), -1);
+  Running running = begin(operation, static_cast<std::int64_t>(tensor.scalar_type()), tensor.numel(), -1);
   at::Tensor host = tensor.is_cpu() ? tensor : tensor.cpu();
   const auto owner = std::make_shared<at::Tensor>(host);
   auto* const bytes = static_cast<std::byte*>(host.mutable_data_ptr());
@@ -127,7 +177,7 @@ void MpiGroup::check_root(int root) const {
   }
 }
 
-void MpiGroup::broadcast_from(std::byte* bytes, std::int64_t bytes_left, int root, const Running& running, const std::shared_ptr<void>& owner) {
+void MpiGroup::broadcast_from(std::byte* bytes, std::int64_t bytes_left, int root, Running& running, const std::shared_ptr<void>& owner) {
   while (bytes_left > 0) {
     const std::int64_t count = std::min(options_.chunk_numel, bytes_left);
     MPI_Request request = MPI_REQUEST_NULL;
@@ -141,7 +191,7 @@ void MpiGroup::broadcast_from(std::byte* bytes, std::int64_t bytes_left, int roo
 void MpiGroup::broadcast(at::Tensor& tensor, int root) {
   check_contiguous(tensor, Collective::kBroadcast);
   check_root(root);
-  const Running running = begin(Collective::kBroadcast, static_cast<std::int64_t>(tensor.scalar_type()), tensor.numel(), root);
+  Running running = begin(Collective::kBroadcast, static_cast<std::int64_t>(tensor.scalar_type()), tensor.numel(), root);
   at::Tensor host = tensor.is_cpu() ? tensor : tensor.cpu();
   broadcast_from(static_cast<std::byte*>(host.mutable_data_ptr()), static_cast<std::int64_t>(host.nbytes()), root, running,
                  std::make_shared<at::Tensor>(host));
@@ -150,7 +200,7 @@ void MpiGroup::broadcast(at::Tensor& tensor, int root) {
 
 void MpiGroup::broadcast_bytes(std::string& bytes, int root) {
   check_root(root);
-  const Running running = begin(Collective::kBroadcastBytes, -1, 0, root);
+  Running running = begin(Collective::kBroadcastBytes, -1, 0, root);
   const auto length = std::make_shared<std::int64_t>(static_cast<std::int64_t>(bytes.size()));
   broadcast_from(reinterpret_cast<std::byte*>(length.get()), sizeof *length, root, running, length);
   const auto buffer = std::make_shared<std::string>(root == info_.rank ? bytes : std::string(static_cast<std::size_t>(*length), '\0'));
@@ -159,7 +209,7 @@ void MpiGroup::broadcast_bytes(std::string& bytes, int root) {
 }
 
 std::vector<std::string> MpiGroup::all_gather_bytes(const std::string& bytes) {
-  const Running running = begin(Collective::kAllGatherBytes, -1, 0, -1);
+  Running running = begin(Collective::kAllGatherBytes, -1, 0, -1);
   struct Buffers {
     std::int64_t my_length = 0;
     std::vector<std::int64_t> lengths;
@@ -202,26 +252,23 @@ std::vector<std::string> MpiGroup::all_gather_bytes(const std::string& bytes) {
 }
 
 void MpiGroup::barrier() {
-  const Running running = begin(Collective::kBarrier, -1, 0, -1);
+  Running running = begin(Collective::kBarrier, -1, 0, -1);
   MPI_Request request = MPI_REQUEST_NULL;
   check(MPI_Ibarrier(communicator_, &request), running);
   wait(request, running, nullptr);
 }
 
 std::unique_ptr<ProcessGroup> MpiGroup::split(int color, int key) {
-  const Running running = begin(Collective::kSplit, -1, 0, -1);
+  Running running = begin(Collective::kSplit, -1, 0, -1);
   // MPI_Comm_split has no nonblocking form: once every rank has passed here, nobody is missing.
   MPI_Request request = MPI_REQUEST_NULL;
   check(MPI_Ibarrier(communicator_, &request), running);
   wait(request, running, nullptr);
   MPI_Comm part = MPI_COMM_NULL;
+  const Liveness::Blocking blocking(options_.liveness.get(), "MPI_Comm_split", options_.timeout_s);
   check(MPI_Comm_split(communicator_, color < 0 ? MPI_UNDEFINED : color, key, &part), running);
-  return part == MPI_COMM_NULL ? nullptr : std::make_unique<MpiGroup>(part, options_);
-}
-
-std::unique_ptr<ProcessGroup> MpiGroup::shrink() {
-  throw CommError(info_.rank, info_.world_size, collective_name(Collective::kShrink), 0,
-                  "this build's MPI has no fault tolerance; resume from the last checkpoint instead");
+  if (part == MPI_COMM_NULL) return nullptr;
+  return std::make_unique<MpiGroup>(part, options_, mixed(mixed(id_, running.call.sequence), color));
 }
 
 void MpiGroup::abort(int exit_code) {

@@ -1,13 +1,17 @@
 // ProcessGroup on an MPI communicator: nonblocking collectives polled against a deadline. CUDA tensors are staged through host memory.
+//
+// Where the job has ULFM (fault_tolerance.h), the first rank that finds another one dead interrupts the communicator for all, and settle() replaces it.
 #pragma once
 
 #include <mpi.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "comm/agreement.h"
+#include "comm/backend/mpi/fault_tolerance.h"
 #include "comm/deadline.h"
 #include "comm/process_group.h"
 
@@ -16,8 +20,8 @@ namespace candor {
 class MpiGroup final : public ProcessGroup {
  public:
   // Takes the communicator over and never frees it: MPI_Comm_free is collective, and destructors don't communicate. MPI_Finalize frees it.
-  // Finds the ranks of this host: collective, and without a deadline, so all ranks must be known to have arrived.
-  MpiGroup(MPI_Comm communicator, const ProcessGroupOptions& options);
+  // Finds the ranks of this host: collective, so all ranks must be known to have arrived. `id`: the same on all ranks, another for every group.
+  MpiGroup(MPI_Comm communicator, const ProcessGroupOptions& options, std::int64_t id);
 
   RankInfo rank_info() const override { return info_; }
   void all_reduce_sum(at::Tensor& tensor) override { all_reduce(tensor, Collective::kAllReduceSum, MPI_SUM); }
@@ -27,24 +31,38 @@ class MpiGroup final : public ProcessGroup {
   void broadcast_bytes(std::string& bytes, int root) override;
   void barrier() override;
   std::unique_ptr<ProcessGroup> split(int color, int key) override;
-  std::unique_ptr<ProcessGroup> shrink() override;
+  Settled settle(bool finished, const std::string& where) override;
   [[noreturn]] void abort(int exit_code) override;
 
  private:
-  struct Running;  // one collective: its call and its deadline
+  struct Running {  // one collective
+    CollectiveCall call;
+    Deadline deadline;
+  };
 
   Running begin(Collective operation, std::int64_t dtype, std::int64_t numel, std::int64_t root);
   void all_reduce(at::Tensor& tensor, Collective operation, MPI_Op mpi_operation);
-  void broadcast_from(std::byte* bytes, std::int64_t bytes_left, int root, const Running& running, const std::shared_ptr<void>& owner);
-  void check_agreement(const Running& running);
+  void broadcast_from(std::byte* bytes, std::int64_t bytes_left, int root, Running& running, const std::shared_ptr<void>& owner);
+  void check_agreement(Running& running);
   // `owner` keeps the buffers alive if MPI still has them when the deadline passes.
-  void wait(MPI_Request request, const Running& running, const std::shared_ptr<void>& owner);
-  void check(int mpi_code, const Running& running);
+  void wait(MPI_Request request, Running& running, const std::shared_ptr<void>& owner);
+  void check(int mpi_code, Running& running);
+  [[noreturn]] void overdue(Running& running);
   void check_root(int root) const;
+
+  // Of the communicator's ranks, in the job's numbering.
+  static std::vector<int> world_ranks_of(MPI_Comm communicator);
+  // Of settle(): what all ranks that live agree on, and this object as the group of the survivors.
+  bool all_agree(MPI_Comm communicator, bool mine);
+  bool rebuild(MPI_Comm survivors, const std::string& where, bool& same_place);
 
   MPI_Comm communicator_;
   ProcessGroupOptions options_;
+  std::optional<FaultTolerance> fault_tolerance_;
   RankInfo info_;
+  std::int64_t id_;
+  std::vector<int> world_ranks_;  // of this group's ranks
+  std::int64_t host_ = 0;         // the same for the ranks of a host: the lowest of their world ranks
   std::int64_t next_sequence_ = 0;
   bool broken_ = false;
 };

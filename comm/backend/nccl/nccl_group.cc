@@ -46,6 +46,12 @@ NcclGroup::NcclGroup(std::unique_ptr<ProcessGroup> host, StreamFactory make_stre
     problem = error.what();
   }
   throw_together(problem, call);
+  connect();
+}
+
+void NcclGroup::connect() {
+  const CollectiveCall call{.operation = Collective::kCreate};
+  std::string problem;
   const ncclUniqueId id = agree_on_id(call);
   try {
     initialise(id, call);
@@ -86,14 +92,14 @@ ncclUniqueId NcclGroup::agree_on_id(const CollectiveCall& call) {
 }
 
 void NcclGroup::initialise(const ncclUniqueId& id, const CollectiveCall& call) {
-  const Deadline deadline(options_.timeout_s);
+  Deadline deadline(options_.timeout_s);
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   config.blocking = 0;
-  const ncclResult_t result = settle(ncclCommInitRankConfig(&communicator_, world_size(), id, rank(), &config), deadline, call);
+  const ncclResult_t result = state_after(ncclCommInitRankConfig(&communicator_, world_size(), id, rank(), &config), deadline, call);
   if (result != ncclSuccess) fail(call, "ncclCommInitRankConfig: " + text_of(result));
 }
 
-ncclResult_t NcclGroup::settle(ncclResult_t result, const Deadline& deadline, const CollectiveCall& call) {
+ncclResult_t NcclGroup::state_after(ncclResult_t result, Deadline& deadline, const CollectiveCall& call) {
   for (PollPause pause; result == ncclInProgress; pause()) {
     if (deadline.passed()) fail_late(call);
     ncclResult_t state = ncclSuccess;
@@ -120,10 +126,10 @@ void NcclGroup::run(CollectiveCall call, const std::function<ncclResult_t()>& la
     }
   }
   if (call.numel == 0) return;
-  const Deadline deadline(options_.timeout_s);
+  Deadline deadline(options_.timeout_s);
   try {
     stream_->wait_for_compute();
-    if (const ncclResult_t result = settle(launch(), deadline, call); result != ncclSuccess) fail(call, text_of(result));
+    if (const ncclResult_t result = state_after(launch(), deadline, call); result != ncclSuccess) fail(call, text_of(result));
     stream_->mark_end();
     for (PollPause pause; !stream_->reached_end(); pause()) {
       ncclResult_t state = ncclSuccess;
@@ -179,6 +185,23 @@ std::unique_ptr<ProcessGroup> NcclGroup::split(int color, int key) {
   return std::make_unique<NcclGroup>(std::move(part), make_stream_, options_);
 }
 
+Settled NcclGroup::settle(bool finished, const std::string& where) {
+  if (!finished) abort_communicator();
+  Settled settled = host_->settle(finished, where);
+  while (!settled.finished) {
+    abort_communicator();
+    try {
+      connect();
+      break;
+    } catch (const RankLostError&) {  // one more, while the communicator formed
+      const Settled again = host_->settle(false, where);
+      settled.same_place = settled.same_place && again.same_place;
+      settled.lost.insert(settled.lost.end(), again.lost.begin(), again.lost.end());
+    }
+  }
+  return settled;
+}
+
 void NcclGroup::abort(int exit_code) {
   abort_communicator();
   host_->abort(exit_code);
@@ -198,6 +221,7 @@ std::string NcclGroup::text_of(ncclResult_t result) const {
 
 void NcclGroup::fail(const CollectiveCall& call, const std::string& reason) {
   abort_communicator();
+  host_->barrier();  // MPI knows which rank is gone, or waits for it and names it
   throw CommError(rank(), world_size(), collective_name(call.operation), call.numel, reason);
 }
 

@@ -36,18 +36,19 @@ class NcclGroup final : public ProcessGroup {
   void broadcast_bytes(std::string& bytes, int root) override { host_->broadcast_bytes(bytes, root); }
   void barrier() override { host_->barrier(); }
   std::unique_ptr<ProcessGroup> split(int color, int key) override;
-  std::unique_ptr<ProcessGroup> shrink() override { return host_->shrink(); }
+  Settled settle(bool finished, const std::string& where) override;
   [[noreturn]] void abort(int exit_code) override;
 
  private:
   ncclUniqueId agree_on_id(const CollectiveCall& call);
   void initialise(const ncclUniqueId& id, const CollectiveCall& call);
+  void connect();  // agree_on_id and initialise, together
   // Every rank learns whether all are well ("" for this rank), and throws the first problem otherwise.
   void throw_together(const std::string& my_problem, const CollectiveCall& call);
   // Checks agreement, launches on the stream, polls until the device is done.
   void run(CollectiveCall call, const std::function<ncclResult_t()>& launch);
   // The state of the communicator once it isn't in progress any more.
-  ncclResult_t settle(ncclResult_t result, const Deadline& deadline, const CollectiveCall& call);
+  ncclResult_t state_after(ncclResult_t result, Deadline& deadline, const CollectiveCall& call);
   void abort_communicator();
   [[noreturn]] void fail(const CollectiveCall& call, const std::string& reason);
   [[noreturn]] void fail_late(const CollectiveCall& call);

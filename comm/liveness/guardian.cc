@@ -1,0 +1,129 @@
+#include "comm/liveness/guardian.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <string>
+
+namespace candor {
+namespace {
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+// T: stopped by a signal; t: by a debugger (proc(5)).
+char process_state(pid_t process) {
+  char path[64], text[512];
+  std::snprintf(path, sizeof path, "/proc/%d/stat", process);
+  const int descriptor = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return '?';
+  const ssize_t length = ::read(descriptor, text, sizeof text - 1);
+  ::close(descriptor);
+  if (length <= 0) return '?';
+  text[length] = '\0';
+  const char* const name_end = std::strrchr(text, ')');  // the name itself may hold brackets
+  return name_end != nullptr && name_end[1] == ' ' ? name_end[2] : '?';
+}
+
+class Guardian {
+ public:
+  explicit Guardian(const GuardianOptions& options) : options_(options), last_look_ms_(now_ms()) {}
+
+  void look() {
+    const std::int64_t now = now_ms();
+    // Time in which this process was stopped too, with the whole job, isn't silence of the rank.
+    const std::int64_t passed_ms = std::min<std::int64_t>(now - last_look_ms_, 500);
+    last_look_ms_ = now;
+    const std::uint64_t beats = options_.signs->beats.load();
+    silent_ms_ = beats == last_beats_ ? silent_ms_ + passed_ms : 0;
+    last_beats_ = beats;
+    const std::int64_t limit_ms = options_.signs->blocking_limit_ms.load(), calls = options_.signs->blocking_calls.load();
+    blocked_ms_ = limit_ms > 0 && calls == last_call_ ? blocked_ms_ + passed_ms : 0;
+    last_call_ = calls;
+    if (limit_ms > 0 && blocked_ms_ > limit_ms) {
+      const char* const call = options_.signs->blocking_call.load();
+      end_rank(fmt::format("{} isn't complete after {:.0f} s (run.timeout_s): another rank is missing, stopped or much slower",
+                           call == nullptr ? "a call of MPI" : call, static_cast<double>(limit_ms) / 1000));
+    }
+    if (options_.heartbeat_s > 0 && silent_ms_ > static_cast<std::int64_t>(options_.heartbeat_s * 1000)) {
+      const char state = process_state(options_.rank_process);
+      if (state == 't') {
+        silent_ms_ = 0;
+        return;
+      }
+      end_rank(fmt::format("no sign of life for {:.1f} s{} (run.heartbeat_s)", static_cast<double>(silent_ms_) / 1000,
+                           state == 'T' ? ", it is stopped" : ""));
+    }
+  }
+
+  void answer() {
+    GuardianRequest request;
+    sockaddr_storage from{};
+    socklen_t from_bytes = sizeof from;
+    const ssize_t got = ::recvfrom(options_.socket, &request, sizeof request, MSG_DONTWAIT, reinterpret_cast<sockaddr*>(&from), &from_bytes);
+    if (got != sizeof request || std::memcmp(request.magic, GuardianRequest{}.magic, sizeof request.magic) != 0 ||
+        std::memcmp(request.token, options_.token, kTokenBytes) != 0) {
+      return;
+    }
+    const LifeSigns& signs = *options_.signs;
+    GuardianReply reply;
+    reply.number = request.number;
+    reply.rank = options_.rank;
+    reply.group = signs.group.load();
+    reply.sequence = signs.sequence.load();
+    reply.operation = signs.operation.load();
+    reply.silent_s = static_cast<double>(silent_ms_) / 1000;
+    reply.stopped = process_state(options_.rank_process) == 'T' ? 1 : 0;
+    ::sendto(options_.socket, &reply, sizeof reply, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&from), from_bytes);
+    const bool late = reply.group != request.group || reply.sequence < request.sequence;
+    if (request.kind == GuardianRequest::kEndIt && late) {
+      end_rank(fmt::format("the other ranks have waited for it for {:.0f} s (run.timeout_s){}", request.waited_s, reply.stopped ? ", it is stopped" : ""));
+    }
+  }
+
+ private:
+  void end_rank(const std::string& why) {
+    char host[256] = "?";
+    ::gethostname(host, sizeof host - 1);
+    const std::string text = fmt::format("candor: rank {} of {} (process {} on {}): {}; its guardian ends it, so that nobody waits for it any longer\n",
+                                         options_.rank, options_.world_size, options_.rank_process, host, why);
+    [[maybe_unused]] const ssize_t written = ::write(2, text.data(), text.size());
+    ::kill(options_.rank_process, SIGKILL);
+    ::pause();  // until this process ends with its rank
+  }
+
+  const GuardianOptions& options_;
+  std::int64_t last_look_ms_, silent_ms_ = 0, blocked_ms_ = 0, last_call_ = 0;
+  std::uint64_t last_beats_ = 0;
+};
+
+}  // namespace
+
+void run_guardian(const GuardianOptions& options) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != options.rank_process) ::_exit(0);  // it was gone before the line above
+  ::prctl(PR_SET_NAME, "candor-guardian");
+  for (const int ignored : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(ignored, SIG_IGN);
+  // Standard output isn't its own: whoever reads the program's output to the end waits for the last process that holds it.
+  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
+    if (descriptor != 2 && descriptor != options.socket) ::close(descriptor);
+  }
+  Guardian guardian(options);
+  const int pause_ms = options.heartbeat_s > 0 ? std::clamp(static_cast<int>(options.heartbeat_s * 50), 20, 250) : 250;
+  for (;;) {
+    pollfd ready{options.socket, POLLIN, 0};
+    if (::poll(&ready, 1, pause_ms) > 0) guardian.answer();
+    guardian.look();
+  }
+}
+
+}  // namespace candor

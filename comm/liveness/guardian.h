@@ -1,0 +1,27 @@
+// The guardian of a rank: a small process beside it that uses no MPI, tells others how its rank is, and ends its rank when nobody should wait for it
+// any longer. A stopped process can't be shrunk away by MPI, which believes it alive; somebody on its host has to end it.
+//
+// It ends its rank, after saying why on stderr in one line, when the rank has shown no sign of life for heartbeat_s (but never while a debugger
+// traces it), when a call that can't be given up is overdue, or when another rank of the job asks for it and the rank is still late.
+// It goes away with its rank.
+#pragma once
+
+#include <sys/types.h>
+
+#include "comm/liveness/life_signs.h"
+
+namespace candor {
+
+struct GuardianOptions {
+  pid_t rank_process = 0;
+  const LifeSigns* signs = nullptr;  // shared with the rank
+  int socket = -1;                   // UDP, bound
+  char token[kTokenBytes] = {};
+  double heartbeat_s = 60;           // 0: silence is never a reason
+  int rank = 0, world_size = 1;
+};
+
+// In the forked child; returns never.
+[[noreturn]] void run_guardian(const GuardianOptions& options);
+
+}  // namespace candor

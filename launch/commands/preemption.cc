@@ -1,0 +1,67 @@
+#include "launch/commands/preemption.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+
+#include "launch/commands/exit_codes.h"
+
+namespace candor {
+namespace {
+
+sigset_t stop_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGTERM);
+  ::sigaddset(&set, SIGUSR1);
+  return set;
+}
+
+void say(int rank, const std::string& text) {
+  if (rank != 0) return;
+  const std::string line = "candor: " + text + "\n";
+  [[maybe_unused]] const ssize_t written = ::write(2, line.data(), line.size());
+}
+
+}  // namespace
+
+void block_stop_signals() {
+  const sigset_t set = stop_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
+PreemptionWatch::PreemptionWatch(StopRequest& stop, int rank)
+    : thread_([&stop, rank](const std::stop_token& ended) {
+        const sigset_t set = stop_signals();
+        bool asked = false;
+        while (!ended.stop_requested()) {
+          const timespec pause{0, 100'000'000};
+          const int signal = ::sigtimedwait(&set, nullptr, &pause);
+          if (signal < 0) continue;  // EAGAIN: time to look whether the watch is over; EINTR
+          const char* const name = signal == SIGTERM ? "SIGTERM" : "SIGUSR1";
+          bool will_stop = false;
+          try {
+            will_stop = !asked && stop.request(/*at_once=*/signal == SIGTERM);
+          } catch (const std::exception&) {
+            will_stop = true;  // the disk: the training meets it too, and says it
+          }
+          if (!will_stop) {
+            say(rank, fmt::format("stopped by {}; give the same command again to go on", name));
+            std::_Exit(kExitPreempted);
+          }
+          asked = true;
+          say(rank, fmt::format("{}: saving and stopping at the end of this step", name));
+        }
+      }) {}
+
+PreemptionWatch::~PreemptionWatch() {
+  thread_.request_stop();
+  thread_.join();
+}
+
+}  // namespace candor

@@ -1,0 +1,141 @@
+#include "trainer/training/reproducer.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <stdexcept>
+
+#include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/jsonl.h"
+#include "data_pipeline/files/read_file.h"
+#include "data_pipeline/tokens/micro_batch.h"
+#include "trainer/training/adapter_files.h"
+#include "trainer/training/micro_batch_gradient.h"
+
+namespace candor {
+namespace {
+
+constexpr int64_t kVersion = 1;
+
+template <typename T>
+std::vector<T> chosen(const std::vector<T>& all, const std::vector<int64_t>& examples) {
+  std::vector<T> some;
+  for (const int64_t example : examples) some.push_back(all[static_cast<size_t>(example)]);
+  return some;
+}
+
+// The data of these examples alone, in this order, with all prefixes.
+TokenData subset(const TokenData& data, const std::vector<int64_t>& examples) {
+  TokenData some = data;
+  some.tokens.clear();
+  some.offsets = {0};
+  for (const int64_t example : examples) {
+    const auto suffix = data.suffix(static_cast<size_t>(example));
+    some.tokens.insert(some.tokens.end(), suffix.begin(), suffix.end());
+    some.offsets.push_back(some.tokens.size());
+  }
+  some.prefix_index = chosen(data.prefix_index, examples);
+  some.confidence_position = chosen(data.confidence_position, examples);
+  some.marker_position = chosen(data.marker_position, examples);
+  some.response_begin = chosen(data.response_begin, examples);
+  some.response_end = chosen(data.response_end, examples);
+  some.target = chosen(data.target, examples);
+  some.graded = chosen(data.graded, examples);
+  some.example_id = chosen(data.example_id, examples);
+  some.dataset = chosen(data.dataset, examples);
+  some.entity = chosen(data.entity, examples);
+  some.split = chosen(data.split, examples);
+  return some;
+}
+
+std::string json_path(const std::string& folder) { return folder + "/reproducer.json"; }
+
+}  // namespace
+
+void write_reproducer(const std::string& folder, const Reproducer& reproducer, const TokenData& data, const std::vector<int64_t>& examples,
+                      const LoraAdapter& adapter) {
+  std::filesystem::create_directories(folder);
+  write_adapter(folder, adapter, reproducer.base_model);
+  write_token_file(folder + "/tokens.h5", subset(data, examples));
+  nlohmann::ordered_json json = {{"format", "candor reproducer"},
+                                 {"version", kVersion},
+                                 {"step", reproducer.step},
+                                 {"micro_batch", reproducer.micro_batch},
+                                 {"examples", chosen(data.example_id, examples)},
+                                 {"base_model", reproducer.base_model},
+                                 {"dtype", reproducer.dtype},
+                                 {"products", reproducer.products},
+                                 {"share_prefix", reproducer.share_prefix},
+                                 {"lm_weight_per_token", reproducer.lm_weight_per_token},
+                                 {"dropout_key", reproducer.dropout_key},
+                                 {"weights", reproducer.weight_B}};
+  for (const LossWeight& part : reproducer.losses) json["losses"].push_back({{"loss", loss_name(part.loss)}, {"weight", part.weight}});
+  write_file_atomically(json_path(folder), json.dump(2) + "\n");
+}
+
+Reproducer read_reproducer(const std::string& folder) {
+  const std::string path = json_path(folder);
+  const nlohmann::json json = parse_json(read_file(path), path);
+  try {
+    if (json.at("format") != "candor reproducer" || json.at("version") != kVersion) {
+      throw std::invalid_argument(fmt::format("{}: expected a candor reproducer of version {}", path, kVersion));
+    }
+    Reproducer found{.step = json.at("step"),
+                     .micro_batch = json.at("micro_batch"),
+                     .base_model = json.at("base_model"),
+                     .dtype = json.at("dtype"),
+                     .products = json.at("products"),
+                     .share_prefix = json.at("share_prefix"),
+                     .lm_weight_per_token = json.at("lm_weight_per_token"),
+                     .dropout_key = json.at("dropout_key"),
+                     .weight_B = json.at("weights")};
+    for (const nlohmann::json& part : json.at("losses")) found.losses.push_back({loss_from_name(part.at("loss")), part.at("weight")});
+    return found;
+  } catch (const nlohmann::json::exception& error) {
+    throw std::invalid_argument(fmt::format("{}: {}", path, error.what()));
+  }
+}
+
+std::string replay(const std::string& folder, const LlamaModel& model) {
+  const Reproducer reproducer = read_reproducer(folder);
+  const TokenData data = read_token_file(folder + "/tokens.h5");
+  const LoraAdapter adapter = read_adapter(folder, model.config(), model.dtype(), model.device());
+  const auto compute = [&](const std::vector<int64_t>& examples, const std::vector<double>& weight_B, at::Tensor& gradient) {
+    const MicroBatch batch = make_micro_batch(data, examples, reproducer.share_prefix);
+    return add_micro_batch_gradient(model, adapter, batch,
+                                    {.losses = reproducer.losses,
+                                     .lm_weight_per_token = reproducer.lm_weight_per_token,
+                                     .dropout_key = reproducer.dropout_key,
+                                     .level_ids = data.level_ids,
+                                     .weight_B = weight_B},
+                                    gradient);
+  };
+  std::vector<int64_t> all(data.examples());
+  std::iota(all.begin(), all.end(), 0);
+  at::Tensor gradient = at::zeros_like(adapter.parameters());
+  const double loss = compute(all, reproducer.weight_B, gradient);
+  std::string text = fmt::format("step {}, micro-batch {}, {} examples, model {}\nloss of all {}\n", reproducer.step, reproducer.micro_batch,
+                                 data.examples(), reproducer.base_model, loss);
+  const std::vector<std::string> names = adapter.names();
+  const std::vector<int64_t> numels = adapter.numels();
+  int64_t begin = 0, bad = 0;
+  for (size_t n = 0; n < names.size(); begin += numels[n++]) {
+    if (gradient.narrow(0, begin, numels[n]).isfinite().all().item<bool>()) continue;
+    if (++bad <= 5) text += fmt::format("gradient not finite in {}\n", names[n]);
+  }
+  text += fmt::format("gradient not finite in {} of {} tensors; adapter {}finite\n", bad, names.size(),
+                      adapter.parameters().isfinite().all().item<bool>() ? "" : "not ");
+  for (size_t e = 0; e < data.examples(); ++e) {
+    at::Tensor of_one = at::zeros_like(gradient);
+    const double one = compute({static_cast<int64_t>(e)}, {reproducer.weight_B.empty() ? 1.0 : reproducer.weight_B.at(e)}, of_one);
+    const bool finite = std::isfinite(one) && of_one.isfinite().all().item<bool>();
+    text += fmt::format("example {} by itself: loss {}{}\n", data.example_id[e], one, finite ? "" : "  <- not finite");
+  }
+  return text;
+}
+
+}  // namespace candor
