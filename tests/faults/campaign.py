@@ -52,7 +52,7 @@ def chosen_cases(options):
 
 def try_case(bench, case, keep_in):
     if case.link:
-        missing = network.what_is_missing(case, bench)
+        missing = network.what_is_missing(case.kind, str(bench.folder))
         if missing:
             return None, missing
     trial = Trial(bench, copy.deepcopy(case))

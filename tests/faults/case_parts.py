@@ -11,7 +11,7 @@ class Expected:
     codes: tuple  # exit codes that are documented for it, beside 0
     says: tuple   # one of these appears in the job's output; () = it needn't be told
     must_survive: bool = False  # the job that it meets ends with 0 (by itself)
-    quiet_if_done: bool = False  # a job that ends with 0 needn't have noticed it
+    quiet_codes: tuple = ()  # a job that ends so needn't tell it
 
 
 @dataclasses.dataclass(frozen=True)

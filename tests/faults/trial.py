@@ -19,6 +19,7 @@ class Trial:
         if case.damage:
             case.damage.do(self.folder)
         self.pending_damage = case.damage
+        self.cable = network.open_link(case, self.folder) if case.link else None
 
     def marker(self, i):
         return self.folder / f"fired_{i}"
@@ -51,13 +52,14 @@ class Trial:
             before.checkpoint = min(before.checkpoint, 4)  # a damaged state.json may still look whole
         for signal in self.case.signals:
             signal.usual_s = self.usual.seconds
-        ended = network.start(self.bench, self.case, self.folder, {"CANDOR_FAULT": self.fault_text()}, f"out{number}").wait(self.case.signals)
+        ended = network.start(self.bench, self.case, self.folder, {"CANDOR_FAULT": self.fault_text()}, f"out{number}", self.cable).wait(self.case.signals)
         self.jobs.append(ended)
         met, events = self.injected_now(), self.trace.new_events()
         if ended.hung:
             self.verdict.add("H", f"{what}: {ended.hung}")
             return ended, met
-        judge_words(self.verdict, ended, met, what)
+        if met:
+            judge_words(self.verdict, ended, met, what)
         judge_survival(self.verdict, ended, met, what)
         if not self.lossy and not (self.case.damage and self.case.damage.loses):
             judge_steps(self.verdict, before, events, ended.text, self.case.way, what)
@@ -67,7 +69,7 @@ class Trial:
     def remedy(self, ended):
         """What the messages ask of the user. Whether there was something to do."""
         damage, remove = self.case.damage, self.case.remove_after
-        if damage and damage.remedy and run_folder.differing(run_folder.results(self.run_dir), self.bench.reference):
+        if damage and damage.remedy and (ended.code != 0 or run_folder.differing(run_folder.results(self.run_dir), self.bench.reference)):
             path = self.folder / damage.file
             if damage.remedy == "restore":
                 shutil.copyfile(self.bench.template / damage.file, path)
@@ -103,6 +105,8 @@ class Trial:
         return self.verdict
 
     def close(self, keep_in=None):
+        if self.cable:
+            self.cable.remove()
         if keep_in and self.verdict.problems:
             target = keep_in / self.folder.name
             shutil.rmtree(target, ignore_errors=True)
