@@ -114,7 +114,7 @@ def damage_case(random_, case):
         name = rf"{name}|step_000006"
     if how == "remove" and (file.endswith(("state.json", "frozen_trunk.safetensors")) or remedy == ""):
         told = told and not file.endswith("state.json")  # without state.json it is no checkpoint
-    told = told and not (how == "last-1" and file.endswith((".json", ".jsonl")))  # the last line break: the content is whole
+    told = told and not (how == "last-1" and file.endswith((".json", "s.jsonl", "graded.jsonl")))  # the last line break: the content is whole
     expected = Expected((2, 3, 5), (line_with(name, NOTICED),) if told else ())
     if remedy == "":
         expected = Expected((), expected.says, must_survive=True)

@@ -222,6 +222,7 @@ size_t fwrite(const void* data, size_t element_bytes, size_t count, std::FILE* f
     const size_t passed = next(some, 1, some_bytes, file);
     return std::fflush(file) == 0 ? static_cast<ssize_t>(passed) : -1;
   });
+  if (written >= 0 && static_cast<size_t>(written) < element_bytes * count) errno = ENOSPC;  // stdio tries the rest itself
   return written < 0 ? 0 : static_cast<size_t>(written) / element_bytes;
 }
 
