@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "data_pipeline/files/mapped_file.h"
+
 namespace candor {
 namespace {
 
@@ -71,6 +73,7 @@ void AtomicFile::flush() {
 void AtomicFile::write(const void* data, std::size_t size_bytes) {
   if (descriptor_ < 0) throw std::logic_error("AtomicFile::write after commit");
   if (size_bytes == 0) return;
+  hasher_.add({static_cast<const std::byte*>(data), size_bytes});
   if (buffer_.size() + size_bytes > kBufferBytes) flush();
   if (size_bytes >= kBufferBytes) {
     write_all(static_cast<const char*>(data), size_bytes);
@@ -79,10 +82,17 @@ void AtomicFile::write(const void* data, std::size_t size_bytes) {
   }
 }
 
+void AtomicFile::compare_with_what_was_meant() {
+  hash_ = hasher_.hash();
+  if (content_hash(MappedFile(temporary_path_).bytes()) == hash_) return;
+  throw std::system_error(EIO, std::generic_category(), fmt::format("{}: what is on the disk isn't what was written", path_));
+}
+
 void AtomicFile::commit() {
   if (descriptor_ < 0) throw std::logic_error("AtomicFile::commit after commit");
   flush();
   if (::fsync(descriptor_) != 0) fail("flush to disk");
+  compare_with_what_was_meant();
   // Renamed before closing, so that a failure still leaves the destructor everything to clean up. All data is on disk by now.
   if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) fail("rename the temporary file to");
   const int descriptor = std::exchange(descriptor_, -1);

@@ -1,10 +1,13 @@
 // Files that appear whole or not at all: content goes to a temporary name in the same folder, is flushed to disk and renamed over the final name.
 // A crash leaves at worst a file called NAME.tmp-<16 hex digits>, never a half-written NAME. The folder must exist.
+// Before the rename the file is read back and compared, by hash, with what was meant to be written.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <string_view>
+
+#include "data_pipeline/files/content_hash.h"
 
 namespace candor {
 
@@ -27,17 +30,23 @@ class AtomicFile {
   void write(const void* data, std::size_t size_bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
 
-  // Flushes, renames and flushes the folder. At most once; std::logic_error on write() or commit() afterwards.
+  // Flushes, reads back, renames and flushes the folder. At most once; std::logic_error on write() or commit() afterwards.
   void commit();
+
+  // As content_hash() of all that was written; after commit().
+  const std::string& hash() const { return hash_; }
 
  private:
   void flush();
   void write_all(const char* data, std::size_t size_bytes);
+  void compare_with_what_was_meant();
   [[noreturn]] void fail(const char* what);
 
   std::string path_;
   std::string temporary_path_;
   std::string buffer_;
+  ContentHasher hasher_;
+  std::string hash_;
   int descriptor_ = -1;
 };
 

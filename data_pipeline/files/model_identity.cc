@@ -1,13 +1,13 @@
 #include "data_pipeline/files/model_identity.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 #include <vector>
 
+#include "data_pipeline/files/content_hash.h"
 #include "data_pipeline/files/mapped_file.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
@@ -26,8 +26,7 @@ std::string model_identity(const std::string& model_folder) {
   for (const char* name : {"config.json", "tokenizer.json"}) text += sha256_hex(read_file(model_folder + "/" + name)) + "\n";
   for (const std::string& name : weights) {
     const MappedFile file(model_folder + "/" + name);
-    const XXH128_hash_t hash = XXH3_128bits(file.bytes().data(), file.bytes().size());
-    text += fmt::format("{} {} {:016x}{:016x}\n", name, file.bytes().size(), hash.high64, hash.low64);
+    text += fmt::format("{} {} {}\n", name, file.bytes().size(), content_hash(file.bytes()));
   }
   return sha256_hex(text);
 }

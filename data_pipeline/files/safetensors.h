@@ -74,8 +74,8 @@ struct TensorSource {
   std::vector<std::int64_t> shape;
   std::function<std::vector<std::byte>()> make;
 };
-// alignment_bytes: a multiple of 8 at a multiple of which the first tensor begins.
-void write_safetensors_streamed(const std::string& path, std::vector<TensorSource> tensors, const std::map<std::string, std::string>& metadata = {},
-                                std::size_t alignment_bytes = 8);
+// alignment_bytes: a multiple of 8 at a multiple of which the first tensor begins. Returns content_hash() of the whole file.
+std::string write_safetensors_streamed(const std::string& path, std::vector<TensorSource> tensors,
+                                       const std::map<std::string, std::string>& metadata = {}, std::size_t alignment_bytes = 8);
 
 }  // namespace candor

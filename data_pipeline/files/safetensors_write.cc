@@ -60,8 +60,8 @@ void check_size(const std::string& path, const TensorSource& tensor, std::size_t
 
 }  // namespace
 
-void write_safetensors_streamed(const std::string& path, std::vector<TensorSource> tensors, const std::map<std::string, std::string>& metadata,
-                                std::size_t alignment_bytes) {
+std::string write_safetensors_streamed(const std::string& path, std::vector<TensorSource> tensors, const std::map<std::string, std::string>& metadata,
+                                       std::size_t alignment_bytes) {
   std::sort(tensors.begin(), tensors.end(), comes_first<TensorSource>);
   AtomicFile file(path);
   write_header(file, path, tensors, metadata, alignment_bytes);
@@ -71,6 +71,7 @@ void write_safetensors_streamed(const std::string& path, std::vector<TensorSourc
     file.write(bytes.data(), bytes.size());
   }
   file.commit();
+  return file.hash();
 }
 
 void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata) {

@@ -14,6 +14,8 @@
 #include "data_pipeline/files/jsonl.h"
 #include "data_pipeline/files/read_file.h"
 #include "launch/commands/inspect_formats.h"
+#include "launch/commands/model_setup.h"
+#include "trainer/training/reproducer.h"
 
 namespace candor {
 namespace {
@@ -103,8 +105,25 @@ std::string inspect_file(const std::string& path, const CommandArguments& argume
       fmt::format("{}: expected tokens.h5, safetensors, GGUF, .jsonl, .json, .yaml, or a folder; it is none of these, or was cut off", path));
 }
 
+namespace {
+
+// With the model in the dtype of the run that left it; on rank 0 alone.
+std::string inspect_reproducer(const std::string& path) {
+  const Reproducer reproducer = read_reproducer(path);
+  const LlamaModel model(reproducer.base_model, dtype_of(reproducer.dtype), at::kCPU,
+                         reproducer.products == "bf16" ? Products::kBf16 : Products::kAsActivations);
+  return fmt::format("reproducer {}\n", path) + replay(path, model);
+}
+
+}  // namespace
+
 int inspect_command(CommandContext& context) {
-  if (context.group.rank() == 0) fmt::print("{}", inspect_file(context.arguments.input, context.arguments));
+  const std::string& path = context.arguments.input;
+  if (context.group.rank() == 0 && fs::exists(path + "/reproducer.json")) {
+    fmt::print("{}", inspect_reproducer(path));
+  } else if (context.group.rank() == 0) {
+    fmt::print("{}", inspect_file(path, context.arguments));
+  }
   context.group.barrier();
   return 0;
 }

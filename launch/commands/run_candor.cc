@@ -122,9 +122,9 @@ std::string recorded_products(const RunConfig& config) {
 }
 
 // Where launch/mpirun_survive.sh asked for it: its mpirun can't tell how a job ended that lost ranks.
-void leave_exit_code(int exit_code, const ProcessGroup& group) {
+void leave_exit_code(int exit_code, int rank) {
   const char* const path = std::getenv("CANDOR_EXIT_CODE_FILE");
-  if (path == nullptr || group.rank() != 0) return;
+  if (path == nullptr || rank != 0) return;
   std::ofstream(path) << exit_code << '\n';
 }
 
@@ -149,7 +149,7 @@ int run_and_survive(const ConfigCommand& command, const RunConfig& config, Comma
       finished = true;
     }
     if (context.group.settle(finished, "command").finished) {
-      leave_exit_code(exit_code, context.group);
+      leave_exit_code(exit_code, context.group.rank());
       return exit_code;
     }
     ranks_lost = context.arguments.resume = true;
@@ -187,11 +187,13 @@ int run_candor(int argc, char** argv) {
   const int launched_rank = environment_number("OMPI_COMM_WORLD_RANK", 0);
   Request request = read_request(argc, argv);
   if (!request.failure && request.line.command.empty()) {
+    leave_exit_code(request.line.exit_code, launched_rank);
     if (launched_rank == 0) fmt::print("{}{}", request.line.text, request.line.text.ends_with('\n') ? "" : "\n");
     return request.line.exit_code;
   }
   if (request.failure && environment_number("OMPI_COMM_WORLD_SIZE", 1) == 1) {
     tell(*request.failure, 0, 1);
+    leave_exit_code(request.failure->exit_code, 0);
     return request.failure->exit_code;
   }
 
@@ -213,6 +215,7 @@ int run_candor(int argc, char** argv) {
     Failure failure = describe_failure(std::current_exception());
     if (failure.exit_code == kExitFileError) failure.exit_code = kExitCommunication;  // MPI itself didn't start
     tell(failure, launched_rank, environment_number("OMPI_COMM_WORLD_SIZE", 1));
+    leave_exit_code(failure.exit_code, launched_rank);
     return failure.exit_code;
   }
 
@@ -220,7 +223,7 @@ int run_candor(int argc, char** argv) {
     const std::optional<int> failed = agreed_failure(request, *group);
     bool ranks_lost = false;
     const int exit_code = failed ? *failed : run_command_of(request, *group, stop_request, ranks_lost);
-    if (!ranks_lost) leave_exit_code(exit_code, *group);
+    if (!ranks_lost) leave_exit_code(exit_code, group->rank());
     if (ranks_lost) MpiSession::leave_after_losses(exit_code);
     const Liveness::Blocking blocking(liveness.get(), "MPI_Finalize", request.config.run.timeout_s);
     session->finalize();
@@ -229,11 +232,12 @@ int run_candor(int argc, char** argv) {
     const Failure failure = describe_failure(std::current_exception());
     if (group->world_size() == 1) {
       tell(failure, 0, 1);
+      leave_exit_code(failure.exit_code, 0);
       return failure.exit_code;
     }
     wait_for_lower_ranks(group->rank());
     tell(failure, group->rank(), group->world_size());
-    leave_exit_code(failure.exit_code, *group);
+    leave_exit_code(failure.exit_code, group->rank());
     group->abort(failure.exit_code);  // doesn't return
     return failure.exit_code;
   }

@@ -61,9 +61,10 @@ int run_command(const RunConfig& config, CommandContext& context) {
                                        }),
                     {config.data.questions},
                     {paths.answers()},
+                    {},
                     [&] { answer_command(config, context); }});
   stages.push_back(
-      {"grade", text_of(config, [](RunConfig& only, const RunConfig& all) { only.grade = all.grade; }), {paths.answers()}, {paths.graded()}, [&] {
+      {"grade", text_of(config, [](RunConfig& only, const RunConfig& all) { only.grade = all.grade; }), {paths.answers()}, {paths.graded()}, {}, [&] {
          grade_command(config, context);
        }});
   stages.push_back({"prepare",
@@ -74,12 +75,14 @@ int run_command(const RunConfig& config, CommandContext& context) {
                                        }),
                     {paths.graded()},
                     {paths.tokens()},
+                    {paths.tokens()},
                     [&] { prepare_command(config, context); }});
   const auto add_training = [&](const std::string& name, const RunConfig& trained, const RunPaths& output) {
     stages.push_back({name,
                       identity + training_keys(trained),
                       {paths.tokens()},
-                      {output.adapter_weights()},
+                      {output.adapter_weights(), output.adapter_config()},
+                      {output.adapter_weights(), output.adapter_config()},
                       [&group, stop = context.stop_request, tokens = paths.tokens(), name, trained, output] {
                         if (group.rank() == 0) {
                           check_evaluation_splits(read_token_file(tokens), trained.evaluate);
@@ -109,6 +112,7 @@ int run_command(const RunConfig& config, CommandContext& context) {
                                        }),
                     scored,
                     {paths.report_json(), paths.report_html()},
+                    {},
                     [&] { evaluate_command(config, context); }});
 
   StageRecord record(config.run.dir + "/stages.json");

@@ -28,6 +28,10 @@ std::string StageRecord::reason(const Stage& stage) const {
   for (const std::string& input : stage.inputs) {
     if (last["inputs"].value(input, "") != sha256_file_hex(input)) return fmt::format("{} changed", input);
   }
+  for (const std::string& output : stage.kept) {
+    if (last.contains("outputs") && last["outputs"].value(output, "") == sha256_file_hex(output)) continue;
+    return fmt::format("{} isn't as it was made (damaged, or edited)", output);
+  }
   return "";
 }
 
@@ -39,7 +43,9 @@ void StageRecord::started(const Stage& stage) {
 void StageRecord::finished(const Stage& stage) {
   nlohmann::json inputs = nlohmann::json::object();
   for (const std::string& input : stage.inputs) inputs[input] = sha256_file_hex(input);
-  record_[stage.name] = {{"keys", sha256_hex(stage.keys)}, {"inputs", inputs}};
+  nlohmann::json outputs = nlohmann::json::object();
+  for (const std::string& output : stage.kept) outputs[output] = sha256_file_hex(output);
+  record_[stage.name] = {{"keys", sha256_hex(stage.keys)}, {"inputs", inputs}, {"outputs", outputs}};
   save();
 }
 

@@ -16,6 +16,7 @@ struct RunPaths {
   std::string checkpoints() const { return dir + "/checkpoints"; }
   std::string adapter() const { return dir + "/adapter"; }
   std::string adapter_weights() const { return adapter() + "/adapter_model.safetensors"; }
+  std::string adapter_config() const { return adapter() + "/adapter_config.json"; }
   std::string metrics() const { return dir + "/metrics.jsonl"; }
   std::string tensorboard() const { return dir + "/tensorboard"; }
   // What the layers below the lowest adapted one give, for train and validation, and for test.

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/content_hash.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/questions/response.h"
@@ -22,7 +23,7 @@ std::string group_path(const AnsweringOptions& options, size_t index) { return f
 
 // Of everything that an answer depends on: a journal with another identity is another run's.
 std::string identity_of(const PromptBuilder& prompt, const std::vector<Question>& questions, const AnsweringOptions& options) {
-  std::string text = fmt::format("answers 3\n{}\n{}\n{}\n{}\n{}\n{}\n{} {}\n", options.model_identity, options.precision, prompt.sha256(),
+  std::string text = fmt::format("answers 4\n{}\n{}\n{}\n{}\n{}\n{}\n{} {}\n", options.model_identity, options.precision, prompt.sha256(),
                                  prompt.tokenizer_sha256(), prompt.template_sha256(), options.max_new_tokens, options.group_size, options.slots);
   for (const Question& question : questions) text += to_json_line(question) + "\n";
   return sha256_hex(text);
@@ -38,6 +39,21 @@ void open_journal(const std::string& identity, const AnsweringOptions& options) 
   }
   fs::create_directories(options.journal_folder);
   write_file_atomically(path, identity);
+}
+
+// A group's file: a line with the hash of the rest, which a damaged file doesn't have.
+void write_group(const std::string& path, const std::string& lines) {
+  write_file_atomically(path, content_hash(std::as_bytes(std::span(lines))) + "\n" + lines);
+}
+
+// Nothing where the file isn't there or is damaged.
+std::optional<std::string> read_group(const std::string& path) {
+  if (!fs::exists(path)) return std::nullopt;
+  const std::string text = read_file(path);
+  const size_t end = text.find('\n');
+  if (end == std::string::npos) return std::nullopt;
+  const std::string lines = text.substr(end + 1);
+  return text.substr(0, end) == content_hash(std::as_bytes(std::span(lines))) ? std::optional(lines) : std::nullopt;
 }
 
 // Stated confidence: what follows the marker, to the line's end.
@@ -92,7 +108,11 @@ void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const
   const size_t groups = (questions.size() + group_size - 1) / group_size;
   std::vector<size_t> missing;
   for (size_t g = 0; g < groups; ++g) {
-    if (!fs::exists(group_path(options, g))) missing.push_back(g);
+    if (read_group(group_path(options, g))) continue;
+    if (fs::exists(group_path(options, g)) && group.rank() == 0 && options.on_message) {
+      options.on_message(fmt::format("WARNING: {} is damaged: its questions are answered again", group_path(options, g)));
+    }
+    missing.push_back(g);
   }
   group.barrier();  // all have looked before one writes
   if (missing.size() < groups && group.rank() == 0 && options.on_message) {
@@ -122,13 +142,17 @@ void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const
                               options.model_identity};
       lines += to_json_line(answer) + "\n";
     }
-    write_file_atomically(group_path(options, missing[m]), lines);
+    write_group(group_path(options, missing[m]), lines);
     if (options.on_progress) options.on_progress(++done, mine);
   }
   group.barrier();
   if (group.rank() == 0) {
     AtomicFile answers(options.answers_path);
-    for (size_t g = 0; g < groups; ++g) answers.write(read_file(group_path(options, g)));
+    for (size_t g = 0; g < groups; ++g) {
+      const std::optional<std::string> lines = read_group(group_path(options, g));
+      if (!lines) throw std::runtime_error(fmt::format("{} is damaged; give the same command again, it answers those questions again", group_path(options, g)));
+      answers.write(*lines);
+    }
     answers.commit();
     fs::remove_all(options.journal_folder);
   }

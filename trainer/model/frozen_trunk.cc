@@ -7,6 +7,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "data_pipeline/files/hash_beside.h"
 #include "data_pipeline/files/sha256.h"
 #include "trainer/model/stored_dtype.h"
 
@@ -85,7 +86,7 @@ bool FrozenTrunk::is_there(const std::string& identity, ProcessGroup& group) con
     try {
       const SafetensorsFile file(options_.path);
       const auto of_file = file.metadata().find("identity");
-      if (of_file != file.metadata().end() && of_file->second == identity) found = "yes";
+      if (of_file != file.metadata().end() && of_file->second == identity && matches_hash_beside(options_.path)) found = "yes";
     } catch (const std::exception&) {  // none, or damaged: it can be made again
     }
   }
@@ -141,7 +142,8 @@ void FrozenTrunk::compute(const std::string& identity, ProcessGroup& group) cons
                        .shape = shape,
                        .make = [bytes_of_round, entering_bytes, keys_values_bytes] { return bytes_of_round(entering_bytes, keys_values_bytes); }});
   }
-  write_safetensors_streamed(options_.path, std::move(tensors), {{"format", "candor frozen trunk"}, {"identity", identity}});
+  write_hash_beside(options_.path,
+                    write_safetensors_streamed(options_.path, std::move(tensors), {{"format", "candor frozen trunk"}, {"identity", identity}}));
 }
 
 int64_t FrozenTrunk::size_bytes() const {

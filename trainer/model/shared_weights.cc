@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "data_pipeline/files/hash_beside.h"
 #include "data_pipeline/files/safetensors.h"
 #include "data_pipeline/files/sha256.h"
 #include "trainer/model/stored_dtype.h"
@@ -38,7 +39,7 @@ void each_weight(ModelWeights& weights, const ModelConfig& config, F&& f) {
 
 bool is_there(const std::string& path) {
   try {
-    return SafetensorsFile(path).metadata().count("format") != 0;
+    return matches_hash_beside(path) && SafetensorsFile(path).metadata().count("format") != 0;
   } catch (const std::exception&) {  // none, or damaged: it can be made again
     return false;
   }
@@ -53,7 +54,7 @@ void write(const std::string& path, ModelWeights weights, const ModelConfig& con
                        }});
   });
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
-  write_safetensors_streamed(path, std::move(sources), {{"format", "candor weights"}}, kAlignment);
+  write_hash_beside(path, write_safetensors_streamed(path, std::move(sources), {{"format", "candor weights"}}, kAlignment));
 }
 
 }  // namespace

@@ -1,0 +1,71 @@
+// A program for survivors_test: ranks add numbers; one of them dies, stops or stays away at a chosen call, and the others go on.
+// usage: survivors VICTIM kill|stop|stay_away CALL     a second victim: VICTIM,VICTIM (one after the other)
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <string>
+
+#include "comm/comm_error.h"
+#include "comm/liveness/liveness.h"
+#include "comm/mpi_session.h"
+
+namespace candor {
+namespace {
+
+void vanish(const std::string& how) {
+  if (how == "kill") std::raise(SIGKILL);
+  if (how == "stop") std::raise(SIGSTOP);
+  for (;;) ::pause();  // its heart goes on beating
+}
+
+int survive(int argc, char** argv) {
+  if (argc != 4) return 2;
+  const int rank = std::atoi(std::getenv("OMPI_COMM_WORLD_RANK")), ranks = std::atoi(std::getenv("OMPI_COMM_WORLD_SIZE"));
+  const std::string victims = fmt::format(",{},", argv[1]), how = argv[2];
+  const int at_call = std::atoi(argv[3]);
+  const auto liveness = std::make_shared<Liveness>(LivenessOptions{.heartbeat_s = 1, .rank = rank, .world_size = ranks});
+  MpiSession session(&argc, &argv, liveness.get(), 20);
+  const auto group = make_mpi_process_group({.timeout_s = 3, .liveness = liveness});
+  std::vector<int> lost;
+  int done = 0, at = at_call;
+  const size_t my_turn = victims.find(fmt::format(",{},", rank));
+  for (;;) {
+    bool finished = false;
+    try {
+      for (; done < 100; ++done) {
+        const bool first_victim = my_turn == 0;
+        if (done == at && my_turn != std::string::npos && (first_victim || !lost.empty())) vanish(how);
+        at::Tensor sum = at::full({1000}, int64_t{group->rank()}, at::kLong);
+        group->all_reduce_sum(sum);
+        const int64_t size = group->world_size();
+        if (sum[999].item<int64_t>() != size * (size - 1) / 2) {
+          fmt::print("wrong sum on rank {}\n", rank);
+          group->abort(1);
+        }
+      }
+      finished = true;
+    } catch (const RankLostError&) {
+    }
+    const Settled settled = group->settle(finished, "adding");
+    if (settled.finished) break;
+    lost.insert(lost.end(), settled.lost.begin(), settled.lost.end());
+    // The ranks may be a call apart.
+    at::Tensor behind = at::tensor({-int64_t{done}}, at::kLong);
+    group->all_reduce_max(behind);
+    done = static_cast<int>(-behind.item<int64_t>());
+    at = done + 3;
+  }
+  if (group->rank() == 0) fmt::print("lost {} of {}, {} left\n", fmt::join(lost, " and "), ranks, group->world_size());
+  if (!lost.empty()) MpiSession::leave_after_losses(0);
+  session.finalize();
+  return 0;
+}
+
+}  // namespace
+}  // namespace candor
+
+int main(int argc, char** argv) { return candor::survive(argc, argv); }
