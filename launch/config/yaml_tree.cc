@@ -3,13 +3,16 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace candor {
 namespace {
 
 constexpr int kMaxDepth = 32;
-constexpr size_t kMaxNodes = 1'000'000;  // aliases of aliases could make more out of a few lines
+constexpr size_t kMaxNodes = 20'000;           // aliases of aliases could make more out of a few lines; keys are compared with all before them
+constexpr size_t kMaxTextBytes = 1'000'000;    // of a file or an override; a config has some KB
+constexpr size_t kMaxPathParts = kMaxDepth;    // of an override's key
 
 class TreeBuilder {
  public:
@@ -41,6 +44,7 @@ class TreeBuilder {
   }
 
   std::string where(const YAML::Mark& mark) const { return fixed_where_ ? name_ : fmt::format("{}:{}:{}", name_, mark.line + 1, mark.column + 1); }
+  const std::string& name() const { return name_; }
   void use_name_alone() { fixed_where_ = true; }
 
  private:
@@ -63,6 +67,9 @@ class TreeBuilder {
 };
 
 std::vector<YAML::Node> load(std::string_view text, const TreeBuilder& builder) {
+  if (text.size() > kMaxTextBytes) {
+    throw std::invalid_argument(fmt::format("{}: {} bytes are too many for a config, expected at most {}", builder.name(), text.size(), kMaxTextBytes));
+  }
   try {
     return YAML::LoadAll(std::string(text));
   } catch (const YAML::Exception& error) {
@@ -71,6 +78,13 @@ std::vector<YAML::Node> load(std::string_view text, const TreeBuilder& builder) 
 }
 
 }  // namespace
+
+YamlNode::YamlNode() = default;
+YamlNode::YamlNode(const YamlNode& other) = default;
+YamlNode::YamlNode(YamlNode&& other) noexcept = default;
+YamlNode& YamlNode::operator=(const YamlNode& other) = default;
+YamlNode& YamlNode::operator=(YamlNode&& other) noexcept = default;
+YamlNode::~YamlNode() = default;
 
 YamlNode* YamlNode::find(std::string_view key) {
   for (auto& [name, value] : entries) {
@@ -107,6 +121,9 @@ void apply_override(YamlNode& root, const std::string& override_text) {
   if (equals == std::string::npos || equals == 0) throw std::invalid_argument(fmt::format("{}: expected key.path=value", where));
 
   const std::string path = override_text.substr(0, equals);
+  if (static_cast<size_t>(std::count(path.begin(), path.end(), '.')) >= kMaxPathParts) {
+    throw std::invalid_argument(fmt::format("--set {:.60}...: the key has over {} parts, expected section.key", path, kMaxPathParts));
+  }
   TreeBuilder builder(where);
   builder.use_name_alone();
   const std::vector<YAML::Node> documents = load(override_text.substr(equals + 1), builder);
