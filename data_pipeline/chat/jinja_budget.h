@@ -15,6 +15,7 @@ namespace candor::jinja {
 
 // The longest conversations that fit a model are a few MB, of which templates make less than ten copies.
 constexpr std::size_t kMostWork = 100'000'000;
+constexpr std::size_t kStepWork = 32;     // of looking at one value, expression or statement: it takes as long as copying so many bytes
 constexpr std::size_t kElementWork = 64;  // of a value in a list: about its bytes in memory
 // Frames of the evaluation are below 4 KB, also with sanitizers, and a thread's stack has at least 8 MB.
 constexpr int kDeepestDescent = 600;

@@ -192,7 +192,7 @@ Value joined(const Value& value, const Arguments& arguments, Site site) {
 
 Value apply_filter(const std::string& name, const Value& value, const Arguments& arguments, Site site) {
   const Budget::Descent descent(site);
-  site.spend(1 + arguments.positional.size() * kElementWork);
+  site.spend(kStepWork + arguments.positional.size() * kElementWork);
   if (name == "trim") return strip(to_text(value, site), arguments, true, true);
   if (name == "length" || name == "count") return length_of(value, site);
   if (name == "tojson") {
@@ -258,7 +258,7 @@ Value apply_filter(const std::string& name, const Value& value, const Arguments&
 }
 
 bool apply_test(const std::string& name, const Value& value, const Arguments& arguments, Site site) {
-  site.spend(1 + arguments.positional.size() * kElementWork);
+  site.spend(kStepWork + arguments.positional.size() * kElementWork);
   const Value other = arguments.get(0);
   if (name == "defined") return !value.is<Undefined>();
   if (name == "undefined") return value.is<Undefined>();

@@ -55,7 +55,7 @@ class Renderer {
   Site site(int line) { return {line, &budget_}; }
 
   Flow render(const Statement& s, Scope& scope, std::string& out) {
-    budget_.spend(1 + s.text.size(), s.line);
+    budget_.spend(kStepWork + s.text.size(), s.line);
     switch (s.kind) {
       case Statement::Kind::kText: out += s.text; break;
       case Statement::Kind::kOutput: out += to_text(value_of(*s.expressions[0], scope), site(s.line)); break;
@@ -163,7 +163,7 @@ class Renderer {
 
   Value value_of(const Expression& e, Scope& scope) {
     const Budget::Descent descent(site(e.line));
-    budget_.spend(1, e.line);
+    budget_.spend(kStepWork, e.line);
     switch (e.kind) {
       case Kind::kLiteral: return spent(e.literal, e.line);
       case Kind::kName: {

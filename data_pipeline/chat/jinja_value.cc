@@ -66,7 +66,7 @@ class JsonWriter {
   std::string take() { return std::move(out_); }
 
   void write(const Value& value, int depth) {
-    site_.spend(1);
+    site_.spend(kStepWork);
     if (value.is_list() || (value.is_dict() && !value.is_namespace)) {
       const bool list = value.is_list();
       const size_t count = list ? value.list().size() : value.dict().size();
@@ -108,7 +108,7 @@ class JsonWriter {
 
 void append_repr(const Value& value, Site site, std::string& out) {
   const auto put = [&](const std::string& text) {
-    site.spend(1 + text.size());
+    site.spend(kStepWork + text.size());
     out += text;
   };
   if (value.is<std::string>()) return put(quoted(value.as<std::string>()));
@@ -187,7 +187,7 @@ bool truth(const Value& value) {
 }
 
 bool equal(const Value& a, const Value& b, Site site) {
-  site.spend(1);
+  site.spend(kStepWork);
   if (a.is_number() && b.is_number()) return a.number() == b.number();
   if (a.data.index() != b.data.index()) return false;
   if (a.is<std::string>()) {
@@ -216,7 +216,7 @@ bool equal(const Value& a, const Value& b, Site site) {
 }
 
 int compare(const Value& a, const Value& b, Site site) {
-  site.spend(1);
+  site.spend(kStepWork);
   if (a.is_number() && b.is_number()) return a.number() < b.number() ? -1 : (a.number() > b.number() ? 1 : 0);
   if (a.is<std::string>() && b.is<std::string>()) {
     site.spend(std::min(a.as<std::string>().size(), b.as<std::string>().size()));
@@ -265,7 +265,7 @@ size_t count_characters(std::string_view text) {
 }
 
 List elements(const Value& value, Site site) {
-  site.spend(1);
+  site.spend(kStepWork);
   if (value.is_list()) {
     site.spend(value.list().size() * kElementWork);
     return value.list();

@@ -63,7 +63,7 @@ TEST(JsonLines, DeepNestingIsRefused) {
     const std::string message = message_of<std::invalid_argument>([&] { parse_json(nested(depth), "x"); });
     EXPECT_THAT(message, testing::AllOf(StartsWith("x: "), HasSubstr("nested over 100 deep")));
   }
-  EXPECT_THAT(error_of("1\n" + nested(101)), HasSubstr("nested over 100 deep"));
+  EXPECT_THAT(error_of("{\"id\":1}\n" + nested(101)), HasSubstr("nested over 100 deep"));
 }
 
 }  // namespace
