@@ -40,7 +40,8 @@ class Budget {
   class Descent {
    public:
     explicit Descent(const Site& site) : depth_(site.budget->depth_) {
-      if (depth_ >= kDeepestDescent) fail(site.line, fmt::format("the template's expressions and macro calls are nested over {} deep", kDeepestDescent));
+      if (depth_ >= kDeepestDescent)
+        fail(site.line, fmt::format("the template's expressions and macro calls are nested over {} deep", kDeepestDescent));
       ++depth_;
     }
     ~Descent() { --depth_; }

@@ -37,8 +37,8 @@ std::string contained_path(const std::string& folder, const std::string& name, c
   const fs::path home = fs::canonical(folder, failed);
   if (failed) return path;
   if (target.parent_path() != home && target.parent_path() != hub_blobs_of(home)) {
-    throw std::invalid_argument(
-        fmt::format("{}: {} is a link to {}, outside its folder; copy that file into {}, or link the whole folder", where, path, target.string(), folder));
+    throw std::invalid_argument(fmt::format("{}: {} is a link to {}, outside its folder; copy that file into {}, or link the whole folder", where,
+                                            path, target.string(), folder));
   }
   return path;
 }

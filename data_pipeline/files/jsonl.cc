@@ -7,8 +7,8 @@
 #include <fstream>
 #include <istream>
 #include <set>
-#include <streambuf>
 #include <stdexcept>
+#include <streambuf>
 #include <system_error>
 #include <vector>
 

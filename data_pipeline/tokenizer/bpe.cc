@@ -65,7 +65,8 @@ Bpe::Bpe(const json& model) {
       throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected an integer", token, value.dump()));
     }
     const auto id = value.get<std::int64_t>();
-    if (id < 0 || id > kLargestTokenId) throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected 0 to {}", token, id, kLargestTokenId));
+    if (id < 0 || id > kLargestTokenId)
+      throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected 0 to {}", token, id, kLargestTokenId));
     if (!seen.insert(static_cast<std::uint32_t>(id)).second) {
       throw std::invalid_argument(fmt::format("model.vocab: id {} is given twice, \"{}\" has it too", id, token));
     }

@@ -10,9 +10,9 @@ namespace candor {
 namespace {
 
 constexpr int kMaxDepth = 32;
-constexpr size_t kMaxNodes = 20'000;           // aliases of aliases could make more out of a few lines; keys are compared with all before them
-constexpr size_t kMaxTextBytes = 1'000'000;    // of a file or an override; a config has some KB
-constexpr size_t kMaxPathParts = kMaxDepth;    // of an override's key
+constexpr size_t kMaxNodes = 20'000;         // aliases of aliases could make more out of a few lines; keys are compared with all before them
+constexpr size_t kMaxTextBytes = 1'000'000;  // of a file or an override; a config has some KB
+constexpr size_t kMaxPathParts = kMaxDepth;  // of an override's key
 
 class TreeBuilder {
  public:
@@ -68,7 +68,8 @@ class TreeBuilder {
 
 std::vector<YAML::Node> load(std::string_view text, const TreeBuilder& builder) {
   if (text.size() > kMaxTextBytes) {
-    throw std::invalid_argument(fmt::format("{}: {} bytes are too many for a config, expected at most {}", builder.name(), text.size(), kMaxTextBytes));
+    throw std::invalid_argument(
+        fmt::format("{}: {} bytes are too many for a config, expected at most {}", builder.name(), text.size(), kMaxTextBytes));
   }
   try {
     return YAML::LoadAll(std::string(text));

@@ -96,7 +96,8 @@ TEST(ChatTemplate, ChainsAreAsDeepAsTheyAreLong) {
     return source + " }}";
   };
   EXPECT_EQ(render(chain("1", " + 1", 150)), "151");
-  for (const char* link : {" + 1", ".a", "|abs", " if 1", "[0]", " and 1"}) EXPECT_THAT(error_of(chain("1", link, 20'000)), HasSubstr("chained")) << link;
+  for (const char* link : {" + 1", ".a", "|abs", " if 1", "[0]", " and 1"})
+    EXPECT_THAT(error_of(chain("1", link, 20'000)), HasSubstr("chained")) << link;
 }
 
 TEST(ChatTemplate, NoValueHoldsItselfOrNestsWithoutEnd) {

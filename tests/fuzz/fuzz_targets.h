@@ -9,7 +9,7 @@
 namespace candor {
 
 struct FuzzTarget {
-  std::string name;  // of the file, without _fuzz.cc; its folder in corpus/ and findings/
+  std::string name;                                              // of the file, without _fuzz.cc; its folder in corpus/ and findings/
   int (*run)(const std::uint8_t* data, std::size_t size_bytes);  // 0, or it ends the program
 };
 
