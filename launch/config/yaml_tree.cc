@@ -1,9 +1,12 @@
 #include "launch/config/yaml_tree.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <optional>
+#include <sstream>
 #include <stdexcept>
 
 namespace candor {
@@ -66,13 +69,46 @@ class TreeBuilder {
   size_t nodes_ = 0;
 };
 
-std::vector<YAML::Node> load(std::string_view text, const TreeBuilder& builder) {
+// Finds where a second document begins.
+class DocumentCounter final : public YAML::EventHandler {
+ public:
+  int documents = 0;
+  std::optional<YAML::Mark> second;
+
+  void OnDocumentStart(const YAML::Mark&) override { ++documents; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { at(mark); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { at(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override { at(mark); }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override { at(mark); }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override { at(mark); }
+  void OnMapEnd() override {}
+
+ private:
+  void at(const YAML::Mark& mark) {
+    if (documents == 2 && !second) second = mark;
+  }
+};
+
+// The only document; null where there is none. Not LoadAll(), which makes documents without end of a "," that stands where a document ends.
+YAML::Node load(std::string_view text, const TreeBuilder& builder) {
   if (text.size() > kMaxTextBytes) {
     throw std::invalid_argument(
         fmt::format("{}: {} bytes are too many for a config, expected at most {}", builder.name(), text.size(), kMaxTextBytes));
   }
+  const std::string content(text);
   try {
-    return YAML::LoadAll(std::string(text));
+    std::istringstream stream(content);
+    YAML::Parser parser(stream);
+    DocumentCounter counter;
+    while (counter.documents < 2 && parser.HandleNextDocument(counter)) {
+    }
+    if (counter.documents > 1) {
+      const std::string where = builder.where(counter.second.value_or(YAML::Mark()));
+      throw std::invalid_argument(fmt::format("{}: expected one YAML document, got 2 (or a comma that belongs to no list)", where));
+    }
+    return YAML::Load(content);
   } catch (const YAML::Exception& error) {
     throw std::invalid_argument(fmt::format("{}: not YAML: {}", builder.where(error.mark), error.msg));
   }
@@ -107,11 +143,7 @@ std::string YamlNode::description() const {
 
 YamlNode parse_yaml(std::string_view text, const std::string& name) {
   TreeBuilder builder(name);
-  const std::vector<YAML::Node> documents = load(text, builder);
-  if (documents.size() > 1)
-    throw std::invalid_argument(fmt::format("{}: expected one YAML document, got {}", builder.where(documents[1].Mark()), documents.size()));
-  YamlNode root;
-  if (!documents.empty()) root = builder.build(documents[0], 0);
+  YamlNode root = builder.build(load(text, builder), 0);
   if (root.kind == YamlNode::Kind::kNull) root.where = name + ":1:1";
   return root;
 }
@@ -127,10 +159,7 @@ void apply_override(YamlNode& root, const std::string& override_text) {
   }
   TreeBuilder builder(where);
   builder.use_name_alone();
-  const std::vector<YAML::Node> documents = load(override_text.substr(equals + 1), builder);
-  if (documents.size() > 1) throw std::invalid_argument(fmt::format("{}: expected one value, got {} YAML documents", where, documents.size()));
-  YamlNode value;
-  if (!documents.empty()) value = builder.build(documents[0], 0);
+  YamlNode value = builder.build(load(override_text.substr(equals + 1), builder), 0);
   value.where = where;
   if (value.kind == YamlNode::Kind::kNull && override_text.size() == equals + 1) {  // "--set key=" means the empty text
     value.kind = YamlNode::Kind::kScalar;

@@ -152,6 +152,8 @@ TEST(ConfigErrors, NotYaml) {
   EXPECT_THAT(error_of("run:\n  dir: [a\n"), testing::StartsWith("my.yaml:3:1: not YAML: "));
   EXPECT_EQ(error_of("run:\n\tdir: a\n"), "my.yaml:2:5: not YAML: illegal map value");
   EXPECT_THAT(error_of(std::string(kHead) + "---\na: b\n"), testing::StartsWith("my.yaml:6:1: expected one YAML document, got 2"));
+  EXPECT_THAT(error_of("{run: {dir: a}}\n,"), testing::HasSubstr("expected one YAML document"));
+  EXPECT_THAT(error_of(kHead, {"run.dir=,"}), testing::StartsWith("--set run.dir=,: "));
   EXPECT_EQ(error_after_head("[a]: b\n"), "my.yaml:5:1: expected a key, got a list of 1");
   std::string deep = "x: ";
   for (int i = 0; i < 50; ++i) deep += "[";
