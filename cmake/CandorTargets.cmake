@@ -7,6 +7,10 @@ if(CANDOR_SANITIZE)
   target_compile_options(candor_flags INTERFACE -fsanitize=${CANDOR_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(candor_flags INTERFACE -fsanitize=${CANDOR_SANITIZE})
 endif()
+if(CANDOR_FUZZ)
+  # What a sanitizer only reports, a fuzzer doesn't notice. And clang's -Wshadow and -Wconversion mean more than g++'s, which the code is held to.
+  target_compile_options(candor_flags INTERFACE -fno-sanitize-recover=all -Wno-shadow -Wno-sign-conversion -Wno-implicit-int-float-conversion)
+endif()
 
 # Precompiles ATen/ATen.h once, for every target that candor_use_precompiled_aten names. Compile flags must be those of candor_flags alone.
 function(candor_precompile_aten)

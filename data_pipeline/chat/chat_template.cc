@@ -17,6 +17,15 @@
 namespace candor {
 namespace {
 
+constexpr std::size_t kLongestSource = std::size_t{1} << 20;  // the longest that models come with have some 20 KB
+
+const std::string& checked(const std::string& source) {
+  if (source.size() > kLongestSource) {
+    throw std::invalid_argument(fmt::format("chat template: {} bytes, expected at most {}; is it a template?", source.size(), kLongestSource));
+  }
+  return source;
+}
+
 std::string local_time(const std::string& format) {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -45,7 +54,9 @@ std::string source_of(const nlohmann::json& config, const std::string& path) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_array()) {  // several named ones
     for (const nlohmann::json& one : value) {
-      if (one.is_object() && one.value("name", "") == "default" && one.contains("template")) return one["template"].get<std::string>();
+      if (one.is_object() && one.contains("name") && one["name"] == "default" && one.contains("template") && one["template"].is_string()) {
+        return one["template"].get<std::string>();
+      }
     }
   }
   throw std::invalid_argument(fmt::format("{}: chat_template: expected a text, or a list with one named \"default\"", path));
@@ -58,7 +69,7 @@ struct ChatTemplate::Parsed {
 };
 
 ChatTemplate::ChatTemplate(std::string source, std::map<std::string, std::string> special_tokens, Clock clock)
-    : parsed_(std::make_shared<Parsed>(Parsed{jinja::parse(source)})), special_tokens_(std::move(special_tokens)),
+    : parsed_(std::make_shared<Parsed>(Parsed{jinja::parse(checked(source))})), special_tokens_(std::move(special_tokens)),
       clock_(clock ? std::move(clock) : local_time) {
   std::string text = source;
   for (const auto& [name, token] : special_tokens_) text += fmt::format("\n{}={}", name, token);
@@ -81,8 +92,8 @@ std::string ChatTemplate::render(const std::vector<ChatMessage>& messages, bool 
   // As transformers passes them where the caller gives none.
   variables.emplace_back("tools", Value(jinja::None{}));
   variables.emplace_back("documents", Value(jinja::None{}));
-  variables.emplace_back("strftime_now", Value(jinja::Function([this](const jinja::Arguments& arguments, int) {
-    return Value(clock_(jinja::to_text(arguments.get(0, "format"))));
+  variables.emplace_back("strftime_now", Value(jinja::Function([this](const jinja::Arguments& arguments, jinja::Site site) {
+    return Value(clock_(jinja::to_text(arguments.get(0, "format"), site)));
   })));
   for (const auto& [name, token] : special_tokens_) variables.emplace_back(name, Value(token));
   return jinja::render(parsed_->block, variables);

@@ -25,6 +25,7 @@ struct Expression {
   std::vector<std::pair<std::string, ExpressionPtr>> named{};  // named arguments; a dict's entries have their key in parts
   std::vector<std::string> operators{};  // of a comparison chain
   bool negated = false;                  // of a test
+  int height = 1;                        // of the tree below, itself included
 };
 
 struct Statement;

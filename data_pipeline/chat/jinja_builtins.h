@@ -7,12 +7,12 @@
 
 namespace candor::jinja {
 
-Value apply_filter(const std::string& name, const Value& value, const Arguments& arguments, int line);
-bool apply_test(const std::string& name, const Value& value, const Arguments& arguments, int line);
+Value apply_filter(const std::string& name, const Value& value, const Arguments& arguments, Site site);
+bool apply_test(const std::string& name, const Value& value, const Arguments& arguments, Site site);
 // The method `name` of the object as a function; undefined where it has none.
-Value method_of(const Value& object, const std::string& name);
+Value method_of(const Value& object, const std::string& name, Site at);
 // object.name and object["name"]: undefined where there is none; fail() for an attribute of an undefined value.
-Value attribute_of(const Value& object, const std::string& name, int line);
-bool contains(const Value& container, const Value& element, int line);
+Value attribute_of(const Value& object, const std::string& name, Site site);
+bool contains(const Value& container, const Value& element, Site site);
 
 }  // namespace candor::jinja

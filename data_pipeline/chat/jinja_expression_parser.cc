@@ -1,5 +1,8 @@
 #include "data_pipeline/chat/jinja_expression_parser.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace candor::jinja {
 
 ExpressionPtr ExpressionParser::make(Expression::Kind kind, std::string name) {
@@ -10,12 +13,27 @@ ExpressionPtr ExpressionParser::make(Expression::Kind kind, std::string name) {
   return node;
 }
 
+void ExpressionParser::grow(Expression& node, const Expression& part) {
+  node.height = std::max(node.height, part.height + 1);
+  if (node.height > kDeepest) fail(node.line, fmt::format("an expression is nested or chained over {} deep", kDeepest));
+}
+
+void ExpressionParser::add(Expression& node, ExpressionPtr part) {
+  if (part) grow(node, *part);
+  node.parts.push_back(std::move(part));
+}
+
+void ExpressionParser::add(Expression& node, std::string name, ExpressionPtr part) {
+  grow(node, *part);
+  node.named.emplace_back(std::move(name), std::move(part));
+}
+
 ExpressionPtr ExpressionParser::tuple_or_expression() {
   ExpressionPtr first = expression();
   if (!is_operator(",")) return first;
   ExpressionPtr list = make(Expression::Kind::kList);
-  list->parts.push_back(std::move(first));
-  while (accept_operator(",")) list->parts.push_back(expression());
+  add(*list, std::move(first));
+  while (accept_operator(",")) add(*list, expression());
   return list;
 }
 
@@ -25,9 +43,9 @@ ExpressionPtr ExpressionParser::expression() {
   while (is_name("if")) {
     ExpressionPtr node = make(Expression::Kind::kConditional);
     ++at_;
-    node->parts.push_back(or_expression());
-    node->parts.push_back(std::move(value));
-    if (accept_name("else")) node->parts.push_back(expression());
+    add(*node, or_expression());
+    add(*node, std::move(value));
+    if (accept_name("else")) add(*node, expression());
     value = std::move(node);
   }
   return value;
@@ -48,8 +66,8 @@ ExpressionPtr ExpressionParser::and_expression() {
 ExpressionPtr ExpressionParser::joined(Expression::Kind kind, ExpressionPtr left, ExpressionPtr (ExpressionParser::*right)()) {
   ExpressionPtr node = make(kind, now().text);
   ++at_;
-  node->parts.push_back(std::move(left));
-  node->parts.push_back((this->*right)());
+  add(*node, std::move(left));
+  add(*node, (this->*right)());
   return node;
 }
 
@@ -58,7 +76,7 @@ ExpressionPtr ExpressionParser::not_expression() {
   if (!is_name("not")) return comparison();
   ExpressionPtr node = make(Expression::Kind::kNot);
   ++at_;
-  node->parts.push_back(not_expression());
+  add(*node, not_expression());
   return node;
 }
 
@@ -80,10 +98,10 @@ ExpressionPtr ExpressionParser::comparison() {
     }
     if (!chain) {
       chain = make(Expression::Kind::kCompare);
-      chain->parts.push_back(std::move(left));
+      add(*chain, std::move(left));
     }
     chain->operators.push_back(name);
-    chain->parts.push_back(sum());
+    add(*chain, sum());
   }
   return chain ? std::move(chain) : std::move(left);
 }
@@ -122,7 +140,7 @@ ExpressionPtr ExpressionParser::unary(bool with_filter) {
   if (is_operator("-") || is_operator("+")) {
     node = make(Expression::Kind::kUnary, now().text);
     ++at_;
-    node->parts.push_back(unary(false));
+    add(*node, unary(false));
   } else {
     node = primary();
   }
@@ -170,10 +188,10 @@ ExpressionPtr ExpressionParser::parenthesis() {
   if (accept_operator(")")) return tuple;
   ExpressionPtr first = expression();
   if (accept_operator(")")) return first;
-  tuple->parts.push_back(std::move(first));
+  add(*tuple, std::move(first));
   while (accept_operator(",")) {
     if (is_operator(")")) break;
-    tuple->parts.push_back(expression());
+    add(*tuple, expression());
   }
   expect_operator(")");
   return tuple;
@@ -183,7 +201,7 @@ ExpressionPtr ExpressionParser::list() {
   ExpressionPtr node = make(Expression::Kind::kList);
   ++at_;
   while (!accept_operator("]")) {
-    node->parts.push_back(expression());
+    add(*node, expression());
     if (!is_operator("]")) expect_operator(",");
   }
   return node;
@@ -193,9 +211,9 @@ ExpressionPtr ExpressionParser::dict() {
   ExpressionPtr node = make(Expression::Kind::kDict);
   ++at_;
   while (!accept_operator("}")) {
-    node->parts.push_back(expression());
+    add(*node, expression());
     expect_operator(":");
-    node->parts.push_back(expression());
+    add(*node, expression());
     if (!is_operator("}")) expect_operator(",");
   }
   return node;
@@ -208,13 +226,13 @@ ExpressionPtr ExpressionParser::postfix(ExpressionPtr node) {
       ExpressionPtr attribute = make(Expression::Kind::kAttribute, now().text);
       if (now().kind != Kind::kName && now().kind != Kind::kInteger) fail(now().line, "expected a name after \".\"");
       ++at_;
-      attribute->parts.push_back(std::move(node));
+      add(*attribute, std::move(node));
       node = std::move(attribute);
     } else if (is_operator("[")) {
       node = subscript(std::move(node));
     } else if (is_operator("(")) {
       ExpressionPtr call = make(Expression::Kind::kCall);
-      call->parts.push_back(std::move(node));
+      add(*call, std::move(node));
       arguments(*call);
       node = std::move(call);
     } else {
@@ -226,7 +244,7 @@ ExpressionPtr ExpressionParser::postfix(ExpressionPtr node) {
 ExpressionPtr ExpressionParser::subscript(ExpressionPtr object) {
   ExpressionPtr node = make(Expression::Kind::kItem);
   ++at_;
-  node->parts.push_back(std::move(object));
+  add(*node, std::move(object));
   ExpressionPtr bounds[3];
   int count = 0;
   bool slice = false;
@@ -242,9 +260,9 @@ ExpressionPtr ExpressionParser::subscript(ExpressionPtr object) {
   if (!slice && !bounds[0]) fail(node->line, "[] without an index");
   if (slice) {
     node->kind = Expression::Kind::kSlice;
-    for (ExpressionPtr& bound : bounds) node->parts.push_back(std::move(bound));
+    for (ExpressionPtr& bound : bounds) add(*node, std::move(bound));
   } else {
-    node->parts.push_back(std::move(bounds[0]));
+    add(*node, std::move(bounds[0]));
   }
   return node;
 }
@@ -256,9 +274,9 @@ void ExpressionParser::arguments(Expression& call) {
     if (now().kind == Kind::kName && tokens_[at_ + 1].kind == Kind::kOperator && tokens_[at_ + 1].text == "=") {
       const std::string name = take().text;
       ++at_;
-      call.named.emplace_back(name, expression());
+      add(call, name, expression());
     } else {
-      call.parts.push_back(expression());
+      add(call, expression());
     }
     if (!is_operator(")")) expect_operator(",");
   }
@@ -268,18 +286,18 @@ ExpressionPtr ExpressionParser::filters_and_tests(ExpressionPtr node) {
   for (;;) {
     if (accept_operator("|")) {
       ExpressionPtr filter = make(Expression::Kind::kFilter, expect_name());
-      filter->parts.push_back(std::move(node));
+      add(*filter, std::move(node));
       if (is_operator("(")) arguments(*filter);
       node = std::move(filter);
     } else if (accept_name("is")) {
       const bool negated = accept_name("not");
       ExpressionPtr test = make(Expression::Kind::kTest, expect_name());
       test->negated = negated;
-      test->parts.push_back(std::move(node));
+      add(*test, std::move(node));
       if (is_operator("(")) {
         arguments(*test);
       } else if (takes_bare_argument()) {
-        test->parts.push_back(postfix(primary()));
+        add(*test, postfix(primary()));
       }
       node = std::move(test);
     } else {

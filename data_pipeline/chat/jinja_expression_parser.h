@@ -18,7 +18,9 @@ class ExpressionParser {
   explicit ExpressionParser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
 
   using Kind = Token::Kind;
-  static constexpr int kDeepest = 200;  // of nested expressions and blocks: a hostile template must not end the stack
+  // Of nested expressions and blocks, and of chains (a + b + c, a.b.c), which make trees as high as they are long: a hostile template must not end
+  // the stack while it is read, evaluated or destroyed.
+  static constexpr int kDeepest = 200;
 
   struct Depth {
     Depth(int& depth, int line) : value(depth) {
@@ -58,6 +60,10 @@ class ExpressionParser {
 
  private:
   ExpressionPtr make(Expression::Kind kind, std::string name = "");
+  // Hangs `part` (null: a part that isn't given) under `node`.
+  static void add(Expression& node, ExpressionPtr part);
+  static void add(Expression& node, std::string name, ExpressionPtr part);
+  static void grow(Expression& node, const Expression& part);
   ExpressionPtr and_expression();
   // Takes the operator at hand and the operand on its right.
   ExpressionPtr joined(Expression::Kind kind, ExpressionPtr left, ExpressionPtr (ExpressionParser::*right)());

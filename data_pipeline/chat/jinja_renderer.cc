@@ -5,15 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "data_pipeline/chat/jinja_builtins.h"
+#include "data_pipeline/chat/jinja_globals.h"
 #include "data_pipeline/chat/jinja_lexer.h"
 
 namespace candor::jinja {
 namespace {
 
-constexpr int64_t kLongestRange = 100'000;
 constexpr size_t kLongestText = size_t{64} << 20;  // of the rendered text, and of one repeated text
 constexpr int kDeepestCall = 100;
 constexpr int64_t kMostIterations = 1'000'000;
@@ -24,6 +25,7 @@ enum class Flow { kNext, kBreak, kContinue };
 struct Scope {
   std::map<std::string, Value> names;
   const Scope* outer = nullptr;
+  std::shared_ptr<const bool> alive = {};  // made for the first macro: it may be kept in a namespace for longer than the scope in which it looks
 
   const Value* find(const std::string& name) const {
     for (const Scope* scope = this; scope != nullptr; scope = scope->outer) {
@@ -37,6 +39,8 @@ struct Scope {
 class Renderer {
  public:
   Flow render(const Block& block, Scope& scope, std::string& out) {
+    if (block.empty()) return Flow::kNext;
+    const Budget::Descent descent(site(block.front().line));
     for (const Statement& statement : block) {
       const Flow flow = render(statement, scope, out);
       if (flow != Flow::kNext) return flow;
@@ -48,10 +52,13 @@ class Renderer {
  private:
   using Kind = Expression::Kind;
 
+  Site site(int line) { return {line, &budget_}; }
+
   Flow render(const Statement& s, Scope& scope, std::string& out) {
+    budget_.spend(kStepWork + s.text.size(), s.line);
     switch (s.kind) {
       case Statement::Kind::kText: out += s.text; break;
-      case Statement::Kind::kOutput: out += to_text(value_of(*s.expressions[0], scope)); break;
+      case Statement::Kind::kOutput: out += to_text(value_of(*s.expressions[0], scope), site(s.line)); break;
       case Statement::Kind::kIf:
         for (size_t i = 0; i < s.blocks.size(); ++i) {
           if (i >= s.expressions.size() || truth(value_of(*s.expressions[i], scope))) return render(s.blocks[i], scope, out);
@@ -72,11 +79,13 @@ class Renderer {
     return Flow::kNext;
   }
 
-  void assign(const Statement& s, const Value& value, Scope& scope) const {
+  void assign(const Statement& s, const Value& value, Scope& scope) {
     if (!s.text.empty()) {  // set ns.name = value
       const Value* target = scope.find(s.names[0]);
       if (target == nullptr || !target->is_namespace) fail(s.line, fmt::format("set {}.{}: {} isn't a namespace", s.names[0], s.text, s.names[0]));
+      if (value.is_namespace) fail(s.line, fmt::format("set {}.{}: a namespace can't be kept in a namespace", s.names[0], s.text));
       Dict& entries = *target->as<std::shared_ptr<Dict>>();
+      budget_.spend(entries.size() + kElementWork, s.line);
       for (auto& [name, entry] : entries) {
         if (name == s.text) {
           entry = value;
@@ -89,19 +98,19 @@ class Renderer {
     unpack(s.names, value, s.line, scope);
   }
 
-  static void unpack(const std::vector<std::string>& names, const Value& value, int line, Scope& scope) {
+  void unpack(const std::vector<std::string>& names, const Value& value, int line, Scope& scope) {
     if (names.size() == 1) {
       scope.names[names[0]] = value;
       return;
     }
-    const List parts = elements(value, line);
+    const List parts = elements(value, site(line));
     if (parts.size() != names.size()) fail(line, fmt::format("expected {} values to unpack, got {}", names.size(), parts.size()));
     for (size_t i = 0; i < names.size(); ++i) scope.names[names[i]] = parts[i];
   }
 
   Flow render_for(const Statement& s, Scope& scope, std::string& out) {
     List items;
-    for (Value& item : elements(value_of(*s.expressions[0], scope), s.line)) {
+    for (Value& item : elements(value_of(*s.expressions[0], scope), site(s.line))) {
       if (s.expressions.size() > 1) {
         Scope test{{}, &scope};
         unpack(s.names, item, s.line, test);
@@ -113,6 +122,7 @@ class Renderer {
     const auto count = static_cast<int64_t>(items.size());
     for (int64_t i = 0; i < count; ++i) {
       if (++iterations_ > kMostIterations) fail(s.line, "the template's loops don't end");
+      budget_.spend(4 * kElementWork, s.line);
       Scope pass{{}, &scope};
       unpack(s.names, items[static_cast<size_t>(i)], s.line, pass);
       Dict loop{{"index", Value(i + 1)}, {"index0", Value(i)}, {"revindex", Value(count - i)}, {"revindex0", Value(count - i - 1)},
@@ -125,8 +135,10 @@ class Renderer {
     return Flow::kNext;
   }
 
-  Value macro(const Statement& s, const Scope& scope) {
-    return Function([this, &s, &scope](const Arguments& arguments, int line) -> Value {
+  Value macro(const Statement& s, Scope& scope) {
+    if (!scope.alive) scope.alive = std::make_shared<const bool>(true);
+    return Function([this, &s, &scope, alive = std::weak_ptr(scope.alive)](const Arguments& arguments, Site line) -> Value {
+      if (alive.expired()) fail(line, fmt::format("macro {} is called after the loop or macro that defines it has ended", s.text));
       if (++calls_ > kDeepestCall) fail(line, fmt::format("macro {} calls itself too deeply", s.text));
       if (arguments.positional.size() > s.names.size()) fail(line, fmt::format("macro {} takes {} arguments", s.text, s.names.size()));
       Scope inner{{}, &scope};
@@ -150,32 +162,40 @@ class Renderer {
   }
 
   Value value_of(const Expression& e, Scope& scope) {
+    const Budget::Descent descent(site(e.line));
+    budget_.spend(kStepWork, e.line);
     switch (e.kind) {
-      case Kind::kLiteral: return e.literal;
+      case Kind::kLiteral: return spent(e.literal, e.line);
       case Kind::kName: {
         const Value* found = scope.find(e.name);
-        return found != nullptr ? *found : Value(Undefined{e.name});
+        return found != nullptr ? spent(*found, e.line) : Value(Undefined{e.name});
       }
       case Kind::kList: {
         List list;
+        budget_.spend(e.parts.size() * kElementWork, e.line);
         for (const ExpressionPtr& part : e.parts) list.push_back(value_of(*part, scope));
         return list;
       }
       case Kind::kDict: {
         Dict dict;
-        for (size_t i = 0; i + 1 < e.parts.size(); i += 2) dict.emplace_back(to_text(value_of(*e.parts[i], scope)), value_of(*e.parts[i + 1], scope));
+        budget_.spend(e.parts.size() * kElementWork, e.line);
+        for (size_t i = 0; i + 1 < e.parts.size(); i += 2) {
+          std::string key = to_text(value_of(*e.parts[i], scope), site(e.line));
+          dict.emplace_back(std::move(key), value_of(*e.parts[i + 1], scope));
+        }
         return dict;
       }
-      case Kind::kAttribute: return attribute_of(value_of(*e.parts[0], scope), e.name, e.line);
-      case Kind::kItem: return item(value_of(*e.parts[0], scope), value_of(*e.parts[1], scope), e.line);
+      case Kind::kAttribute: return spent(attribute_of(value_of(*e.parts[0], scope), e.name, site(e.line)), e.line);
+      case Kind::kItem: return spent(item(value_of(*e.parts[0], scope), value_of(*e.parts[1], scope), site(e.line)), e.line);
       case Kind::kSlice: return slice(e, scope);
       case Kind::kCall: return call(e, scope);
-      case Kind::kFilter: return apply_filter(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope), e.line);
-      case Kind::kTest: return apply_test(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope), e.line) != e.negated;
+      case Kind::kFilter: return apply_filter(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope), site(e.line));
+      case Kind::kTest: return apply_test(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope), site(e.line)) != e.negated;
       case Kind::kUnary: {
         const Value value = value_of(*e.parts[0], scope);
         if (!value.is_number()) fail(e.line, fmt::format("\"{}\" before {}", e.name, kind_name(value)));
         if (e.name == "+") return value;
+        if (!value.is<double>() && value.integer() == INT64_MIN) fail(e.line, "an integer is too large");
         return value.is<double>() ? Value(-value.as<double>()) : Value(-value.integer());
       }
       case Kind::kBinary: return binary(e, value_of(*e.parts[0], scope), value_of(*e.parts[1], scope));
@@ -196,9 +216,16 @@ class Renderer {
     return {};
   }
 
-  static Value item(const Value& object, const Value& key, int line) {
+  // What copying it costs: a text's bytes; lists and mappings are shared.
+  Value spent(Value value, int line) {
+    if (value.is<std::string>()) budget_.spend(value.as<std::string>().size(), line);
+    return value;
+  }
+
+  static Value item(const Value& object, const Value& key, Site line) {
     if (key.is<std::string>()) {
       if (object.is_dict()) {
+        line.spend(object.dict().size());
         const Value* found = find(object.dict(), key.as<std::string>());
         return found != nullptr ? *found : Value(Undefined{key.as<std::string>()});
       }
@@ -206,7 +233,8 @@ class Renderer {
     }
     if (object.is<Undefined>()) fail(line, fmt::format("an item of \"{}\", which isn't defined", object.as<Undefined>().name));
     if (!key.is_integer() || object.is_dict()) return Undefined{};
-    const List list = elements(object, line);
+    const List of_text = object.is_list() ? List() : elements(object, line);
+    const List& list = object.is_list() ? object.list() : of_text;
     const auto count = static_cast<int64_t>(list.size());
     const int64_t index = key.integer() < 0 ? key.integer() + count : key.integer();
     return index >= 0 && index < count ? list[static_cast<size_t>(index)] : Value();
@@ -214,7 +242,7 @@ class Renderer {
 
   Value slice(const Expression& e, Scope& scope) {
     const Value object = value_of(*e.parts[0], scope);
-    const List list = elements(object, e.line);
+    const List list = elements(object, site(e.line));
     const auto count = static_cast<int64_t>(list.size());
     const auto bound = [&](size_t part) -> std::optional<int64_t> {
       if (!e.parts[part]) return std::nullopt;
@@ -232,7 +260,10 @@ class Renderer {
     };
     const int64_t begin = clamped(bound(1), step > 0 ? 0 : count - 1), end = clamped(bound(2), step > 0 ? count : -1);
     List out;
-    for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) out.push_back(list[static_cast<size_t>(i)]);
+    for (int64_t i = begin; step > 0 ? i < end : i > end;) {
+      out.push_back(list[static_cast<size_t>(i)]);
+      if (__builtin_add_overflow(i, step, &i)) break;
+    }
     if (!object.is<std::string>()) return out;
     std::string text;
     for (const Value& c : out) text += c.as<std::string>();
@@ -244,19 +275,20 @@ class Renderer {
     if (!function.is_function()) {
       fail(e.line, fmt::format("\"{}\" isn't a function that is supported here", e.parts[0]->name));
     }
-    return (*function.as<std::shared_ptr<Function>>())(arguments_of(e, scope), e.line);
+    return (*function.as<std::shared_ptr<Function>>())(arguments_of(e, scope), site(e.line));
   }
 
-  static Value binary(const Expression& e, const Value& a, const Value& b) {
+  Value binary(const Expression& e, const Value& a, const Value& b) {
     const std::string& op = e.name;
-    if (op == "~") return to_text(a) + to_text(b);
-    if (op == "+" && a.is<std::string>() && b.is<std::string>()) return a.as<std::string>() + b.as<std::string>();
+    if (op == "~") return spent(to_text(a, site(e.line)) + to_text(b, site(e.line)), e.line);
+    if (op == "+" && a.is<std::string>() && b.is<std::string>()) return spent(a.as<std::string>() + b.as<std::string>(), e.line);
     if (op == "+" && a.is_list() && b.is_list()) {
+      budget_.spend((a.list().size() + b.list().size()) * kElementWork, e.line);
       List list = a.list();
       list.insert(list.end(), b.list().begin(), b.list().end());
       return list;
     }
-    if (op == "*" && a.is<std::string>() && b.is_integer()) return repeated(a.as<std::string>(), b.integer(), e.line);
+    if (op == "*" && a.is<std::string>() && b.is_integer()) return repeated(a.as<std::string>(), b.integer(), site(e.line));
     if (!a.is_number() || !b.is_number()) fail(e.line, fmt::format("\"{}\" between {} and {}", op, kind_name(a), kind_name(b)));
     if ((op == "/" || op == "//" || op == "%") && b.number() == 0) fail(e.line, "division by zero");
     if (op == "/") return a.number() / b.number();
@@ -273,7 +305,7 @@ class Renderer {
       if (op == "*") overflow = __builtin_mul_overflow(x, y, &result);
       if (op == "//" || op == "%") {
         if (y == -1) {
-          result = op == "%" ? 0 : -x;
+          if (op == "//") overflow = __builtin_sub_overflow(int64_t{0}, x, &result);
         } else {  // Python rounds down
           const int64_t down = x / y - ((x % y != 0 && (x < 0) != (y < 0)) ? 1 : 0);
           result = op == "//" ? down : x - down * y;
@@ -290,9 +322,11 @@ class Renderer {
     return x - std::floor(x / y) * y;
   }
 
-  static Value repeated(const std::string& text, int64_t times, int line) {
+  static Value repeated(const std::string& text, int64_t times, Site line) {
     std::string out;
-    if (times > 0 && text.size() * static_cast<size_t>(std::min<int64_t>(times, 1 << 30)) > kLongestText) fail(line, "a repeated text is too long");
+    if (text.empty() || times <= 0) return out;
+    if (text.size() * static_cast<size_t>(std::min<int64_t>(times, 1 << 30)) > kLongestText) fail(line, "a repeated text is too long");
+    line.spend(text.size() * static_cast<size_t>(times));
     for (int64_t i = 0; i < times; ++i) out += text;
     return out;
   }
@@ -304,13 +338,13 @@ class Renderer {
       Value right = value_of(*e.parts[i + 1], scope);
       bool holds = false;
       if (op == "==") {
-        holds = equal(left, right);
+        holds = equal(left, right, site(e.line));
       } else if (op == "!=") {
-        holds = !equal(left, right);
+        holds = !equal(left, right, site(e.line));
       } else if (op == "in" || op == "not in") {
-        holds = contains(right, left, e.line) == (op == "in");
+        holds = contains(right, left, site(e.line)) == (op == "in");
       } else {
-        const int order = compare(left, right, e.line);
+        const int order = compare(left, right, site(e.line));
         holds = op == "<" ? order < 0 : (op == ">" ? order > 0 : (op == "<=" ? order <= 0 : order >= 0));
       }
       if (!holds) return false;
@@ -319,48 +353,16 @@ class Renderer {
     return true;
   }
 
+  Budget budget_;
   int calls_ = 0;
   int64_t iterations_ = 0;
 };
-
-Value make_namespace(const Arguments& arguments, int) {
-  Dict entries;
-  for (const Value& value : arguments.positional) {
-    if (value.is_dict()) entries.insert(entries.end(), value.dict().begin(), value.dict().end());
-  }
-  entries.insert(entries.end(), arguments.named.begin(), arguments.named.end());
-  Value made(std::move(entries));
-  made.is_namespace = true;
-  return made;
-}
-
-Value make_range(const Arguments& arguments, int line) {
-  std::vector<int64_t> given;
-  for (const Value& value : arguments.positional) {
-    if (!value.is_integer()) fail(line, fmt::format("range expects integers, got {}", kind_name(value)));
-    given.push_back(value.integer());
-  }
-  if (given.empty() || given.size() > 3) fail(line, "range expects one to three integers");
-  const int64_t begin = given.size() > 1 ? given[0] : 0, end = given.size() > 1 ? given[1] : given[0], step = given.size() > 2 ? given[2] : 1;
-  if (step == 0) fail(line, "range with step 0");
-  List list;
-  for (int64_t i = begin; step > 0 ? i < end : i > end; i += step) {
-    if (static_cast<int64_t>(list.size()) >= kLongestRange) fail(line, fmt::format("range of more than {} numbers", kLongestRange));
-    list.emplace_back(i);
-  }
-  return list;
-}
 
 }  // namespace
 
 std::string render(const Block& block, const Dict& variables) {
   Scope scope;
-  scope.names["namespace"] = Function(make_namespace);
-  scope.names["range"] = Function(make_range);
-  scope.names["dict"] = Function([](const Arguments& arguments, int) { return Value(Dict(arguments.named)); });
-  scope.names["raise_exception"] = Function([](const Arguments& arguments, int line) -> Value {
-    fail(line, "the template refuses these messages: " + to_text(arguments.get(0)));
-  });
+  for (const auto& [name, value] : global_functions()) scope.names[name] = value;
   for (const auto& [name, value] : variables) scope.names[name] = value;
   std::string out;
   Renderer().render(block, scope, out);

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <utility>
 
 #include "data_pipeline/chat/jinja_lexer.h"
 
@@ -56,37 +59,108 @@ std::string json_text(const std::string& text) {
   return out + "\"";
 }
 
-void write_json(const Value& value, int indent, int depth, int line, std::string& out) {
-  const auto new_line = [&](int levels) {
-    if (indent >= 0) out += "\n" + std::string(static_cast<size_t>(indent * levels), ' ');
-  };
-  const std::string separator = indent >= 0 ? "," : ", ";
-  if (value.is_list() || value.is_dict()) {
-    const bool list = value.is_list();
-    const size_t count = list ? value.list().size() : value.dict().size();
-    out += list ? "[" : "{";
-    for (size_t i = 0; i < count; ++i) {
-      if (i > 0) out += separator;
-      new_line(depth + 1);
-      if (!list) out += json_text(value.dict()[i].first) + ": ";
-      write_json(list ? value.list()[i] : value.dict()[i].second, indent, depth + 1, line, out);
+class JsonWriter {
+ public:
+  JsonWriter(int indent, Site site) : indent_(indent), site_(site) {}
+
+  std::string take() { return std::move(out_); }
+
+  void write(const Value& value, int depth) {
+    site_.spend(kStepWork);
+    if (value.is_list() || (value.is_dict() && !value.is_namespace)) {
+      const bool list = value.is_list();
+      const size_t count = list ? value.list().size() : value.dict().size();
+      put(list ? "[" : "{");
+      for (size_t i = 0; i < count; ++i) {
+        if (i > 0) put(indent_ >= 0 ? "," : ", ");
+        new_line(depth + 1);
+        if (!list) put(json_text(value.dict()[i].first) + ": ");
+        write(list ? value.list()[i] : value.dict()[i].second, depth + 1);
+      }
+      if (count > 0) new_line(depth);
+      put(list ? "]" : "}");
+    } else if (value.is<std::string>()) {
+      put(json_text(value.as<std::string>()));
+    } else if (value.is<None>()) {
+      put("null");
+    } else if (value.is<bool>()) {
+      put(value.as<bool>() ? "true" : "false");
+    } else if (value.is_number()) {
+      put(to_text(value, site_));
+    } else {
+      fail(site_, fmt::format("tojson can't write {}", value.is_namespace ? "a namespace" : kind_name(value)));
     }
-    if (count > 0) new_line(depth);
-    out += list ? "]" : "}";
-  } else if (value.is<std::string>()) {
-    out += json_text(value.as<std::string>());
-  } else if (value.is<None>()) {
-    out += "null";
-  } else if (value.is<bool>()) {
-    out += value.as<bool>() ? "true" : "false";
-  } else if (value.is_number()) {
-    out += to_text(value);
-  } else {
-    fail(line, fmt::format("tojson can't write {}", kind_name(value)));
   }
+
+ private:
+  void put(std::string_view text) {
+    site_.spend(text.size());
+    out_ += text;
+  }
+  void new_line(int levels) {
+    if (indent_ >= 0) put("\n" + std::string(static_cast<size_t>(indent_ * levels), ' '));
+  }
+
+  int indent_;
+  Site site_;
+  std::string out_;
+};
+
+void append_repr(const Value& value, Site site, std::string& out) {
+  const auto put = [&](const std::string& text) {
+    site.spend(kStepWork + text.size());
+    out += text;
+  };
+  if (value.is<std::string>()) return put(quoted(value.as<std::string>()));
+  if (value.is<Undefined>()) return put("Undefined");
+  if (value.is<None>()) return put("None");
+  if (value.is<bool>()) return put(value.as<bool>() ? "True" : "False");
+  if (value.is<int64_t>()) return put(std::to_string(value.as<int64_t>()));
+  if (value.is<double>()) return put(float_text(value.as<double>()));
+  if (value.is_namespace) return put("<namespace>");
+  bool first = true;
+  if (value.is_list()) {
+    put("[");
+    for (const Value& element : value.list()) {
+      if (!std::exchange(first, false)) put(", ");
+      append_repr(element, site, out);
+    }
+    return put("]");
+  }
+  if (value.is_dict()) {
+    put("{");
+    for (const auto& [key, element] : value.dict()) {
+      put((std::exchange(first, false) ? "" : ", ") + quoted(key) + ": ");
+      append_repr(element, site, out);
+    }
+    return put("}");
+  }
+  put("<function>");
+}
+
+// The depth of what holds `element` beside others of `depth`.
+int depth_with(int depth, const Value& element) {
+  if (element.is_namespace) throw std::invalid_argument("chat template: a namespace can't be kept in a list, a mapping or a namespace");
+  depth = std::max(depth, element.depth + 1);
+  if (depth > kDeepestValue) throw std::invalid_argument(fmt::format("chat template: a value is nested over {} deep", kDeepestValue));
+  return depth;
 }
 
 }  // namespace
+
+Value::Value(List list) {
+  for (const Value& element : list) depth = depth_with(depth, element);
+  data = std::make_shared<List>(std::move(list));
+}
+
+Value::Value(Dict dict) {
+  for (const auto& entry : dict) depth = depth_with(depth, entry.second);
+  data = std::make_shared<Dict>(std::move(dict));
+}
+
+Value::Value(Function function, const Value* held) : data(std::make_shared<Function>(std::move(function))) {
+  if (held != nullptr) depth = depth_with(depth, *held);
+}
 
 Value Arguments::get(size_t index, const std::string& name) const {
   if (index < positional.size()) return positional[index];
@@ -112,67 +186,65 @@ bool truth(const Value& value) {
   return value.is_function();
 }
 
-bool equal(const Value& a, const Value& b) {
+bool equal(const Value& a, const Value& b, Site site) {
+  site.spend(kStepWork);
   if (a.is_number() && b.is_number()) return a.number() == b.number();
   if (a.data.index() != b.data.index()) return false;
-  if (a.is<std::string>()) return a.as<std::string>() == b.as<std::string>();
+  if (a.is<std::string>()) {
+    site.spend(std::min(a.as<std::string>().size(), b.as<std::string>().size()));
+    return a.as<std::string>() == b.as<std::string>();
+  }
   if (a.is<None>() || a.is<Undefined>()) return true;
   if (a.is_list()) {
     if (a.list().size() != b.list().size()) return false;
     for (size_t i = 0; i < a.list().size(); ++i) {
-      if (!equal(a.list()[i], b.list()[i])) return false;
+      if (!equal(a.list()[i], b.list()[i], site)) return false;
     }
     return true;
   }
+  if (a.is_namespace || b.is_namespace) return a.is_dict() && b.is_dict() && &a.dict() == &b.dict();
   if (a.is_dict()) {
     if (a.dict().size() != b.dict().size()) return false;
     for (const auto& [key, value] : a.dict()) {
+      site.spend(b.dict().size());
       const Value* other = find(b.dict(), key);
-      if (other == nullptr || !equal(value, *other)) return false;
+      if (other == nullptr || !equal(value, *other, site)) return false;
     }
     return true;
   }
   return false;
 }
 
-int compare(const Value& a, const Value& b, int line) {
+int compare(const Value& a, const Value& b, Site site) {
+  site.spend(kStepWork);
   if (a.is_number() && b.is_number()) return a.number() < b.number() ? -1 : (a.number() > b.number() ? 1 : 0);
   if (a.is<std::string>() && b.is<std::string>()) {
+    site.spend(std::min(a.as<std::string>().size(), b.as<std::string>().size()));
     const int order = a.as<std::string>().compare(b.as<std::string>());
     return order < 0 ? -1 : (order > 0 ? 1 : 0);
   }
-  fail(line, fmt::format("can't order {} and {}", kind_name(a), kind_name(b)));
+  fail(site, fmt::format("can't order {} and {}", kind_name(a), kind_name(b)));
 }
 
-std::string to_text(const Value& value) {
-  if (value.is<std::string>()) return value.as<std::string>();
+std::string to_text(const Value& value, Site site) {
+  if (value.is<std::string>()) {
+    site.spend(1 + value.as<std::string>().size());
+    return value.as<std::string>();
+  }
   if (value.is<Undefined>()) return "";
-  return to_repr(value);
+  return to_repr(value, site);
 }
 
-std::string to_repr(const Value& value) {
-  if (value.is<std::string>()) return quoted(value.as<std::string>());
-  if (value.is<Undefined>()) return "Undefined";
-  if (value.is<None>()) return "None";
-  if (value.is<bool>()) return value.as<bool>() ? "True" : "False";
-  if (value.is<int64_t>()) return std::to_string(value.as<int64_t>());
-  if (value.is<double>()) return float_text(value.as<double>());
+std::string to_repr(const Value& value, Site site) {
   std::string out;
-  if (value.is_list()) {
-    for (const Value& element : value.list()) out += (out.empty() ? "" : ", ") + to_repr(element);
-    return "[" + out + "]";
-  }
-  if (value.is_dict()) {
-    for (const auto& [key, element] : value.dict()) out += (out.empty() ? "" : ", ") + quoted(key) + ": " + to_repr(element);
-    return "{" + out + "}";
-  }
-  return "<function>";
-}
-
-std::string to_json(const Value& value, int indent, int line) {
-  std::string out;
-  write_json(value, indent, 0, line, out);
+  append_repr(value, site, out);
   return out;
+}
+
+std::string to_json(const Value& value, int indent, Site site) {
+  JsonWriter writer(indent, site);
+  writer.write(value, 0);
+  return writer.take();
 }
 
 const char* kind_name(const Value& value) {
@@ -180,28 +252,39 @@ const char* kind_name(const Value& value) {
   return kNames[value.data.index()];
 }
 
-std::vector<std::string> characters(const std::string& text) {
-  std::vector<std::string> out;
-  for (const char c : text) {
-    const bool continues = (static_cast<unsigned char>(c) & 0xC0) == 0x80;
-    if (continues && !out.empty()) {
-      out.back() += c;
-    } else {
-      out.emplace_back(1, c);
-    }
-  }
-  return out;
+namespace {
+
+bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+}  // namespace
+
+// As many as elements() makes: bytes before the first character's start belong to one.
+size_t count_characters(std::string_view text) {
+  const auto starts = static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !continues(c); }));
+  return starts + (!text.empty() && continues(text.front()) ? 1 : 0);
 }
 
-List elements(const Value& value, int line) {
-  if (value.is_list()) return value.list();
+List elements(const Value& value, Site site) {
+  site.spend(kStepWork);
+  if (value.is_list()) {
+    site.spend(value.list().size() * kElementWork);
+    return value.list();
+  }
   List out;
-  if (value.is_dict()) {
-    for (const auto& entry : value.dict()) out.emplace_back(entry.first);
+  if (value.is_dict() && !value.is_namespace) {
+    for (const auto& entry : value.dict()) {
+      site.spend(kElementWork + entry.first.size());
+      out.emplace_back(entry.first);
+    }
   } else if (value.is<std::string>()) {
-    for (std::string& c : characters(value.as<std::string>())) out.emplace_back(std::move(c));
+    const std::string& text = value.as<std::string>();
+    for (size_t begin = 0, end = 0; begin < text.size(); begin = end) {
+      for (end = begin + 1; end < text.size() && continues(text[end]);) ++end;
+      site.spend(kElementWork + (end - begin));
+      out.emplace_back(text.substr(begin, end - begin));
+    }
   } else if (!value.is<Undefined>()) {
-    fail(line, fmt::format("{} can't be walked", kind_name(value)));
+    fail(site, fmt::format("{} can't be walked", value.is_namespace ? "a namespace" : kind_name(value)));
   }
   return out;
 }

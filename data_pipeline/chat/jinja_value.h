@@ -1,4 +1,6 @@
 // The values that a template computes with: Python's, as far as templates use them. A tuple is a list here, and prints as one.
+// No value holds itself and none is nested over kDeepestValue deep, so that walking and destroying one needs little stack: a namespace, the only one
+// that changes, can't be kept in a list, a mapping or a namespace. What takes a Site spends from its budget what it looks at and makes.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +8,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "data_pipeline/chat/jinja_budget.h"
 
 namespace candor::jinja {
 
@@ -16,7 +21,9 @@ struct Value;
 using List = std::vector<Value>;
 using Dict = std::vector<std::pair<std::string, Value>>;  // in order of insertion; keys are texts
 struct Arguments;
-using Function = std::function<Value(const Arguments&, int line)>;
+using Function = std::function<Value(const Arguments&, Site site)>;
+
+constexpr int kDeepestValue = 100;  // real templates hold messages in a list: 3
 
 struct Undefined {
   std::string name;  // for messages
@@ -27,15 +34,18 @@ struct Value {
   // Lists, dicts and functions are shared, as in Python; only a namespace is ever changed.
   std::variant<Undefined, None, bool, int64_t, double, std::string, std::shared_ptr<List>, std::shared_ptr<Dict>, std::shared_ptr<Function>> data;
   bool is_namespace = false;
+  int depth = 0;  // of lists, mappings, and functions that hold one
 
   Value() : data(Undefined{}) {}
   template <typename T>
   Value(T value) : data(std::move(value)) {}  // NOLINT: a value is made of any of its kinds
   Value(int value) : data(static_cast<int64_t>(value)) {}
   Value(const char* text) : data(std::string(text)) {}
-  Value(List list) : data(std::make_shared<List>(std::move(list))) {}
-  Value(Dict dict) : data(std::make_shared<Dict>(std::move(dict))) {}
-  Value(Function function) : data(std::make_shared<Function>(std::move(function))) {}
+  // These throw std::invalid_argument for an element that is a namespace or nested too deeply.
+  Value(List list);
+  Value(Dict dict);
+  // `held`: what the function keeps.
+  Value(Function function, const Value* held = nullptr);
 
   template <typename T>
   bool is() const { return std::holds_alternative<T>(data); }
@@ -63,19 +73,19 @@ struct Arguments {
 const Value* find(const Dict& dict, const std::string& key);
 
 bool truth(const Value& value);
-bool equal(const Value& a, const Value& b);
+bool equal(const Value& a, const Value& b, Site site);
 // -1, 0, 1; numbers with numbers and texts with texts. fail() for others.
-int compare(const Value& a, const Value& b, int line);
+int compare(const Value& a, const Value& b, Site site);
 
 // As Python's str() and repr().
-std::string to_text(const Value& value);
-std::string to_repr(const Value& value);
+std::string to_text(const Value& value, Site site);
+std::string to_repr(const Value& value, Site site);
 // As json.dumps(ensure_ascii=False); indent < 0: on one line.
-std::string to_json(const Value& value, int indent, int line);
+std::string to_json(const Value& value, int indent, Site site);
 const char* kind_name(const Value& value);
 
 // What a for loop, a list filter or list() walks: lists, a dict's keys, a text's characters. fail() for others.
-List elements(const Value& value, int line);
-std::vector<std::string> characters(const std::string& text);
+List elements(const Value& value, Site site);
+size_t count_characters(std::string_view text);
 
 }  // namespace candor::jinja

@@ -41,8 +41,8 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-// All tensors of a model folder: model.safetensors, else the shards that model.safetensors.index.json names (they must lie in the same folder, and
-// index and shards must agree about every tensor).
+// All tensors of a model folder: model.safetensors, else the shards that model.safetensors.index.json names (they must lie in the same folder, as
+// contained_path.h says, and index and shards must agree about every tensor).
 class SafetensorsModel {
  public:
   explicit SafetensorsModel(const std::string& folder);

@@ -17,7 +17,6 @@ using nlohmann::json;
 
 constexpr std::size_t kCachedWords = 20000, kCachedWordBytes = 64;
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
-constexpr std::uint32_t kLargestId = (1U << 24) - 1;  // an id is an index into tables, so a wild one must not allocate them
 
 std::uint64_t pair_key(std::uint32_t left, std::uint32_t right) { return static_cast<std::uint64_t>(left) << 32 | right; }
 
@@ -66,7 +65,8 @@ Bpe::Bpe(const json& model) {
       throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected an integer", token, value.dump()));
     }
     const auto id = value.get<std::int64_t>();
-    if (id < 0 || id > kLargestId) throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected 0 to {}", token, id, kLargestId));
+    if (id < 0 || id > kLargestTokenId)
+      throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected 0 to {}", token, id, kLargestTokenId));
     if (!seen.insert(static_cast<std::uint32_t>(id)).second) {
       throw std::invalid_argument(fmt::format("model.vocab: id {} is given twice, \"{}\" has it too", id, token));
     }

@@ -15,6 +15,9 @@
 
 namespace candor {
 
+// An id is an index into tables of 70 bytes an entry, so a wild one must not allocate them. The largest vocabularies have some 260,000 entries.
+inline constexpr std::uint32_t kLargestTokenId = (1U << 20) - 1;
+
 class Bpe {
  public:
   struct Token {

@@ -5,6 +5,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <memory>
+#include <new>
 #include <optional>
 #include <stdexcept>
 
@@ -50,6 +52,21 @@ std::string error_text(int code) {
   return reinterpret_cast<const char*>(buffer);
 }
 
+// A tokenizer's patterns step back a few times a word. One that does so without end must give up within a fraction of a second and some memory.
+constexpr std::uint32_t kMostBacktracks = 1'000'000, kMostHeapKib = 256 * 1024;
+
+struct FreeMatchContext {
+  void operator()(pcre2_match_context* context) const { pcre2_match_context_free(context); }
+};
+
+pcre2_match_context* limited_context() {
+  pcre2_match_context* const context = pcre2_match_context_create(nullptr);
+  if (context == nullptr) throw std::bad_alloc();
+  pcre2_set_match_limit(context, kMostBacktracks);
+  pcre2_set_heap_limit(context, kMostHeapKib);
+  return context;
+}
+
 struct FreeMatchData {
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
 };
@@ -61,7 +78,7 @@ Pattern::Pattern(std::string_view pattern, Kind kind) {
   const std::string source = literal ? std::string(pattern) : with_oniguruma_classes(pattern);
   int error = 0;
   PCRE2_SIZE error_at = 0;
-  const std::uint32_t options = PCRE2_UTF | (literal ? PCRE2_LITERAL : PCRE2_UCP);
+  const std::uint32_t options = PCRE2_UTF | (literal ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C);  // \C: half a character
   code_.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(), options, &error, &error_at, nullptr),
               [](pcre2_code* code) { pcre2_code_free(code); });
   if (code_ == nullptr) {
@@ -72,14 +89,15 @@ Pattern::Pattern(std::string_view pattern, Kind kind) {
 
 std::vector<ByteRange> Pattern::find_all(std::string_view text) const {
   thread_local const std::unique_ptr<pcre2_match_data, FreeMatchData> match_data(pcre2_match_data_create(1, nullptr));
+  thread_local const std::unique_ptr<pcre2_match_context, FreeMatchContext> limits(limited_context());
   std::vector<ByteRange> found;
   std::optional<std::size_t> last_end;
   std::size_t from = 0;
   while (from <= text.size()) {
     const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data() == nullptr ? "" : text.data());
-    int result = pcre2_match(code_.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK, match_data.get(), nullptr);
+    int result = pcre2_match(code_.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK, match_data.get(), limits.get());
     if (result == PCRE2_ERROR_JIT_STACKLIMIT) {  // the interpreter keeps its stack on the heap
-      result = pcre2_match(code_.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match_data.get(), nullptr);
+      result = pcre2_match(code_.get(), subject, text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, match_data.get(), limits.get());
     }
     if (result == PCRE2_ERROR_NOMATCH) break;
     if (result < 0) {

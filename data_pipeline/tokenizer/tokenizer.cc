@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <unordered_map>
 
+#include "data_pipeline/files/jsonl.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/tokenizer/added_tokens.h"
@@ -27,8 +28,8 @@ std::vector<AddedToken> read_added_tokens(const json& list) {
   if (list.is_null()) return tokens;
   for (const json& entry : list) {
     const auto id = entry.at("id").get<std::int64_t>();
-    if (id < 0 || id >= std::int64_t{1} << 24) {
-      throw std::invalid_argument(fmt::format("added_tokens: {} has id {}, expected 0 to 2^24 - 1", entry.at("content").dump(), id));
+    if (id < 0 || id > kLargestTokenId) {
+      throw std::invalid_argument(fmt::format("added_tokens: {} has id {}, expected 0 to {}", entry.at("content").dump(), id, kLargestTokenId));
     }
     const bool special = entry.value("special", false);
     tokens.push_back({.id = static_cast<std::uint32_t>(id),
@@ -137,8 +138,9 @@ void Tokenizer::Tables::encode(std::string_view text, const Take& take) const {
 
 Tokenizer Tokenizer::from_file(const std::string& tokenizer_json_path) {
   const std::string content = read_file(tokenizer_json_path);
+  const json root = parse_json(content, tokenizer_json_path + ": not a readable tokenizer.json");
   try {
-    auto tables = std::make_shared<Tables>(json::parse(content));
+    auto tables = std::make_shared<Tables>(root);
     tables->sha256 = sha256_hex(content);
     return Tokenizer(std::move(tables));
   } catch (const json::exception& error) {

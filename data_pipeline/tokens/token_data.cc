@@ -99,6 +99,9 @@ void validate_token_data(const TokenData& data, std::string_view where) {
       fail(fmt::format("response tokens [{}, {}) don't fit a suffix of {} tokens that begins before them", data.response_begin[i],
                        data.response_end[i], length));
     }
+    if (data.response_end[i] > data.marker_position[i]) {
+      fail(fmt::format("the response ends at token {}, behind the marker's begin at {}", data.response_end[i], data.marker_position[i]));
+    }
     if (!(data.target[i] >= 0.0F && data.target[i] <= 1.0F)) fail(fmt::format("the target must be between 0 and 1, got {}", data.target[i]));
     if (data.graded[i] > 1) fail(fmt::format("graded must be 0 or 1, got {}", data.graded[i]));
   }

@@ -170,7 +170,31 @@ class Reader {
 
   Hdf5Handle open(const char* name) const {
     if (H5Lexists(file_, name, H5P_DEFAULT) <= 0) fail(name, "is missing");
-    return {hdf5_check(H5Dopen2(file_, name, H5P_DEFAULT), path_, name), H5Dclose};
+    // A link may lead into another file.
+    H5L_info_t link{};
+    hdf5_check(H5Lget_info(file_, name, &link, H5P_DEFAULT), path_, name);
+    if (link.type != H5L_TYPE_HARD) fail(name, "is a link, not a data set of this file");
+    Hdf5Handle set(hdf5_check(H5Dopen2(file_, name, H5P_DEFAULT), path_, name), H5Dclose);
+    check_storage(set, name);
+    return set;
+  }
+
+  // Only what write_columns() makes: bytes in this file, in chunks that are no larger than ours, and without a filter that could blow them up.
+  void check_storage(hid_t set, const char* name) const {
+    const Hdf5Handle creation(hdf5_check(H5Dget_create_plist(set), path_, name), H5Pclose);
+    const H5D_layout_t layout = H5Pget_layout(creation);
+    if (layout != H5D_CHUNKED && layout != H5D_CONTIGUOUS) fail(name, "isn't stored as this program stores it");
+    if (H5Pget_external_count(creation) != 0) fail(name, "keeps its bytes in another file");
+    if (layout != H5D_CHUNKED) return;
+    hsize_t chunk = 0;
+    if (H5Pget_chunk(creation, 1, &chunk) != 1 || chunk > kChunkElements) fail(name, "isn't stored in chunks of at most 16384 elements");
+    for (int i = 0; i < H5Pget_nfilters(creation); ++i) {
+      unsigned flags = 0, config = 0;
+      size_t values = 0;
+      if (H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, &config) != H5Z_FILTER_FLETCHER32) {
+        fail(name, "went through a filter that this program doesn't use");
+      }
+    }
   }
   Hdf5Handle open_attribute(const char* name) const {
     if (!has_attribute(name)) fail(name, "is missing");

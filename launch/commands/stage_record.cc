@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 
@@ -14,8 +15,14 @@ namespace candor {
 
 StageRecord::StageRecord(std::string path) : path_(std::move(path)) {
   if (std::filesystem::exists(path_)) record_ = parse_json(read_file(path_), path_);
-  if (!record_.is_object())
-    throw std::invalid_argument(fmt::format("{}: expected an object of stages; remove the file to do all stages anew", path_));
+  const auto is_stage = [](const nlohmann::json& stage) {
+    return stage.is_object() && stage.contains("keys") && stage["keys"].is_string() && stage.contains("inputs") && stage["inputs"].is_object() &&
+           std::all_of(stage["inputs"].begin(), stage["inputs"].end(), [](const nlohmann::json& hash) { return hash.is_string(); });
+  };
+  if (!record_.is_object() || !std::all_of(record_.begin(), record_.end(), is_stage)) {
+    throw std::invalid_argument(
+        fmt::format("{}: expected an object of stages, each with keys (a text) and inputs (texts); remove the file to do all stages anew", path_));
+  }
 }
 
 std::string StageRecord::reason(const Stage& stage) const {

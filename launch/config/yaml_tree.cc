@@ -1,15 +1,21 @@
 #include "launch/config/yaml_tree.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
+#include <optional>
+#include <sstream>
 #include <stdexcept>
 
 namespace candor {
 namespace {
 
 constexpr int kMaxDepth = 32;
-constexpr size_t kMaxNodes = 1'000'000;  // aliases of aliases could make more out of a few lines
+constexpr size_t kMaxNodes = 20'000;         // aliases of aliases could make more out of a few lines; keys are compared with all before them
+constexpr size_t kMaxTextBytes = 1'000'000;  // of a file or an override; a config has some KB
+constexpr size_t kMaxPathParts = kMaxDepth;  // of an override's key
 
 class TreeBuilder {
  public:
@@ -41,6 +47,7 @@ class TreeBuilder {
   }
 
   std::string where(const YAML::Mark& mark) const { return fixed_where_ ? name_ : fmt::format("{}:{}:{}", name_, mark.line + 1, mark.column + 1); }
+  const std::string& name() const { return name_; }
   void use_name_alone() { fixed_where_ = true; }
 
  private:
@@ -62,15 +69,59 @@ class TreeBuilder {
   size_t nodes_ = 0;
 };
 
-std::vector<YAML::Node> load(std::string_view text, const TreeBuilder& builder) {
+// Finds where a second document begins.
+class DocumentCounter final : public YAML::EventHandler {
+ public:
+  int documents = 0;
+  std::optional<YAML::Mark> second;
+
+  void OnDocumentStart(const YAML::Mark&) override { ++documents; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { at(mark); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { at(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override { at(mark); }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override { at(mark); }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override { at(mark); }
+  void OnMapEnd() override {}
+
+ private:
+  void at(const YAML::Mark& mark) {
+    if (documents == 2 && !second) second = mark;
+  }
+};
+
+// The only document; null where there is none. Not LoadAll(), which makes documents without end of a "," that stands where a document ends.
+YAML::Node load(std::string_view text, const TreeBuilder& builder) {
+  if (text.size() > kMaxTextBytes) {
+    throw std::invalid_argument(
+        fmt::format("{}: {} bytes are too many for a config, expected at most {}", builder.name(), text.size(), kMaxTextBytes));
+  }
+  const std::string content(text);
   try {
-    return YAML::LoadAll(std::string(text));
+    std::istringstream stream(content);
+    YAML::Parser parser(stream);
+    DocumentCounter counter;
+    while (counter.documents < 2 && parser.HandleNextDocument(counter)) {
+    }
+    if (counter.documents > 1) {
+      const std::string where = builder.where(counter.second.value_or(YAML::Mark()));
+      throw std::invalid_argument(fmt::format("{}: expected one YAML document, got 2 (or a comma that belongs to no list)", where));
+    }
+    return YAML::Load(content);
   } catch (const YAML::Exception& error) {
     throw std::invalid_argument(fmt::format("{}: not YAML: {}", builder.where(error.mark), error.msg));
   }
 }
 
 }  // namespace
+
+YamlNode::YamlNode() = default;
+YamlNode::YamlNode(const YamlNode& other) = default;
+YamlNode::YamlNode(YamlNode&& other) noexcept = default;
+YamlNode& YamlNode::operator=(const YamlNode& other) = default;
+YamlNode& YamlNode::operator=(YamlNode&& other) noexcept = default;
+YamlNode::~YamlNode() = default;
 
 YamlNode* YamlNode::find(std::string_view key) {
   for (auto& [name, value] : entries) {
@@ -92,11 +143,7 @@ std::string YamlNode::description() const {
 
 YamlNode parse_yaml(std::string_view text, const std::string& name) {
   TreeBuilder builder(name);
-  const std::vector<YAML::Node> documents = load(text, builder);
-  if (documents.size() > 1)
-    throw std::invalid_argument(fmt::format("{}: expected one YAML document, got {}", builder.where(documents[1].Mark()), documents.size()));
-  YamlNode root;
-  if (!documents.empty()) root = builder.build(documents[0], 0);
+  YamlNode root = builder.build(load(text, builder), 0);
   if (root.kind == YamlNode::Kind::kNull) root.where = name + ":1:1";
   return root;
 }
@@ -107,12 +154,12 @@ void apply_override(YamlNode& root, const std::string& override_text) {
   if (equals == std::string::npos || equals == 0) throw std::invalid_argument(fmt::format("{}: expected key.path=value", where));
 
   const std::string path = override_text.substr(0, equals);
+  if (static_cast<size_t>(std::count(path.begin(), path.end(), '.')) >= kMaxPathParts) {
+    throw std::invalid_argument(fmt::format("--set {:.60}...: the key has over {} parts, expected section.key", path, kMaxPathParts));
+  }
   TreeBuilder builder(where);
   builder.use_name_alone();
-  const std::vector<YAML::Node> documents = load(override_text.substr(equals + 1), builder);
-  if (documents.size() > 1) throw std::invalid_argument(fmt::format("{}: expected one value, got {} YAML documents", where, documents.size()));
-  YamlNode value;
-  if (!documents.empty()) value = builder.build(documents[0], 0);
+  YamlNode value = builder.build(load(override_text.substr(equals + 1), builder), 0);
   value.where = where;
   if (value.kind == YamlNode::Kind::kNull && override_text.size() == equals + 1) {  // "--set key=" means the empty text
     value.kind = YamlNode::Kind::kScalar;

@@ -12,6 +12,14 @@ namespace candor {
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
 
+  // Defined where the type is complete, which a pair of nodes needs.
+  YamlNode();
+  YamlNode(const YamlNode& other);
+  YamlNode(YamlNode&& other) noexcept;
+  YamlNode& operator=(const YamlNode& other);
+  YamlNode& operator=(YamlNode&& other) noexcept;
+  ~YamlNode();
+
   Kind kind = Kind::kNull;
   std::string where;  // "my.yaml:3:5", or "--set train.max_steps=x"
   std::string scalar;
@@ -25,7 +33,7 @@ struct YamlNode {
 };
 
 // Throws std::invalid_argument "name:line:column: ..." for text that isn't YAML, more than one document, a repeated key, a key that isn't a scalar,
-// or nesting beyond 32 levels.
+// nesting beyond 32 levels, or more text or nodes (aliases written out) than a config can have.
 YamlNode parse_yaml(std::string_view text, const std::string& name);
 
 // Sets one key. Sections on the way that don't exist are made. Throws std::invalid_argument that begins with the override.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds the structure: layers, where outside libraries may appear, sizes and names of files, no test left out of the build, no open ends in the text.
+"""Holds the structure: layers, where outside libraries may appear, sizes and names of files, no test left out of the build, no fuzz target
+without seeds, no open ends in the text.
 
 Usage: architecture_test.py [SOURCE_DIR]      every violation as path:line: what is wrong; exit code 1 if there is one
        architecture_test.py --self-test       a bad tree must give every kind of violation, a good one none
@@ -147,9 +148,20 @@ def registration_violations(files):
                     break
 
 
+def fuzz_violations(root, files):
+    for name in files:
+        if not name.endswith("_fuzz.cc"):
+            continue
+        target = name.rpartition("/")[2].removesuffix("_fuzz.cc")
+        if folder_of(name) != "tests/fuzz":
+            yield f"{name}:1: fuzz targets lie in tests/fuzz, where the build and the replay find them"
+        elif not any(seed.is_file() for seed in (root / "tests/fuzz/corpus" / target).glob("*")):
+            yield f"{name}:1: no seeds in tests/fuzz/corpus/{target}"
+
+
 def violations(root):
     files = texts(root)
-    return [*include_violations(root, files), *text_violations(files), *registration_violations(files)]
+    return [*include_violations(root, files), *text_violations(files), *registration_violations(files), *fuzz_violations(root, files)]
 
 
 GOOD = {
@@ -160,6 +172,7 @@ GOOD = {
     "tests/CMakeLists.txt": "candor_tests(known lib)\nadd_subdirectory(deep/own)\nadd_test(NAME x COMMAND run_oracle.py)\n",
     "tests/deep/own/CMakeLists.txt": "candor_tests(. lib)\n",
     "tests/known/good_test.cc": '#include "launch/d.cc"\nTEST(A, B) {}\n', "tests/deep/own/deep_test.cc": "", "tests/known/run_oracle.py": "",
+    "tests/fuzz/seeded_fuzz.cc": "", "tests/fuzz/corpus/seeded/one": "x",
     **{folder + "/README.md": "# what it is\n" for folder in FOLDERS},
 }
 # Name -> text, and the violations that it must give.
@@ -193,6 +206,8 @@ BAD = {
     "tests/known/inner/deeper_test.cc": ("", ["tests/known/inner/deeper_test.cc:1: no candor_tests()"]),
     "tests/known/rerun_oracle.py": ("", ["tests/known/rerun_oracle.py:1: no CMakeLists.txt"]),
     "tests/known/odd_test.py": ("", ["tests/known/odd_test.py:1: no CMakeLists.txt"]),
+    "tests/fuzz/seedless_fuzz.cc": ("", ["tests/fuzz/seedless_fuzz.cc:1: no seeds"]),
+    "tests/known/astray_fuzz.cc": ("", ["tests/known/astray_fuzz.cc:1: fuzz targets lie"]),
     "tests/known/misnamed.cc": ("TEST_F(A, B) {}\n", ["tests/known/misnamed.cc:1: a test in a file"]),
 }
 

@@ -89,6 +89,43 @@ TEST(ChatTemplate, HostileTemplatesEndWithAnError) {
   EXPECT_THAT(error_of("{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"), HasSubstr("loops"));
 }
 
+TEST(ChatTemplate, ChainsAreAsDeepAsTheyAreLong) {
+  const auto chain = [](const std::string& first, const std::string& link, int links) {
+    std::string source = "{{ " + first;
+    for (int i = 0; i < links; ++i) source += link;
+    return source + " }}";
+  };
+  EXPECT_EQ(render(chain("1", " + 1", 150)), "151");
+  for (const char* link : {" + 1", ".a", "|abs", " if 1", "[0]", " and 1"})
+    EXPECT_THAT(error_of(chain("1", link, 20'000)), HasSubstr("chained")) << link;
+}
+
+TEST(ChatTemplate, NoValueHoldsItselfOrNestsWithoutEnd) {
+  const std::string begin = "{% set ns = namespace(l=[1]) %}";
+  EXPECT_THAT(error_of(begin + "{% set ns.l = ns %}"), HasSubstr("namespace can't be kept"));
+  EXPECT_THAT(error_of(begin + "{% set ns.l = [ns] %}"), HasSubstr("namespace can't be kept"));
+  EXPECT_THAT(error_of(begin + "{% for i in range(999) %}{% set ns.l = [ns.l] %}{% endfor %}"), HasSubstr("nested over"));
+  EXPECT_THAT(error_of(begin + "{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}"), HasSubstr("go beyond"));
+  EXPECT_THAT(error_of("{% set ns = namespace(t='aaaa') %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}"), HasSubstr("go beyond"));
+}
+
+TEST(ChatTemplate, AMacroDoesNotOutliveTheLoopThatDefinesIt) {
+  EXPECT_THAT(error_of("{% set ns = namespace() %}{% for i in [1] %}{% macro f() %}{{ i }}{% endmacro %}{% set ns.f = f %}{% endfor %}{{ ns.f() }}"),
+              AllOf(HasSubstr("macro f"), HasSubstr("has ended")));
+}
+
+TEST(ChatTemplate, ArithmeticEndsAtSixtyFourBits) {
+  const std::string smallest = "(0 - 9223372036854775 * 1000 - 808)";
+  EXPECT_EQ(render("{{ " + smallest + " }}"), "-9223372036854775808");
+  for (const char* source : {"-@", "@ // -1", "@ | abs", "@ - 1"}) {
+    std::string filled = source;
+    filled.replace(filled.find('@'), 1, smallest);
+    EXPECT_THAT(error_of("{{ " + filled + " }}"), HasSubstr("too large")) << source;
+  }
+  EXPECT_EQ(render("{{ " + smallest + " is divisibleby(-1) }}{{ 'abc'[1::9223372036854775 * 1000 + 807] }}"), "Trueb");
+  EXPECT_EQ(render("{{ '1e300' | int(default=7) }}"), "7");
+}
+
 TEST(ChatTemplate, HashTellsTemplatesAndSpecialTokensApart) {
   const ChatTemplate one("a", {}), same("a", {}), other("b", {}), tokens("a", {{"bos_token", "x"}});
   EXPECT_EQ(one.sha256(), same.sha256());

@@ -1,4 +1,5 @@
 // Every kind of error that reading a config can find, with its exact place.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <system_error>
@@ -151,11 +152,28 @@ TEST(ConfigErrors, NotYaml) {
   EXPECT_THAT(error_of("run:\n  dir: [a\n"), testing::StartsWith("my.yaml:3:1: not YAML: "));
   EXPECT_EQ(error_of("run:\n\tdir: a\n"), "my.yaml:2:5: not YAML: illegal map value");
   EXPECT_THAT(error_of(std::string(kHead) + "---\na: b\n"), testing::StartsWith("my.yaml:6:1: expected one YAML document, got 2"));
+  EXPECT_THAT(error_of("{run: {dir: a}}\n,"), testing::HasSubstr("expected one YAML document"));
+  EXPECT_THAT(error_of(kHead, {"run.dir=,"}), testing::StartsWith("--set run.dir=,: "));
   EXPECT_EQ(error_after_head("[a]: b\n"), "my.yaml:5:1: expected a key, got a list of 1");
   std::string deep = "x: ";
   for (int i = 0; i < 50; ++i) deep += "[";
   for (int i = 0; i < 50; ++i) deep += "]";
   EXPECT_THAT(error_after_head(deep), testing::HasSubstr("nested too deeply"));
+}
+
+TEST(ConfigErrors, AFewLinesCannotBecomeManyNodes) {
+  std::string laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 9; ++i) {
+    laughs += fmt::format("a{}: &a{} [", i, i);
+    for (int k = 0; k < 10; ++k) laughs += fmt::format("{}*a{}", k > 0 ? ", " : "", i - 1);
+    laughs += "]\n";
+  }
+  EXPECT_THAT(error_after_head(laughs), testing::HasSubstr("too large for a config"));
+  EXPECT_THAT(error_after_head("x: &a [*a]\n"), testing::StartsWith("my.yaml:"));
+  EXPECT_THAT(error_of(std::string(1'000'001, '#')), testing::HasSubstr("too many for a config"));
+  std::string path = "a";
+  for (int i = 0; i < 50'000; ++i) path += ".a";
+  EXPECT_THAT(error_of(kHead, {path + "=1"}), testing::HasSubstr("over 32 parts"));
 }
 
 TEST(ConfigErrors, OverridesAreNamed) {

@@ -56,9 +56,14 @@ TEST(JsonLines, MissingFileOrFolder) {
   EXPECT_THROW(for_each_json_line(folder.path(), ignore), std::system_error);
 }
 
-TEST(JsonLines, DeepNestingIsNoCrash) {
-  const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
-  EXPECT_TRUE(parse_json(deep, "x").is_array());
+TEST(JsonLines, DeepNestingIsRefused) {
+  const auto nested = [](std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); };
+  EXPECT_TRUE(parse_json(nested(100), "x").is_array());
+  for (const std::size_t depth : {std::size_t{101}, std::size_t{200'000}}) {
+    const std::string message = message_of<std::invalid_argument>([&] { parse_json(nested(depth), "x"); });
+    EXPECT_THAT(message, testing::AllOf(StartsWith("x: "), HasSubstr("nested over 100 deep")));
+  }
+  EXPECT_THAT(error_of("{\"id\":1}\n" + nested(101)), HasSubstr("nested over 100 deep"));
 }
 
 }  // namespace

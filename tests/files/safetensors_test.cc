@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <cstring>
+#include <filesystem>
 #include <system_error>
 
 #include "tests/files/temporary_folder.h"
@@ -158,6 +159,9 @@ TEST(SafetensorsModel, IndexedShards) {
   EXPECT_THAT(error_of_index(R"({"weight_map":{"a":"1.safetensors","b":"1.safetensors","d":"2.safetensors"}})"), HasSubstr("tensor d is missing"));
   EXPECT_THAT(error_of_index(R"({"weight_map":{"a":"1.safetensors"}})"), HasSubstr("tensor b isn't listed"));
   EXPECT_THAT(error_of_index(R"({"weight_map":{"a":"../1.safetensors"}})"), HasSubstr("plain file name"));
+  for (const char* name : {"/1.safetensors", "..", ".", "", "x/1.safetensors", "1.safetensors\\u0000.txt"}) {
+    EXPECT_THAT(error_of_index(std::string(R"({"weight_map":{"a":")") + name + "\"}}"), HasSubstr("plain file name")) << name;
+  }
   EXPECT_THAT(error_of_index("{}"), HasSubstr("weight_map"));
   std::filesystem::remove(index);
   EXPECT_THAT(error_of_index("{"), HasSubstr("not valid JSON"));
@@ -169,6 +173,25 @@ TEST(SafetensorsModel, MissingShard) {
   const TemporaryFolder folder;
   write_plain(folder / "model.safetensors.index.json", R"({"weight_map":{"a":"1.safetensors"}})");
   EXPECT_THAT(message_of<std::system_error>([&] { SafetensorsModel model(folder.path()); }), HasSubstr("1.safetensors"));
+}
+
+TEST(SafetensorsModel, AShardMayBeALinkWithinTheFolderOrIntoAHubCacheOnly) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder top;
+  const std::string folder = top / "models--a/snapshots/1";
+  fs::create_directories(folder);
+  fs::create_directories(top / "models--a/blobs");
+  for (const std::string& path : {folder + "/here", top / "models--a/blobs/0", top / "outside"}) write_safetensors(path, {floats("a", {2}, 2)});
+  write_plain(folder + "/model.safetensors.index.json", R"({"weight_map":{"a":"shard"}})");
+  const auto read_through_link_to = [&](const std::string& target) {
+    fs::remove(folder + "/shard");
+    fs::create_symlink(target, folder + "/shard");
+    const SafetensorsModel model(folder);
+    return model.names().size();
+  };
+  EXPECT_EQ(read_through_link_to("here"), 1U);
+  EXPECT_EQ(read_through_link_to("../../blobs/0"), 1U);
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { read_through_link_to("../../../outside"); }), AllOf(HasSubstr("outside its folder"), HasSubstr("copy")));
 }
 
 }  // namespace

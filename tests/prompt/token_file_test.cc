@@ -208,5 +208,26 @@ TEST(TokenFileTest, AnotherTokenizerTemplatePromptOrModelIsNamed) {
   EXPECT_THAT(error_of(a, b, c, "big"), HasSubstr("another model"));
 }
 
+// Files that HDF5 itself reads: each has "tokens" stored as this program doesn't store it.
+TEST(TokenFileTest, ForeignStorageIsRefused) {
+  const std::string folder = CANDOR_SOURCE_DIR "/tests/fuzz/corpus/token_file/";
+  EXPECT_EQ(read_error(folder + "small"), "no error");
+  EXPECT_THAT(read_error(folder + "link_into_another_file"), HasSubstr("\"tokens\" is a link"));
+  EXPECT_THAT(read_error(folder + "bytes_in_another_file"), HasSubstr("keeps its bytes in another file"));
+  EXPECT_THAT(read_error(folder + "chunk_of_2_29"), HasSubstr("chunks of at most"));
+  EXPECT_THAT(read_error(folder + "deflated"), HasSubstr("a filter that this program doesn't use"));
+}
+
+TEST(TokenFileTest, AResponseEndsBeforeItsMarker) {
+  TokenData data = small_data();
+  data.response_end[0] = data.marker_position[0] + 1;
+  try {
+    validate_token_data(data, "x");
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), HasSubstr("behind the marker"));
+  }
+}
+
 }  // namespace
 }  // namespace candor

@@ -233,6 +233,8 @@ TEST(TokenizerFileTest, RefusesMergesOfUnknownTokens) {
 TEST(TokenizerFileTest, RefusesIdsThatDoNotFit) {
   EXPECT_THAT(refusal([](json& root) { root["model"]["vocab"]["zzz"] = 5; }), AllOf(HasSubstr("id 5"), HasSubstr("twice")));
   EXPECT_THAT(refusal([](json& root) { root["model"]["vocab"]["zzz"] = -1; }), HasSubstr("-1"));
+  EXPECT_THAT(refusal([](json& root) { root["model"]["vocab"]["zzz"] = 1 << 20; }), HasSubstr("expected 0 to 1048575"));
+  EXPECT_THAT(refusal([](json& root) { root["added_tokens"].push_back({{"id", 1 << 20}, {"content", "zzz"}}); }), HasSubstr("expected 0 to 1048575"));
   EXPECT_THAT(refusal([](json& root) { root["model"]["vocab"]["zzz"] = 1LL << 40; }), HasSubstr("1099511627776"));
   EXPECT_THAT(refusal([](json& root) { root["model"]["vocab"]["zzz"] = "5"; }), HasSubstr("vocab"));
   EXPECT_THAT(refusal([](json& root) { root["model"]["vocab"]["zzz"] = 500.5; }), HasSubstr("vocab"));

@@ -2,9 +2,11 @@
 #include "trainer/training/trainer.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "comm/comm_error.h"
@@ -12,11 +14,22 @@
 #include "synthetic_data.h"
 #include "trainer/evaluation/scoring.h"
 #include "trainer/training/adapter_files.h"
+#include "trainer/training/reproducer.h"
+#include "trainer/training/weights_agreement.h"
 
 namespace candor {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
+
+int64_t count_of(const std::string& part, const std::string& text) {
+  int64_t found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
 using namespace testing_support;
 
 class TrainerTest : public testing::Test {
@@ -105,7 +118,7 @@ TEST_F(TrainerTest, ResumeFromStepFiveGivesTheBytesOfTheUnbrokenRun) {
   }
 }
 
-TEST_F(TrainerTest, CheckpointOfAnotherRunAndDamagedOnesAreRefused) {
+TEST_F(TrainerTest, ACheckpointOfAnotherRunIsRefusedAndADamagedOnePassedOver) {
   TrainOptions first = options("refuse");
   all_->barrier();
   Trainer(model_, data_, first, *all_).run();
@@ -118,17 +131,57 @@ TEST_F(TrainerTest, CheckpointOfAnotherRunAndDamagedOnesAreRefused) {
   } catch (const std::invalid_argument& error) {
     EXPECT_THAT(error.what(), HasSubstr("another run"));
   }
-  all_->barrier();
-  const std::string weights = checkpoint_folder(first.checkpoints_dir, 10) + "/adapter_model.safetensors";
-  if (all_->rank() == 0) std::filesystem::resize_file(weights, std::filesystem::file_size(weights) - 4);
-  all_->barrier();
+  const std::string whole = adapter_bytes("refuse"), moments = checkpoint_bytes("refuse", 10, "optimizer.safetensors");
   other.identity = first.identity;
-  try {
+  std::string messages;
+  other.on_message = [&](const std::string& message) { messages += message + "\n"; };
+  const auto damaged = [&](int64_t step, const std::string& file) {
+    const std::string path = checkpoint_folder(first.checkpoints_dir, step) + "/" + file;
+    all_->barrier();
+    if (all_->rank() == 0) {
+      std::string bytes = file_text(path);
+      bytes[bytes.size() / 2] ^= 4;
+      std::ofstream(path, std::ios::binary) << bytes;
+    }
+    all_->barrier();
+    messages.clear();
     Trainer(model_, data_, other, *all_).run();
-    FAIL() << "expected an error";
-  } catch (const std::invalid_argument& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("adapter_model.safetensors"), HasSubstr("damaged")));
-  }
+    if (all_->rank() == 0) {
+      EXPECT_THAT(messages, AllOf(HasSubstr(path), HasSubstr("damaged"), HasSubstr("but the one before")));
+    }
+    EXPECT_EQ(adapter_bytes("refuse"), whole) << file;
+    EXPECT_EQ(checkpoint_bytes("refuse", 10, "optimizer.safetensors"), moments) << file;
+  };
+  for (const char* file : {"adapter_model.safetensors", "optimizer.safetensors", "adapter_config.json"}) damaged(10, file);
+  all_->barrier();
+}
+
+TEST_F(TrainerTest, StopsAsAskedAndGoesOnToTheSameBytes) {
+  TrainOptions unbroken = options("unstopped");
+  all_->barrier();
+  Trainer(model_, data_, unbroken, *all_).run();
+  TrainOptions stopped = options("stopped");
+  StopRequest stop;
+  stopped.stop_request = &stop;
+  const bool asks = all_->rank() == all_->world_size() - 1;  // one rank is enough
+  bool refused = false;
+  stopped.lora.dropout = unbroken.lora.dropout;
+  if (asks) refused = stop.request(false);
+  EXPECT_FALSE(refused);  // nobody trains yet
+  stopped.on_step = [&](const StepRecord& record) {
+    if (record.step == 3) stop.request(false);
+  };
+  all_->barrier();
+  EXPECT_THROW(Trainer(model_, data_, stopped, *all_).run(), PreemptedError);
+  all_->barrier();
+  EXPECT_EQ(checkpoint_steps(stopped.checkpoints_dir), std::vector<int64_t>{4});  // asked after step 3, agreed on in step 4
+  stopped.stop_request = nullptr;
+  stopped.on_step = nullptr;
+  stopped.resume = true;
+  all_->barrier();
+  Trainer(model_, data_, stopped, *all_).run();
+  EXPECT_EQ(adapter_bytes("stopped"), adapter_bytes("unstopped"));
+  EXPECT_EQ(checkpoint_bytes("stopped", 10, "optimizer.safetensors"), checkpoint_bytes("unstopped", 10, "optimizer.safetensors"));
   all_->barrier();
 }
 
@@ -166,6 +219,77 @@ TEST_F(TrainerTest, PlainSumTrainsTooAndNonFiniteWeightsEndAllRanks) {
   wild.clip_norm = 0;
   all_->barrier();
   EXPECT_THROW(Trainer(model_, data_, wild, *all_).run(), NonFiniteError);
+}
+
+// A token that one train example alone holds, and whose embedding is NaN.
+TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
+  const uint32_t poison = 59;
+  TokenData data = data_;
+  for (uint32_t& token : data.tokens) token = token == poison ? poison - 1 : token;
+  for (uint32_t& token : data.prefix_tokens) token = token == poison ? poison - 1 : token;
+  for (const uint32_t level : data.level_ids) ASSERT_NE(level, poison);
+  const auto victim = static_cast<size_t>(StepPlan(choose_train_examples(data, 0).examples, 7, 12, 3, 10, 0).micro_batches_of(1)[2][1]);
+  data.tokens[data.offsets[victim]] = poison;
+  ModelWeights weights = ModelWeights::load(kTinyModel, model_.config(), at::kFloat, at::kCPU);
+  weights.embedding_VD[poison].fill_(std::numeric_limits<double>::quiet_NaN());
+  const LlamaModel poisoned(kTinyModel, std::move(weights), at::kFloat);
+
+  TrainOptions stop = options("non_finite");
+  stop.base_model = kTinyModel;
+  stop.model_dtype = "fp32";
+  stop.model_products = "fp32";
+  stop.non_finite_dir = folder_.path() + "/non_finite_found";
+  all_->barrier();
+  try {
+    Trainer(poisoned, data, stop, *all_).run();
+    ADD_FAILURE() << "expected an error";
+  } catch (const NonFiniteError& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("step 2"), HasSubstr("micro-batch 2"), HasSubstr(data.example_id[victim]), HasSubstr("candor inspect")));
+  }
+  all_->barrier();
+  const std::string text = replay(stop.non_finite_dir + "/step_000002_micro_batch_2", poisoned);
+  EXPECT_THAT(text, HasSubstr("example " + data.example_id[victim] + " by itself: loss nan  <- not finite"));
+  EXPECT_THAT(text, Not(HasSubstr("gradient not finite in 0 of")));
+  EXPECT_EQ(count_of("<- not finite", text), 1);
+
+  TrainOptions skip = options("skip");
+  skip.skip_non_finite = true;
+  skip.non_finite_dir = stop.non_finite_dir;
+  int64_t skipped = 0;
+  skip.on_step = [&](const StepRecord& record) { skipped += record.skipped ? 1 : 0; };
+  all_->barrier();
+  EXPECT_EQ(Trainer(poisoned, data, skip, *all_).run().steps, 10);
+  if (all_->rank() == 0) {
+    EXPECT_GE(skipped, 1);
+    EXPECT_LE(skipped, 4);  // an example comes once an epoch
+  }
+  const std::string whole = adapter_bytes("skip");
+  EXPECT_EQ(whole.find("nan"), std::string::npos);
+  // Resumed behind the skipped step: the optimizer's own count of steps is one less.
+  all_->barrier();
+  if (all_->rank() == 0) std::filesystem::remove_all(checkpoint_folder(skip.checkpoints_dir, 10));
+  all_->barrier();
+  skip.resume = true;
+  Trainer(poisoned, data, skip, *all_).run();
+  EXPECT_EQ(adapter_bytes("skip"), whole);
+  all_->barrier();
+}
+
+TEST_F(TrainerTest, ARankWhoseNumbersChangedIsNamed) {
+  LoraAdapter adapter(model_.config(), {}, at::kFloat);
+  adapter.initialize(3);
+  const AdamW optimizer(adapter.parameters(), {});
+  EXPECT_NO_THROW(check_weights_agree(model_, adapter, optimizer, "step 5", *all_));
+  if (all_->world_size() == 1) return;
+  const int odd = all_->world_size() - 1;
+  if (all_->rank() == odd) adapter.parameters()[17] += 1;
+  try {
+    check_weights_agree(model_, adapter, optimizer, "step 5", *all_);
+    ADD_FAILURE() << "expected an error";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("step 5"), HasSubstr("adapter"), HasSubstr(fmt::format("rank {} differs", odd))));
+  }
+  all_->barrier();
 }
 
 TEST_F(TrainerTest, ScoresHaveTheSameDigitsOnAnyNumberOfRanks) {

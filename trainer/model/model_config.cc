@@ -9,6 +9,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "data_pipeline/files/jsonl.h"
 #include "data_pipeline/files/read_file.h"
 
 namespace candor {
@@ -16,13 +17,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json parse_file(const std::string& path) {
-  try {
-    return Json::parse(read_file(path));
-  } catch (const Json::exception& error) {
-    throw std::invalid_argument(fmt::format("{}: not valid JSON: {}", path, error.what()));
-  }
-}
+Json parse_file(const std::string& path) { return parse_json(read_file(path), path); }
 
 template <typename Value>
 Value required(const Json& json, const char* key, const std::string& path) {

@@ -120,7 +120,7 @@ void Trainer::report_non_finite(const Step& step) {
                      data_, step.micro_batches[first], adapter_);
   }
   const std::string what = fmt::format(
-      "step {}: the loss or gradient of micro-batch {}{} isn't finite (loss {}; examples {}){}", step.index + 1, bad[0],
+      "step {}: the loss or gradient of micro-batch {}{} holds a NaN or an infinity (loss {}; examples {}){}", step.index + 1, bad[0],
       bad.size() > 1 ? fmt::format(" and {} more", bad.size() - 1) : "", step.loss_of(bad[0]), fmt::join(ids, ", "),
       options_.non_finite_dir.empty() ? "" : fmt::format("; `candor inspect {}` computes it again", folder));
   if (!options_.skip_non_finite) {
