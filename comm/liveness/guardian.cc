@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -65,6 +66,13 @@ class Guardian {
     }
   }
 
+  // Of the rank, which this process was forked from.
+  void check_parent() {
+    if (::getppid() == options_.rank_process) return;
+    if (!options_.signs->leaving.load()) say("gone without a word (killed, or ended by the system for want of memory)");
+    ::_exit(0);
+  }
+
   void answer() {
     GuardianRequest request;
     sockaddr_storage from{};
@@ -91,14 +99,20 @@ class Guardian {
   }
 
  private:
-  void end_rank(const std::string& why) {
+  void say(const std::string& what) {
     char host[256] = "?";
     ::gethostname(host, sizeof host - 1);
-    const std::string text = fmt::format("candor: rank {} of {} (process {} on {}): {}; its guardian ends it, so that nobody waits for it any longer\n",
-                                         options_.rank, options_.world_size, options_.rank_process, host, why);
+    const std::string text =
+        fmt::format("candor: rank {} of {} (process {} on {}): {}\n", options_.rank, options_.world_size, options_.rank_process, host, what);
     [[maybe_unused]] const ssize_t written = ::write(2, text.data(), text.size());
+  }
+
+  void end_rank(const std::string& why) {
+    if (::getppid() != options_.rank_process) return;
+    say(why + "; its guardian ends it, so that nobody waits for it any longer");
     ::kill(options_.rank_process, SIGKILL);
-    ::pause();  // until this process ends with its rank
+    while (::getppid() == options_.rank_process) ::usleep(20'000);  // it may sit in the kernel for a while
+    ::_exit(0);
   }
 
   const GuardianOptions& options_;
@@ -109,19 +123,22 @@ class Guardian {
 }  // namespace
 
 void run_guardian(const GuardianOptions& options) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != options.rank_process) ::_exit(0);  // it was gone before the line above
+  if (::getppid() != options.rank_process) ::_exit(0);  // gone already
   ::prctl(PR_SET_NAME, "candor-guardian");
   for (const int ignored : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(ignored, SIG_IGN);
+  // Readable when the rank ends; where the system doesn't know such descriptors, a look at every pause is enough.
+  const int rank_end = static_cast<int>(::syscall(SYS_pidfd_open, options.rank_process, 0));
   // Standard output isn't its own: whoever reads the program's output to the end waits for the last process that holds it.
   for (int descriptor = 0; descriptor < 1024; ++descriptor) {
-    if (descriptor != 2 && descriptor != options.socket) ::close(descriptor);
+    if (descriptor != 2 && descriptor != options.socket && descriptor != rank_end) ::close(descriptor);
   }
   Guardian guardian(options);
   const int pause_ms = options.heartbeat_s > 0 ? std::clamp(static_cast<int>(options.heartbeat_s * 50), 20, 250) : 250;
   for (;;) {
-    pollfd ready{options.socket, POLLIN, 0};
-    if (::poll(&ready, 1, pause_ms) > 0) guardian.answer();
+    pollfd ready[] = {{options.socket, POLLIN, 0}, {rank_end, POLLIN, 0}};
+    if (::poll(ready, rank_end >= 0 ? 2 : 1, pause_ms) > 0 && (ready[0].revents & POLLIN) != 0) guardian.answer();
+    if (ready[1].revents != 0) ::usleep(5'000);  // the end can be seen a moment before this process has another parent
+    guardian.check_parent();
     guardian.look();
   }
 }

@@ -9,6 +9,7 @@
 namespace candor {
 
 struct LifeSigns {
+  std::atomic<bool> leaving{false};  // its end is meant: nobody needs to be told
   std::atomic<std::uint64_t> beats{0};  // counted up by a thread of its own
   std::atomic<std::int64_t> group{-1};  // the collective that the rank came to last: its group, number in it and operation (agreement.h)
   std::atomic<std::int64_t> sequence{-1};

@@ -123,6 +123,7 @@ Liveness::Liveness(const LivenessOptions& options) : options_(options) {
 }
 
 Liveness::~Liveness() {
+  leaving();
   ::kill(guardian_, SIGKILL);
   ::waitpid(guardian_, nullptr, 0);
   beat_thread_.request_stop();
@@ -152,6 +153,8 @@ void Liveness::set_peers(const std::vector<std::string>& addresses) {
     }
   }
 }
+
+void Liveness::leaving() { signs_->leaving.store(true); }
 
 void Liveness::arrived(std::int64_t group, std::int64_t sequence, std::int64_t operation) {
   signs_->operation.store(operation, std::memory_order_relaxed);

@@ -42,6 +42,9 @@ class Liveness {
   // The addresses of all ranks of the job, by rank. Until then nobody can be asked.
   void set_peers(const std::vector<std::string>& addresses);
 
+  // This process is about to end, and means to: else its guardian says that it is gone. From any thread.
+  void leaving();
+
   // This rank has come to this call of the group.
   void arrived(std::int64_t group, std::int64_t sequence, std::int64_t operation);
 

@@ -35,8 +35,8 @@ void block_stop_signals() {
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
-PreemptionWatch::PreemptionWatch(StopRequest& stop, int rank)
-    : thread_([&stop, rank](const std::stop_token& ended) {
+PreemptionWatch::PreemptionWatch(StopRequest& stop, int rank, std::function<void()> before_end)
+    : thread_([&stop, rank, before_end = std::move(before_end)](const std::stop_token& ended) {
         const sigset_t set = stop_signals();
         bool asked = false;
         while (!ended.stop_requested()) {
@@ -44,6 +44,7 @@ PreemptionWatch::PreemptionWatch(StopRequest& stop, int rank)
           const int signal = ::sigtimedwait(&set, nullptr, &pause);
           if (signal < 0) continue;  // EAGAIN: time to look whether the watch is over; EINTR
           const char* const name = signal == SIGTERM ? "SIGTERM" : "SIGUSR1";
+          if (signal == SIGTERM) before_end();
           bool will_stop = false;
           try {
             will_stop = !asked && stop.request(/*at_once=*/signal == SIGTERM);
@@ -52,6 +53,7 @@ PreemptionWatch::PreemptionWatch(StopRequest& stop, int rank)
           }
           if (!will_stop) {
             say(rank, fmt::format("stopped by {}; give the same command again to go on", name));
+            before_end();
             std::_Exit(kExitPreempted);
           }
           asked = true;

@@ -6,6 +6,7 @@
 // SIGTERM is often followed by SIGKILL within seconds, so a training then saves its last whole step at once. A second signal ends the process.
 #pragma once
 
+#include <functional>
 #include <thread>
 
 #include "trainer/training/stop_request.h"
@@ -16,8 +17,8 @@ void block_stop_signals();
 
 class PreemptionWatch {
  public:
-  // rank: as launched; rank 0 says what happens.
-  PreemptionWatch(StopRequest& stop, int rank);
+  // rank: as launched; rank 0 says what happens. before_end: called before the process is ended, or might be by whoever sent the signal.
+  PreemptionWatch(StopRequest& stop, int rank, std::function<void()> before_end);
   ~PreemptionWatch();
   PreemptionWatch(const PreemptionWatch&) = delete;
   PreemptionWatch& operator=(const PreemptionWatch&) = delete;

@@ -1,6 +1,7 @@
 #include "launch/commands/run_candor.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -55,6 +56,8 @@ struct Request {
   RunConfig config;
   std::optional<Failure> failure;  // why there is no request
 };
+
+bool is_config_command(const CommandLine& line) { return !line.config_path.empty(); }
 
 int environment_number(const char* name, int otherwise) {
   const char* text = std::getenv(name);
@@ -128,48 +131,72 @@ void leave_exit_code(int exit_code, int rank) {
   std::ofstream(path) << exit_code << '\n';
 }
 
+std::string lost_text(const Settled& settled, const ProcessGroup& group) {
+  return fmt::format("WARNING: lost {}; going on with {} rank{}",
+                     settled.lost.empty() ? "no rank" : fmt::format("rank {}", fmt::join(settled.lost, ", rank ")), group.world_size(),
+                     group.world_size() > 1 ? "s" : "");
+}
+
 // Ranks that are lost outside a training's steps cost the stage they were lost in: the others give the command again, which goes on from what is
 // written. Sets ranks_lost if any were.
 int run_and_survive(const ConfigCommand& command, const RunConfig& config, CommandContext& context, bool& ranks_lost) {
   for (;;) {
     bool finished = false;
     int exit_code = kExitOk;
-    std::string lost = "a rank";
     try {
       exit_code = command.run(config, context);
       finished = true;
     } catch (const GroupShrunkError&) {
       ranks_lost = context.arguments.resume = true;
       continue;
-    } catch (const RankLostError& error) {
-      lost = error.what();
-    } catch (const PreemptedError& error) {
+    } catch (const RankLostError&) {  // whom, settle() tells
+    } catch (const PreemptedError&) {
       if (context.group.rank() == 0) tell(describe_failure(std::current_exception()), 0, 1);
       exit_code = kExitPreempted;
       finished = true;
     }
-    if (context.group.settle(finished, "command").finished) {
+    const Settled settled = context.group.settle(finished, "command");
+    if (settled.finished) {
       leave_exit_code(exit_code, context.group.rank());
       return exit_code;
     }
     ranks_lost = context.arguments.resume = true;
-    if (context.group.rank() == 0) fmt::print(stderr, "{}  WARNING: {}; going on with {} ranks\n", command.name, lost, context.group.world_size());
+    if (context.group.rank() == 0) fmt::print(stderr, "{}  {}\n", command.name, lost_text(settled, context.group));
   }
 }
 
-int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_request, bool& ranks_lost) {
-  CommandContext context{.group = host, .arguments = request.line.arguments, .stop_request = &stop_request};
-  const std::string& name = request.line.command;
+// What comes before a command of a config: the ranks agree, and the group that computes is made. Its exit code where they fail together.
+std::optional<int> start_together(Request& request, ProcessGroup& host, std::unique_ptr<ProcessGroup>& computing) {
+  if (const std::optional<int> failed = agreed_failure(request, host)) return failed;
   check_ranks_agree(report_of(request), host);
-  if (name == "doctor" && request.line.config_path.empty()) return doctor_command(context);
-  if (name == "import") return import_command(context);
-  if (name == "inspect") return inspect_command(context);
+  if (!is_config_command(request.line)) return std::nullopt;
   request.config.model.device = resolve_device(request.config.model.device, host);
   request.config.model = resolve_products(request.config.model, recorded_products(request.config), host);
-  const std::unique_ptr<ProcessGroup> group = make_compute_group(request.config.model.device, host, request.config.run.timeout_s);
-  CommandContext computing{.group = *group, .arguments = request.line.arguments, .stop_request = &stop_request};
+  computing = make_compute_group(request.config.model.device, host, request.config.run.timeout_s);
+  return std::nullopt;
+}
+
+int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_request, bool& ranks_lost) {
+  std::unique_ptr<ProcessGroup> group;
+  std::optional<int> failed;
+  for (bool finished = false;;) {
+    try {
+      failed = start_together(request, host, group);
+      finished = true;
+    } catch (const RankLostError&) {
+    }
+    const Settled settled = host.settle(finished, "start");
+    if (settled.finished) break;
+    finished = false;
+    ranks_lost = true;
+    if (host.rank() == 0) fmt::print(stderr, "candor  {}\n", lost_text(settled, host));
+  }
+  if (failed) return *failed;
+  const std::string& name = request.line.command;
+  CommandContext context{.group = group ? *group : host, .arguments = request.line.arguments, .stop_request = &stop_request};
+  if (!is_config_command(request.line)) return name == "doctor" ? doctor_command(context) : (name == "import" ? import_command : inspect_command)(context);
   for (const ConfigCommand& command : kConfigCommands) {
-    if (name == command.name) return run_and_survive(command, request.config, computing, ranks_lost);
+    if (name == command.name) return run_and_survive(command, request.config, context, ranks_lost);
   }
   throw std::logic_error("command without a function: " + name);
 }
@@ -208,7 +235,9 @@ int run_candor(int argc, char** argv) {
     const RunSection& run = request.config.run;
     const int world_size = environment_number("OMPI_COMM_WORLD_SIZE", 1);
     if (world_size > 1) liveness = std::make_shared<Liveness>(LivenessOptions{run.heartbeat_s, launched_rank, world_size});  // forks: before any thread
-    watch.emplace(stop_request, launched_rank);
+    watch.emplace(stop_request, launched_rank, [liveness] {
+      if (liveness) liveness->leaving();
+    });
     session = std::make_unique<MpiSession>(&argc, &argv, liveness.get(), run.timeout_s);
     group = make_mpi_process_group({.timeout_s = run.timeout_s, .liveness = liveness});
   } catch (...) {
@@ -220,10 +249,10 @@ int run_candor(int argc, char** argv) {
   }
 
   try {
-    const std::optional<int> failed = agreed_failure(request, *group);
     bool ranks_lost = false;
-    const int exit_code = failed ? *failed : run_command_of(request, *group, stop_request, ranks_lost);
+    const int exit_code = run_command_of(request, *group, stop_request, ranks_lost);
     if (!ranks_lost) leave_exit_code(exit_code, group->rank());
+    if (liveness) liveness->leaving();
     if (ranks_lost) MpiSession::leave_after_losses(exit_code);
     const Liveness::Blocking blocking(liveness.get(), "MPI_Finalize", request.config.run.timeout_s);
     session->finalize();

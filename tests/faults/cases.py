@@ -10,6 +10,7 @@ What a user is promised, file by file, where one is damaged between two jobs:
 - model.safetensors, tokenizer.json, questions.jsonl are the user's: a change is told; put back, they give the same results.
 """
 import random
+import re
 
 from case_parts import Case, Damage, Expected, LibraryFault, Signal
 
@@ -43,12 +44,15 @@ def expected_signal(name, rank, way, ranks, may_end=False):
     """may_end: where a job that survives losses may end all the same (before its ranks have met, after they have parted)."""
     alone = way == "survive" and ranks > 1 and not may_end
     if name == "SIGKILL":
-        says = (r"signal 9", r"Killed", rf"rank {rank}\b") if rank is not None else (r"signal 9", r"Killed", r"rank \d", r"lost")
-        return Expected((4, 137), says, must_survive=alone or way == "keep")
+        says = (r"signal 9", r"Killed", rf"rank {rank}\b" if rank is not None else r"rank \d", r"no rank is left")
+        # A rank that dies when all is done needn't be told.
+        return Expected((4, 137), says, must_survive=alone or way == "keep", quiet_codes=(0,) if way == "survive" and may_end else ())
     if name == "SIGSTOP":
         return Expected((4, 137, 143), (r"no sign of life", r"not complete after", r"not all ranks arrived"), must_survive=alone or way == "keep")
     told = (name, r"signal 15|Terminated|signal 10|User defined signal 1", r"[Pp]reempt", r"[Ss]tate (is )?saved")
     killed = 143 if name == "SIGTERM" else 138
+    if way == "survive" and rank is not None:  # the others go on without it, or haven't met yet
+        return Expected((4, 6, killed), told + (rf"rank {rank}\b", r"no rank is left", r"lost while the job started"), quiet_codes=(0,))
     # Who ends mpirun knows why it ended, and mpirun has codes of its own; that the state is saved must be told.
     return Expected((6, killed), told, quiet_codes=(0,)) if rank is not None else Expected((1, 6, killed), told, quiet_codes=(0, 1, killed))
 
@@ -173,7 +177,9 @@ def make_case(seed, index):
             step = random_.choice((2, 4, 6))
             folder = f"step_00000{step}"
             killed = (("call", "rename"), ("path", f"{folder}.tmp run/checkpoints/{folder}"), ("when", "after"), ("do", "SIGKILL"))
-            case.faults = [file_fault(random_, "write", (f"{folder}*{random_.choice(CHECKPOINT_FILES[:3])}", "step"), "FLIP", bytes="half"),
+            part = random_.choice(CHECKPOINT_FILES[:3])
+            fault = file_fault(random_, "write", (f"{folder}*{part}", "step"), "FLIP", bytes="half")
+            case.faults = [LibraryFault(fault.keys, Expected((3,), (line_with(re.escape(part), "isn't what was written"),))),
                            LibraryFault(killed, expected_signal("SIGKILL", None, way, case.ranks))]
         else:
             fault = file_fault(random_, "write", ("tokens.h5", "tokens.h5"), "FLIP", bytes="half", nth=random_.randrange(1, 12))

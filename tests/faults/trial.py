@@ -19,6 +19,7 @@ class Trial:
         if case.damage:
             case.damage.do(self.folder)
         self.pending_damage = case.damage
+        self.damages_metrics = bool(case.damage) and case.damage.file.endswith("metrics.jsonl")
         self.cable = network.open_link(case, self.folder) if case.link else None
 
     def marker(self, i):
@@ -69,7 +70,7 @@ class Trial:
     def remedy(self, ended):
         """What the messages ask of the user. Whether there was something to do."""
         damage, remove = self.case.damage, self.case.remove_after
-        if damage and damage.remedy and (ended.code != 0 or run_folder.differing(run_folder.results(self.run_dir), self.bench.reference)):
+        if damage and damage.remedy and (ended.code != 0 or self.differs()):
             path = self.folder / damage.file
             if damage.remedy == "restore":
                 shutil.copyfile(self.bench.template / damage.file, path)
@@ -83,6 +84,12 @@ class Trial:
             self.lossy = True
             return True
         return False
+
+    def differs(self):
+        found, reference = run_folder.results(self.run_dir), self.bench.reference
+        if self.damages_metrics:
+            found, reference = run_folder.without_curve(found), run_folder.without_curve(reference)
+        return run_folder.differing(found, reference)
 
     def go(self):
         preempted, idle = False, 0
@@ -101,7 +108,7 @@ class Trial:
                 return self.verdict
             if idle == 1 and len(self.jobs) > 1:
                 self.verdict.add("L", f"job {len(self.jobs)}, without a fault, ended with {ended.code}")
-        judge_results(self.verdict, self.run_dir, self.bench.reference)
+        judge_results(self.verdict, self.run_dir, self.bench.reference, with_curve=not self.damages_metrics)
         return self.verdict
 
     def close(self, keep_in=None):

@@ -223,7 +223,7 @@ TEST_F(TrainerTest, PlainSumTrainsTooAndNonFiniteWeightsEndAllRanks) {
 
 // A token that one train example alone holds, and whose embedding is NaN.
 TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
-  const uint32_t poison = 59;
+  const uint32_t poison = 50;
   TokenData data = data_;
   for (uint32_t& token : data.tokens) token = token == poison ? poison - 1 : token;
   for (uint32_t& token : data.prefix_tokens) token = token == poison ? poison - 1 : token;
@@ -248,7 +248,7 @@ TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
   }
   all_->barrier();
   const std::string text = replay(stop.non_finite_dir + "/step_000002_micro_batch_2", poisoned);
-  EXPECT_THAT(text, HasSubstr("example " + data.example_id[victim] + " by itself: loss nan  <- not finite"));
+  EXPECT_THAT(text, testing::ContainsRegex("example " + data.example_id[victim] + " by itself: loss -?nan  <- not finite"));
   EXPECT_THAT(text, Not(HasSubstr("gradient not finite in 0 of")));
   EXPECT_EQ(count_of("<- not finite", text), 1);
 

@@ -136,8 +136,8 @@ std::string checkpoint_damage(const std::string& checkpoints, int64_t step) {
     }
   } catch (const nlohmann::json::exception& error) {
     return fmt::format("{}: damaged ({})", path, error.what());
-  } catch (const std::exception& error) {
-    return fmt::format("{}: damaged ({})", path, error.what());
+  } catch (const std::invalid_argument& error) {
+    return fmt::format("damaged ({})", error.what());  // names the path; a disk that fails to read it isn't damage, and is thrown
   }
   return "";
 }

@@ -153,6 +153,10 @@ void Trainer::take_over_writing(int64_t step) {
   if (group_.rank() != 0) return;
   if (options_.fence != nullptr) options_.fence->take();
   log_ = std::make_unique<MetricsLog>(options_.metrics_path, options_.events_dir, step);
+  if (log_->last_step() + 1 < step) {
+    say(fmt::format("WARNING: {} is damaged: its lines of steps {}-{} are lost, which only the training curve shows", options_.metrics_path,
+                    log_->last_step() + 1, step));
+  }
   // The rank before this one may have been lost between the step and its line.
   if (last_record_ && last_record_->step == step && log_->last_step() < step) log_->write(*last_record_);
   writer_.become_writer();

@@ -60,6 +60,7 @@ int survive(int argc, char** argv) {
     at = done + 3;
   }
   if (group->rank() == 0) fmt::print("lost {} of {}, {} left\n", fmt::join(lost, " and "), ranks, group->world_size());
+  liveness->leaving();
   if (!lost.empty()) MpiSession::leave_after_losses(0);
   session.finalize();
   return 0;
