@@ -69,7 +69,11 @@ void for_each_json_line(const std::string& path, const std::function<void(const 
   std::string line;
   for (std::size_t line_number = 1;; ++line_number) {
     const std::string where = fmt::format("{}:{}", path, line_number);
-    if (!read_line(file, line, where)) break;
+    try {
+      if (!read_line(file, line, where)) break;
+    } catch (const std::ios_base::failure&) {  // the buffer's own, which doesn't know the file's name
+      throw std::system_error(EIO, std::generic_category(), fmt::format("cannot read {}", path));
+    }
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const nlohmann::json value = parse_json(line, where);
     try {

@@ -88,7 +88,9 @@ def time_signal(random_, name, target, way, ranks):
 # File -> the runs that it may be damaged in, remedy, whether it must be told, whether what was built on it may be done again.
 def damageable():
     newest = {f"run/checkpoints/step_000006/{name}": (("training",), "", True, False) for name in CHECKPOINT_FILES}
-    older = {f"run/checkpoints/step_000004/{name}": (("training",), "", False, False) for name in CHECKPOINT_FILES[:3]}
+    # Step 4 is the best so far: without its adapter the steps from the one before it on are done again.
+    older = {f"run/checkpoints/step_000004/{name}": (("training",), "", name.startswith("adapter"), name.startswith("adapter"))
+             for name in CHECKPOINT_FILES[:3]}
     return {**newest, **older,
             "run/tokens.h5": (("training", "finished"), "remove", True, True),
             "run/answers.jsonl": (("training", "finished"), "remove", True, True),
@@ -115,7 +117,7 @@ def damage_case(random_, case):
     how = random_.choice(("flip", "flip", "flip", "0", "1", "half", "last-1", "remove"))
     name = file.rpartition("/")[2].replace(".", r"\.")
     if remedy == "":  # one file of a checkpoint: its folder's name will do
-        name = rf"{name}|step_000006"
+        name = rf"{name}|step_00000[46]"
     if how == "remove" and (file.endswith(("state.json", "frozen_trunk.safetensors")) or remedy == ""):
         told = told and not file.endswith("state.json")  # without state.json it is no checkpoint
     told = told and not (how == "last-1" and file.endswith((".json", "s.jsonl", "graded.jsonl")))  # the last line break: the content is whole

@@ -23,7 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr int64_t kCheckpointVersion = 1;
-constexpr const char* kParts[] = {"adapter_model.safetensors", "adapter_config.json", "optimizer.safetensors"};
+constexpr const char* kOptimizer = "optimizer.safetensors";
+constexpr const char* kParts[] = {"adapter_model.safetensors", "adapter_config.json", kOptimizer};
 
 NamedTensor named(const std::string& name, const at::Tensor& tensor) {
   return {name,
@@ -120,12 +121,13 @@ std::string checkpoint_identity(const std::string& checkpoints, int64_t step) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-std::string checkpoint_damage(const std::string& checkpoints, int64_t step) {
+std::string checkpoint_damage(const std::string& checkpoints, int64_t step, bool adapter_only) {
   const std::string folder = checkpoint_folder(checkpoints, step), path = state_path(checkpoints, step);
   try {
     const nlohmann::json json = parse_json(read_file(path), path);
     read_state(json);
     for (const char* part : kParts) {
+      if (adapter_only && part == std::string_view(kOptimizer)) continue;
       const std::string file = folder + "/" + part;
       const nlohmann::json& expected = json.at("files").at(part);
       if (!fs::exists(file)) return fmt::format("{}: damaged (it is missing)", file);

@@ -43,8 +43,9 @@ void write_checkpoint(const std::string& checkpoints, const TrainingSnapshot& sn
 // Steps of the whole checkpoints in the folder, ascending; empty if there is no folder.
 std::vector<int64_t> checkpoint_steps(const std::string& checkpoints);
 
-// What is wrong with a checkpoint's files (path and how they differ from state.json); empty if they are whole.
-std::string checkpoint_damage(const std::string& checkpoints, int64_t step);
+// What is wrong with a checkpoint's files (path and how they differ from state.json); empty if they are whole. adapter_only: without the optimizer's.
+// Throws std::system_error where the disk fails to read.
+std::string checkpoint_damage(const std::string& checkpoints, int64_t step, bool adapter_only = false);
 
 // Of a checkpoint without damage.
 int64_t checkpoint_best_step(const std::string& checkpoints, int64_t step);

@@ -36,7 +36,7 @@ std::string rank_list(const std::vector<int>& ranks) {
 std::string damage_of_checkpoint_and_best(const std::string& checkpoints, int64_t step) {
   if (std::string damage = checkpoint_damage(checkpoints, step); !damage.empty()) return damage;
   const int64_t best = checkpoint_best_step(checkpoints, step);
-  return best > 0 && best != step && std::filesystem::exists(checkpoint_folder(checkpoints, best)) ? checkpoint_damage(checkpoints, best) : "";
+  return best > 0 && best != step && std::filesystem::exists(checkpoint_folder(checkpoints, best)) ? checkpoint_damage(checkpoints, best, /*adapter_only=*/true) : "";
 }
 
 bool is_tokenized_brier_alone(const std::vector<ObjectiveStage>& stages) { return stages.size() == 1 && stages[0].loss == Loss::kTokenizedBrier; }
@@ -218,7 +218,7 @@ void Trainer::finish_run() {
   if (group_.rank() == 0) {
     writer_.flush();
     if (options_.fence != nullptr) options_.fence->check();
-    if (const std::string damage = checkpoint_damage(options_.checkpoints_dir, state_.best_step); !damage.empty()) {
+    if (const std::string damage = checkpoint_damage(options_.checkpoints_dir, state_.best_step, /*adapter_only=*/true); !damage.empty()) {
       throw std::runtime_error(damage + ": it is the best one; give the same command again (train: with --resume), it goes on from one before it");
     }
     const LoraAdapter best = read_adapter(checkpoint_folder(options_.checkpoints_dir, state_.best_step), model_.config(), model_.dtype());
