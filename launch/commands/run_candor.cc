@@ -1,13 +1,11 @@
 #include "launch/commands/run_candor.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -34,6 +32,7 @@
 #include "launch/commands/rank_agreement.h"
 #include "launch/commands/run_command.h"
 #include "launch/commands/score_command.h"
+#include "launch/commands/survival.h"
 #include "launch/commands/thread_environment.h"
 #include "launch/commands/train_command.h"
 #include "launch/config/run_paths.h"
@@ -124,47 +123,6 @@ std::string recorded_products(const RunConfig& config) {
   }
 }
 
-// Where launch/mpirun_survive.sh asked for it: its mpirun can't tell how a job ended that lost ranks.
-void leave_exit_code(int exit_code, int rank) {
-  const char* const path = std::getenv("CANDOR_EXIT_CODE_FILE");
-  if (path == nullptr || rank != 0) return;
-  std::ofstream(path) << exit_code << '\n';
-}
-
-std::string lost_text(const Settled& settled, const ProcessGroup& group) {
-  return fmt::format("WARNING: lost {}; going on with {} rank{}",
-                     settled.lost.empty() ? "no rank" : fmt::format("rank {}", fmt::join(settled.lost, ", rank ")), group.world_size(),
-                     group.world_size() > 1 ? "s" : "");
-}
-
-// Ranks that are lost outside a training's steps cost the stage they were lost in: the others give the command again, which goes on from what is
-// written. Sets ranks_lost if any were.
-int run_and_survive(const ConfigCommand& command, const RunConfig& config, CommandContext& context, bool& ranks_lost) {
-  for (;;) {
-    bool finished = false;
-    int exit_code = kExitOk;
-    try {
-      exit_code = command.run(config, context);
-      finished = true;
-    } catch (const GroupShrunkError&) {
-      ranks_lost = context.arguments.resume = true;
-      continue;
-    } catch (const RankLostError&) {  // whom, settle() tells
-    } catch (const PreemptedError&) {
-      if (context.group.rank() == 0) tell(describe_failure(std::current_exception()), 0, 1);
-      exit_code = kExitPreempted;
-      finished = true;
-    }
-    const Settled settled = context.group.settle(finished, "command");
-    if (settled.finished) {
-      leave_exit_code(exit_code, context.group.rank());
-      return exit_code;
-    }
-    ranks_lost = context.arguments.resume = true;
-    if (context.group.rank() == 0) fmt::print(stderr, "{}  {}\n", command.name, lost_text(settled, context.group));
-  }
-}
-
 // What comes before a command of a config: the ranks agree, and the group that computes is made. Its exit code where they fail together.
 std::optional<int> start_together(Request& request, ProcessGroup& host, std::unique_ptr<ProcessGroup>& computing) {
   if (const std::optional<int> failed = agreed_failure(request, host)) return failed;
@@ -189,14 +147,14 @@ int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_reque
     if (settled.finished) break;
     finished = false;
     ranks_lost = true;
-    if (host.rank() == 0) fmt::print(stderr, "candor  {}\n", lost_text(settled, host));
+    if (host.rank() == 0) fmt::print(stderr, "candor  {}\n", losses_text(settled, host.world_size()));
   }
   if (failed) return *failed;
   const std::string& name = request.line.command;
   CommandContext context{.group = group ? *group : host, .arguments = request.line.arguments, .stop_request = &stop_request};
   if (!is_config_command(request.line)) return name == "doctor" ? doctor_command(context) : (name == "import" ? import_command : inspect_command)(context);
   for (const ConfigCommand& command : kConfigCommands) {
-    if (name == command.name) return run_and_survive(command, request.config, context, ranks_lost);
+    if (name == command.name) return run_and_survive([&] { return command.run(request.config, context); }, name, context, ranks_lost);
   }
   throw std::logic_error("command without a function: " + name);
 }

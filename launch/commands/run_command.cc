@@ -34,10 +34,12 @@ std::string text_of(const RunConfig& config, const std::function<void(RunConfig&
   return to_yaml(only);
 }
 
-// Checkpoints of another config or data set can't be gone on from.
+// Checkpoints of another config or data set can't be gone on from. One whose state.json is damaged doesn't say whose it is: those before it do.
 void remove_checkpoints_of_another_training(const std::string& checkpoints, const std::string& identity) {
-  const std::vector<int64_t> steps = checkpoint_steps(checkpoints);
-  if (steps.empty() || checkpoint_identity(checkpoints, steps.back()) == identity) return;
+  std::vector<int64_t> steps = checkpoint_steps(checkpoints);
+  std::string theirs;
+  for (; theirs.empty() && !steps.empty(); steps.pop_back()) theirs = checkpoint_identity(checkpoints, steps.back());
+  if (theirs.empty() || theirs == identity) return;
   fmt::print(stderr, "run  removing {}: made with another config, data set, number of threads or kind of processor\n", checkpoints);
   std::filesystem::remove_all(checkpoints);
 }

@@ -4,8 +4,11 @@
 
 #include <filesystem>
 #include <numeric>
+#include <optional>
+#include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/journal_file.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/prompt/token_builder.h"
@@ -53,7 +56,7 @@ int score_command(const RunConfig& config, CommandContext& context) {
     open_journal(journal,
                  sha256_hex(identity + text.prompt().sha256() + sha256_file_hex(arguments.input) +
                             sha256_file_hex(adapter_folder + "/adapter_model.safetensors") +
-                            fmt::format("{} {} {}", config.evaluate.batch_examples, config.train.share_prefix, precision_text(config.model))));
+                            fmt::format("2 {} {} {}", config.evaluate.batch_examples, config.train.share_prefix, precision_text(config.model))));
   }
   group.barrier();
   const auto total = static_cast<int64_t>(data.examples()), part_examples = kBatchesPerPart * config.evaluate.batch_examples;
@@ -61,7 +64,14 @@ int score_command(const RunConfig& config, CommandContext& context) {
   Progress progress({.name = "score", .unit = "examples", .total = total, .visible = group.rank() == 0});
   for (int64_t part = 0; part < parts; ++part) {
     // Rank 0 decides: a file system may show a new file to one rank before another.
-    std::string there = group.rank() == 0 && fs::exists(part_path(journal, part)) ? "yes" : "no";
+    std::string there = "no";
+    if (group.rank() == 0) {
+      if (read_journal_file(part_path(journal, part))) {
+        there = "yes";
+      } else if (fs::exists(part_path(journal, part))) {
+        fmt::print(stderr, "score  WARNING: {} is damaged: its examples are scored again\n", part_path(journal, part));
+      }
+    }
     group.broadcast_bytes(there, 0);
     const int64_t begin = part * part_examples, end = std::min(begin + part_examples, total);
     if (there == "no") {
@@ -70,14 +80,24 @@ int score_command(const RunConfig& config, CommandContext& context) {
       ScoringOptions options{.batch_examples = config.evaluate.batch_examples, .share_prefix = config.train.share_prefix};
       options.on_progress = [&](int64_t done, int64_t mine) { progress.update(begin + (end - begin) * done / mine); };
       const ScoringResult result = score_examples(model, &adapter, data, examples, options, group);
-      if (group.rank() == 0) write_scored_examples(part_path(journal, part), result.examples);
+      if (group.rank() == 0) {
+        std::string lines;
+        for (const ScoredExample& example : result.examples) lines += to_json_line(example);
+        write_journal_file(part_path(journal, part), lines);
+      }
     }
     progress.update(end);
   }
   group.barrier();
   if (group.rank() == 0) {
     AtomicFile output(arguments.output);
-    for (int64_t part = 0; part < parts; ++part) output.write(read_file(part_path(journal, part)));
+    for (int64_t part = 0; part < parts; ++part) {
+      const std::optional<std::string> lines = read_journal_file(part_path(journal, part));
+      if (!lines) {
+        throw std::runtime_error(fmt::format("{} is damaged; give the same command again, it scores those examples again", part_path(journal, part)));
+      }
+      output.write(*lines);
+    }
     output.commit();
     fs::remove_all(journal);
   }

@@ -81,7 +81,7 @@ def time_signal(random_, name, target, way, ranks):
     file, spread = random_.choice(places)
     rank = target if target >= 0 else None
     # From outside nobody knows whether the ranks have met already or parted: a job that survives losses may end here.
-    expected = expected_signal(name, rank, way, ranks, may_end=not file.endswith(("group_000001.jsonl", "step_000002")))
+    expected = expected_signal(name, rank, way, ranks, may_end=not file.endswith("group_000001.jsonl"))
     return Signal(name, target, expected, share=random_.uniform(0.05, 1.0), file=file, delay_s=random_.uniform(0, spread))
 
 

@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
-#include "data_pipeline/files/content_hash.h"
+#include "data_pipeline/files/journal_file.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/questions/response.h"
@@ -39,21 +39,6 @@ void open_journal(const std::string& identity, const AnsweringOptions& options) 
   }
   fs::create_directories(options.journal_folder);
   write_file_atomically(path, identity);
-}
-
-// A group's file: a line with the hash of the rest, which a damaged file doesn't have.
-void write_group(const std::string& path, const std::string& lines) {
-  write_file_atomically(path, content_hash(std::as_bytes(std::span(lines))) + "\n" + lines);
-}
-
-// Nothing where the file isn't there or is damaged.
-std::optional<std::string> read_group(const std::string& path) {
-  if (!fs::exists(path)) return std::nullopt;
-  const std::string text = read_file(path);
-  const size_t end = text.find('\n');
-  if (end == std::string::npos) return std::nullopt;
-  const std::string lines = text.substr(end + 1);
-  return text.substr(0, end) == content_hash(std::as_bytes(std::span(lines))) ? std::optional(lines) : std::nullopt;
 }
 
 // Stated confidence: what follows the marker, to the line's end.
@@ -106,15 +91,20 @@ void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const
 
   const auto group_size = static_cast<size_t>(options.group_size);
   const size_t groups = (questions.size() + group_size - 1) / group_size;
-  std::vector<size_t> missing;
-  for (size_t g = 0; g < groups; ++g) {
-    if (read_group(group_path(options, g))) continue;
-    if (fs::exists(group_path(options, g)) && group.rank() == 0 && options.on_message) {
+  // Rank 0 looks: a file system may show a new file to one rank before another.
+  std::string is_missing(groups, '-');
+  for (size_t g = 0; g < groups && group.rank() == 0; ++g) {
+    if (read_journal_file(group_path(options, g))) continue;
+    is_missing[g] = '+';
+    if (fs::exists(group_path(options, g)) && options.on_message) {
       options.on_message(fmt::format("WARNING: {} is damaged: its questions are answered again", group_path(options, g)));
     }
-    missing.push_back(g);
   }
-  group.barrier();  // all have looked before one writes
+  group.broadcast_bytes(is_missing, 0);
+  std::vector<size_t> missing;
+  for (size_t g = 0; g < groups; ++g) {
+    if (is_missing[g] == '+') missing.push_back(g);
+  }
   if (missing.size() < groups && group.rank() == 0 && options.on_message) {
     options.on_message(fmt::format("going on: {} of {} questions are answered", std::min((groups - missing.size()) * group_size, questions.size()),
                                    questions.size()));
@@ -142,14 +132,14 @@ void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const
                               options.model_identity};
       lines += to_json_line(answer) + "\n";
     }
-    write_group(group_path(options, missing[m]), lines);
+    write_journal_file(group_path(options, missing[m]), lines);
     if (options.on_progress) options.on_progress(++done, mine);
   }
   group.barrier();
   if (group.rank() == 0) {
     AtomicFile answers(options.answers_path);
     for (size_t g = 0; g < groups; ++g) {
-      const std::optional<std::string> lines = read_group(group_path(options, g));
+      const std::optional<std::string> lines = read_journal_file(group_path(options, g));
       if (!lines) throw std::runtime_error(fmt::format("{} is damaged; give the same command again, it answers those questions again", group_path(options, g)));
       answers.write(*lines);
     }

@@ -1,0 +1,53 @@
+#include "launch/commands/survival.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "comm/comm_error.h"
+#include "launch/commands/exit_codes.h"
+#include "trainer/training/stop_request.h"
+
+namespace candor {
+
+std::string losses_text(const Settled& settled, int ranks_left) {
+  return fmt::format("WARNING: lost {}; going on with {} rank{}",
+                     settled.lost.empty() ? "no rank" : fmt::format("rank {}", fmt::join(settled.lost, ", rank ")), ranks_left,
+                     ranks_left > 1 ? "s" : "");
+}
+
+int run_and_survive(const std::function<int()>& command, const std::string& name, CommandContext& context, bool& ranks_lost) {
+  for (;;) {
+    bool finished = false;
+    int exit_code = kExitOk;
+    try {
+      exit_code = command();
+      finished = true;
+    } catch (const GroupShrunkError&) {
+      ranks_lost = context.arguments.resume = true;
+      continue;
+    } catch (const RankLostError&) {  // whom, settle() tells
+    } catch (const PreemptedError&) {
+      if (context.group.rank() == 0) fmt::print(stderr, "candor: {}\n", describe_failure(std::current_exception()).message);
+      exit_code = kExitPreempted;
+      finished = true;
+    }
+    const Settled settled = context.group.settle(finished, "command");
+    if (settled.finished) {
+      leave_exit_code(exit_code, context.group.rank());
+      return exit_code;
+    }
+    ranks_lost = context.arguments.resume = true;
+    if (context.group.rank() == 0) fmt::print(stderr, "{}  {}\n", name, losses_text(settled, context.group.world_size()));
+  }
+}
+
+void leave_exit_code(int exit_code, int rank) {
+  const char* const path = std::getenv("CANDOR_EXIT_CODE_FILE");
+  if (path == nullptr || rank != 0) return;
+  std::ofstream(path) << exit_code << '\n';
+}
+
+}  // namespace candor
