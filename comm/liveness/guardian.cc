@@ -17,9 +17,7 @@
 namespace candor {
 namespace {
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+std::int64_t now_ms() { return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // T: stopped by a signal; t: by a debugger (proc(5)).
 char process_state(pid_t process) {
@@ -37,7 +35,7 @@ char process_state(pid_t process) {
 
 class Guardian {
  public:
-  explicit Guardian(const GuardianOptions& options) : options_(options), last_look_ms_(now_ms()) {}
+  Guardian(const GuardianOptions& options, int launcher) : options_(options), launcher_(launcher), last_look_ms_(now_ms()) {}
 
   void look() {
     const std::int64_t now = now_ms();
@@ -69,8 +67,18 @@ class Guardian {
   // Of the rank, which this process was forked from.
   void check_parent() {
     if (::getppid() == options_.rank_process) return;
-    if (!options_.signs->leaving.load()) say("gone without a word (killed, or ended by the system for want of memory)");
+    if (!options_.signs->leaving.load()) {
+      say("gone without a word (killed, or ended by the system for want of memory)");
+      see_the_launcher_end();
+    }
     ::_exit(0);
+  }
+
+  void see_the_launcher_end() const {
+    if (launcher_ < 0 || options_.signs->may_be_lost.load()) return;
+    ::close(2);  // the launcher waits for the end of its ranks' output
+    pollfd ended{launcher_, POLLIN, 0};
+    if (::poll(&ended, 1, static_cast<int>(options_.launcher_limit_s * 1000)) == 0) ::syscall(SYS_pidfd_send_signal, launcher_, SIGKILL, nullptr, 0);
   }
 
   void answer() {
@@ -94,7 +102,8 @@ class Guardian {
     ::sendto(options_.socket, &reply, sizeof reply, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&from), from_bytes);
     const bool late = reply.group != request.group || reply.sequence < request.sequence;
     if (request.kind == GuardianRequest::kEndIt && late) {
-      end_rank(fmt::format("the other ranks have waited for it for {:.0f} s (run.timeout_s){}", request.waited_s, reply.stopped ? ", it is stopped" : ""));
+      end_rank(
+          fmt::format("the other ranks have waited for it for {:.0f} s (run.timeout_s){}", request.waited_s, reply.stopped ? ", it is stopped" : ""));
     }
   }
 
@@ -112,10 +121,12 @@ class Guardian {
     say(why + "; its guardian ends it, so that nobody waits for it any longer");
     ::kill(options_.rank_process, SIGKILL);
     while (::getppid() == options_.rank_process) ::usleep(20'000);  // it may sit in the kernel for a while
+    see_the_launcher_end();
     ::_exit(0);
   }
 
   const GuardianOptions& options_;
+  const int launcher_;  // a descriptor of that process, so that no other with its number is meant; -1: unknown
   std::int64_t last_look_ms_, silent_ms_ = 0, blocked_ms_ = 0, last_call_ = 0;
   std::uint64_t last_beats_ = 0;
 };
@@ -128,11 +139,12 @@ void run_guardian(const GuardianOptions& options) {
   for (const int ignored : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) ::signal(ignored, SIG_IGN);
   // Readable when the rank ends; where the system doesn't know such descriptors, a look at every pause is enough.
   const int rank_end = static_cast<int>(::syscall(SYS_pidfd_open, options.rank_process, 0));
+  const int launcher = static_cast<int>(::syscall(SYS_pidfd_open, options.launcher, 0));
   // Standard output isn't its own: whoever reads the program's output to the end waits for the last process that holds it.
   for (int descriptor = 0; descriptor < 1024; ++descriptor) {
-    if (descriptor != 2 && descriptor != options.socket && descriptor != rank_end) ::close(descriptor);
+    if (descriptor != 2 && descriptor != options.socket && descriptor != rank_end && descriptor != launcher) ::close(descriptor);
   }
-  Guardian guardian(options);
+  Guardian guardian(options, launcher);
   const int pause_ms = options.heartbeat_s > 0 ? std::clamp(static_cast<int>(options.heartbeat_s * 50), 20, 250) : 250;
   for (;;) {
     pollfd ready[] = {{options.socket, POLLIN, 0}, {rank_end, POLLIN, 0}};

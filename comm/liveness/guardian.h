@@ -3,7 +3,9 @@
 //
 // It ends its rank, after saying why on stderr in one line, when the rank has shown no sign of life for heartbeat_s (but never while a debugger
 // traces it), when a call that can't be given up is overdue, or when another rank of the job asks for it and the rank is still late.
-// It goes away with its rank, and says so where the rank ended without meaning to: killed by somebody, or by the system for want of memory.
+// It goes away with its rank, and says so where the rank ended without meaning to: killed by somebody, or by the system for want of memory. Then
+// the launcher (mpirun, or its daemon on this host) has to end the job, unless ranks may be lost; Open MPI 4's sometimes hangs when a rank dies while
+// it connects, so it is ended after launcher_limit_s.
 #pragma once
 
 #include <sys/types.h>
@@ -13,11 +15,12 @@
 namespace candor {
 
 struct GuardianOptions {
-  pid_t rank_process = 0;
+  pid_t rank_process = 0, launcher = 0;
   const LifeSigns* signs = nullptr;  // shared with the rank
   int socket = -1;                   // UDP, bound
   char token[kTokenBytes] = {};
-  double heartbeat_s = 60;           // 0: silence is never a reason
+  double heartbeat_s = 60;  // 0: silence is never a reason
+  double launcher_limit_s = 600;
   int rank = 0, world_size = 1;
 };
 

@@ -1,4 +1,5 @@
-// What a rank shows of itself, in a page that it shares with its guardian process: that it lives, and where it is. And what a guardian tells who asks.
+// What a rank shows of itself, in a page that it shares with its guardian process: that it lives, and where it is. And what a guardian tells who
+// asks.
 //
 // The rank writes, the guardian only reads: no lock, and nothing that a stopped rank could hold.
 #pragma once
@@ -9,14 +10,15 @@
 namespace candor {
 
 struct LifeSigns {
-  std::atomic<bool> leaving{false};  // its end is meant: nobody needs to be told
-  std::atomic<std::uint64_t> beats{0};  // counted up by a thread of its own
-  std::atomic<std::int64_t> group{-1};  // the collective that the rank came to last: its group, number in it and operation (agreement.h)
+  std::atomic<bool> leaving{false};      // its end is meant: nobody needs to be told
+  std::atomic<bool> may_be_lost{false};  // the job goes on without it
+  std::atomic<std::uint64_t> beats{0};   // counted up by a thread of its own
+  std::atomic<std::int64_t> group{-1};   // the collective that the rank came to last: its group, number in it and operation (agreement.h)
   std::atomic<std::int64_t> sequence{-1};
   std::atomic<std::int64_t> operation{-1};
   // A call of the MPI library that can't be given up: the guardian ends the rank when it has lasted so long (0: no such call).
   std::atomic<std::int64_t> blocking_limit_ms{0};
-  std::atomic<std::int64_t> blocking_calls{0};             // so far: tells one from the next
+  std::atomic<std::int64_t> blocking_calls{0};      // so far: tells one from the next
   std::atomic<const char*> blocking_call{nullptr};  // a string literal, at the same address in the guardian
 };
 
@@ -29,7 +31,7 @@ struct GuardianRequest {
   char magic[8] = {'c', 'a', 'n', 'd', 'o', 'r', '?', '1'};
   char token[kTokenBytes] = {};
   std::int32_t kind = kWhereIsIt;
-  std::int32_t number = 0;  // of the request, repeated in the reply
+  std::int32_t number = 0;                 // of the request, repeated in the reply
   std::int64_t group = -1, sequence = -1;  // kEndIt: only if the rank hasn't come to this call by now
   double waited_s = 0;
 };

@@ -42,7 +42,7 @@ std::string this_host() {
 std::string this_loopback() {
   std::string boot;
   std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
-  struct stat network{};
+  struct stat network {};
   ::stat("/proc/self/ns/net", &network);
   return fmt::format("{}-{}", boot, network.st_ino);
 }
@@ -97,8 +97,14 @@ Liveness::Liveness(const LivenessOptions& options) : options_(options) {
   void* const page = ::mmap(nullptr, sizeof(LifeSigns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) throw failed("no shared page");
   signs_ = new (page) LifeSigns;
-  GuardianOptions guardian{.rank_process = ::getpid(), .signs = signs_, .socket = bound_socket(), .heartbeat_s = options.heartbeat_s,
-                           .rank = options.rank, .world_size = options.world_size};
+  GuardianOptions guardian{.rank_process = ::getpid(),
+                           .launcher = ::getppid(),
+                           .signs = signs_,
+                           .socket = bound_socket(),
+                           .heartbeat_s = options.heartbeat_s,
+                           .launcher_limit_s = options.launcher_limit_s,
+                           .rank = options.rank,
+                           .world_size = options.world_size};
   std::random_device random;
   for (char& byte : guardian.token) byte = static_cast<char>(random());
   address_ = fmt::format("{} {} {} {} {} {}", this_host(), ::getpid(), this_loopback(), port_of(guardian.socket), hex(guardian.token, kTokenBytes),
@@ -154,6 +160,8 @@ void Liveness::set_peers(const std::vector<std::string>& addresses) {
   }
 }
 
+void Liveness::may_be_lost() { signs_->may_be_lost.store(true); }
+
 void Liveness::leaving() { signs_->leaving.store(true); }
 
 void Liveness::arrived(std::int64_t group, std::int64_t sequence, std::int64_t operation) {
@@ -183,14 +191,16 @@ std::vector<LateRank> Liveness::late_ranks(std::int64_t group, std::int64_t sequ
       pollfd ready{descriptor, POLLIN, 0};
       if (left <= 0 || ::poll(&ready, 1, static_cast<int>(left)) <= 0) break;
       GuardianReply reply;
-      if (::recv(descriptor, &reply, sizeof reply, 0) != sizeof reply || std::memcmp(reply.magic, GuardianReply{}.magic, sizeof reply.magic) != 0) continue;
+      if (::recv(descriptor, &reply, sizeof reply, 0) != sizeof reply || std::memcmp(reply.magic, GuardianReply{}.magic, sizeof reply.magic) != 0)
+        continue;
       if (std::erase(silent, reply.number) == 0) continue;  // heard before, by another way
       if (reply.group == group && reply.sequence >= sequence) continue;
       const Peer& peer = peers_.at(static_cast<std::size_t>(reply.number));
       late.push_back({reply.number,
                       fmt::format("rank {} (process {} on {}), which {}", reply.number, peer.process, peer.host,
-                                  reply.stopped ? "is stopped" : (reply.silent_s > 2 ? fmt::format("shows no sign of life for {:.0f} s", reply.silent_s)
-                                                                                     : std::string("is still busy with something else"))),
+                                  reply.stopped ? "is stopped"
+                                                : (reply.silent_s > 2 ? fmt::format("shows no sign of life for {:.0f} s", reply.silent_s)
+                                                                      : std::string("is still busy with something else"))),
                       true});
     }
   }

@@ -19,12 +19,13 @@
 namespace candor {
 
 struct LivenessOptions {
-  double heartbeat_s = 60;  // a rank silent for so long is ended by its guardian; 0: never
-  int rank = 0, world_size = 1;  // of the whole job
+  double heartbeat_s = 60;        // a rank silent for so long is ended by its guardian; 0: never
+  double launcher_limit_s = 600;  // how long mpirun may take to end a job whose rank is gone
+  int rank = 0, world_size = 1;   // of the whole job
 };
 
 struct LateRank {
-  int rank = 0;  // of the whole job
+  int rank = 0;             // of the whole job
   std::string description;  // "rank 3 (process 12 on node1), which is stopped"
   bool answers = false;     // its guardian does, so the rank can be ended
 };
@@ -44,6 +45,9 @@ class Liveness {
 
   // This process is about to end, and means to: else its guardian says that it is gone. From any thread.
   void leaving();
+
+  // The job goes on when this rank is lost.
+  void may_be_lost();
 
   // This rank has come to this call of the group.
   void arrived(std::int64_t group, std::int64_t sequence, std::int64_t operation);

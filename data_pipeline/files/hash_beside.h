@@ -1,4 +1,5 @@
-// The hash of a large file in a small one beside it, PATH.hash: for caches that are mapped, not parsed, so that nothing else would notice a changed bit.
+// The hash of a large file in a small one beside it, PATH.hash: for caches that are mapped, not parsed, so that nothing else would notice a changed
+// bit.
 //
 // Written after the file, so a file without it, or with that of a file before it, is one that isn't finished.
 #pragma once

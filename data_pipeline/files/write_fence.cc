@@ -32,9 +32,10 @@ void WriteFence::take() {
 void WriteFence::check() const {
   const std::int64_t now = epoch_in(path_);
   if (now == epoch_) return;
-  throw std::runtime_error(fmt::format(
-      "{}: another candor has begun to write into this folder (its number is {}, that of this process {}): this one writes nothing more; end one of them",
-      path_, now, epoch_));
+  throw std::runtime_error(
+      fmt::format("{}: another candor has begun to write into this folder (its number is {}, that of this process {}): this one writes nothing more; "
+                  "end one of them",
+                  path_, now, epoch_));
 }
 
 }  // namespace candor

@@ -23,8 +23,8 @@ sigset_t stop_signals() {
 }
 
 void say(int rank, const std::string& text) {
-  if (rank != 0) return;
-  const std::string line = "candor  " + text + "\n";  // no error: mpirun sends SIGTERM too when another rank has said what is wrong
+  const std::string line =
+      fmt::format("candor  rank {}: ", rank) + text + "\n";  // no error: mpirun sends SIGTERM too when another rank has said what is wrong
   [[maybe_unused]] const ssize_t written = ::write(2, line.data(), line.size());
 }
 
@@ -57,7 +57,7 @@ PreemptionWatch::PreemptionWatch(StopRequest& stop, int rank, std::function<void
             std::_Exit(kExitPreempted);
           }
           asked = true;
-          say(rank, fmt::format("{}: saving and stopping at the end of this step", name));
+          if (rank == 0) say(rank, fmt::format("{}: saving and stopping at the end of this step", name));
         }
       }) {}
 

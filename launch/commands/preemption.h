@@ -17,7 +17,8 @@ void block_stop_signals();
 
 class PreemptionWatch {
  public:
-  // rank: as launched; rank 0 says what happens. before_end: called before the process is ended, or might be by whoever sent the signal.
+  // rank: as launched; each says that it ends, rank 0 that a training will stop. before_end: called before the process is ended, or might be by
+  // whoever sent the signal.
   PreemptionWatch(StopRequest& stop, int rank, std::function<void()> before_end);
   ~PreemptionWatch();
   PreemptionWatch(const PreemptionWatch&) = delete;

@@ -152,7 +152,8 @@ int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_reque
   if (failed) return *failed;
   const std::string& name = request.line.command;
   CommandContext context{.group = group ? *group : host, .arguments = request.line.arguments, .stop_request = &stop_request};
-  if (!is_config_command(request.line)) return name == "doctor" ? doctor_command(context) : (name == "import" ? import_command : inspect_command)(context);
+  if (!is_config_command(request.line))
+    return name == "doctor" ? doctor_command(context) : (name == "import" ? import_command : inspect_command)(context);
   for (const ConfigCommand& command : kConfigCommands) {
     if (name == command.name) return run_and_survive([&] { return command.run(request.config, context); }, name, context, ranks_lost);
   }
@@ -192,7 +193,11 @@ int run_candor(int argc, char** argv) {
     // Ranks that couldn't read the config still need a time-out: the default, which may be longer.
     const RunSection& run = request.config.run;
     const int world_size = environment_number("OMPI_COMM_WORLD_SIZE", 1);
-    if (world_size > 1) liveness = std::make_shared<Liveness>(LivenessOptions{run.heartbeat_s, launched_rank, world_size});  // forks: before any thread
+    if (world_size > 1)
+      liveness = std::make_shared<Liveness>(LivenessOptions{.heartbeat_s = run.heartbeat_s,
+                                                            .launcher_limit_s = run.timeout_s + 5,
+                                                            .rank = launched_rank,
+                                                            .world_size = world_size});  // forks: before any thread
     watch.emplace(stop_request, launched_rank, [liveness] {
       if (liveness) liveness->leaving();
     });

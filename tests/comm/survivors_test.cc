@@ -1,4 +1,5 @@
-// Under Open MPI 5 with ULFM ranks go on without the one that died, stopped or doesn't come; under Open MPI 4 the job ends soon, with the rank's name.
+// Under Open MPI 5 with ULFM ranks go on without the one that died, stopped or doesn't come; under Open MPI 4 the job ends soon, with the rank's
+// name.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,8 +15,8 @@ using ::testing::Not;
 const std::string kSurvivors = SURVIVORS_PROGRAM;
 
 Outcome surviving(int ranks, const std::string& arguments) {
-  return shell(fmt::format("{} {}/launch/mpirun_survive.sh --oversubscribe --bind-to none -np {} {} {}", kTimeLimit, CANDOR_SOURCE_DIR, ranks, kSurvivors,
-                           arguments));
+  return shell(fmt::format("{} {}/launch/mpirun_survive.sh --oversubscribe --bind-to none -np {} {} {}", kTimeLimit, CANDOR_SOURCE_DIR, ranks,
+                           kSurvivors, arguments));
 }
 
 TEST(Survivors, GoOnWithoutARankThatDies) {

@@ -53,6 +53,8 @@ def expected_signal(name, rank, way, ranks, may_end=False):
     killed = 143 if name == "SIGTERM" else 138
     if way == "survive" and rank is not None:  # the others go on without it, or haven't met yet
         return Expected((4, 6, killed), told + (rf"rank {rank}\b", r"no rank is left", r"lost while the job started"), quiet_codes=(0,))
+    if way == "survive":  # before the ranks watch for signals, it ends them all
+        return Expected((1, 4, 6, killed), told + (r"no rank is left",), quiet_codes=(0, 1, killed))
     # Who ends mpirun knows why it ended, and mpirun has codes of its own; that the state is saved must be told.
     return Expected((6, killed), told, quiet_codes=(0,)) if rank is not None else Expected((1, 6, killed), told, quiet_codes=(0, 1, killed))
 

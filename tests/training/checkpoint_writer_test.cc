@@ -5,9 +5,9 @@
 
 #include <filesystem>
 
+#include "data_pipeline/files/write_fence.h"
 #include "synthetic_data.h"
 #include "tests/files/temporary_folder.h"
-#include "data_pipeline/files/write_fence.h"
 
 namespace candor {
 namespace {

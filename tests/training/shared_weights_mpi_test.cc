@@ -42,7 +42,7 @@ TEST_F(SharedWeightsTest, GiveTheBitsOfWeightsOfOnesOwn) {
       EXPECT_TRUE(own.logits(own.forward(batch, {}).head_in_RD).equal(shared.logits(shared.forward(batch, {}).head_in_RD))) << family << dtype;
       all_->barrier();
       EXPECT_EQ(files(), expected_files += 2);  // the weights and their hash
-      all_->barrier();  // all have counted before one writes the next
+      all_->barrier();                          // all have counted before one writes the next
     }
   }
 }

@@ -244,7 +244,8 @@ TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
     Trainer(poisoned, data, stop, *all_).run();
     ADD_FAILURE() << "expected an error";
   } catch (const NonFiniteError& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("step 2"), HasSubstr("micro-batch 2"), HasSubstr(data.example_id[victim]), HasSubstr("candor inspect")));
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("step 2"), HasSubstr("micro-batch 2"), HasSubstr(data.example_id[victim]), HasSubstr("candor inspect")));
   }
   all_->barrier();
   const std::string text = replay(stop.non_finite_dir + "/step_000002_micro_batch_2", poisoned);

@@ -1,8 +1,8 @@
 // A checkpoint: a folder step_000123/ with the adapter (loads in PEFT as it is), the optimizer's moments, and state.json, which is written last and
 // holds the size and SHA-256 of the others. The folder is filled under a temporary name and renamed: it is there whole or not at all.
 //
-// One process writes; every rank may read. Throws std::system_error for the disk, std::invalid_argument naming the file for a checkpoint that is damaged
-// or belongs to another run (identity).
+// One process writes; every rank may read. Throws std::system_error for the disk, std::invalid_argument naming the file for a checkpoint that is
+// damaged or belongs to another run (identity).
 #pragma once
 
 #include <cstdint>
@@ -17,11 +17,11 @@
 namespace candor {
 
 struct TrainState {
-  int64_t step = 0;        // steps done
-  int64_t best_step = 0;   // 0: none yet
-  double best_brier = 0;   // tokenized Brier on validation
+  int64_t step = 0;           // steps done
+  int64_t best_step = 0;      // 0: none yet
+  double best_brier = 0;      // tokenized Brier on validation
   int64_t skipped_steps = 0;  // of them, those whose gradient wasn't finite and that changed nothing
-  std::string identity{};  // of data, options, threads, processor and dtype: what fixes the bits
+  std::string identity{};     // of data, options, threads, processor and dtype: what fixes the bits
   std::string base_model{};
 };
 

@@ -40,10 +40,10 @@ class CheckpointWriter {
   void submit(std::shared_ptr<const TrainingSnapshot> snapshot);
 
   int64_t submitted_step() const;
-  int64_t written_step() const;           // of the newest that this rank has written; 0: none
-  void written_elsewhere(int64_t step);   // points up to this step needn't be kept
-  void forget_after(int64_t step);        // the training went back to this step: later points will come again
-  void flush();                           // returns when all are written; only on the writer
+  int64_t written_step() const;          // of the newest that this rank has written; 0: none
+  void written_elsewhere(int64_t step);  // points up to this step needn't be kept
+  void forget_after(int64_t step);       // the training went back to this step: later points will come again
+  void flush();                          // returns when all are written; only on the writer
 
  private:
   void write_all(const std::stop_token& stop);

@@ -16,8 +16,8 @@ namespace candor {
 struct Reproducer {
   int64_t step = 0;  // from 1
   int64_t micro_batch = 0;
-  std::string base_model{};          // folder
-  std::string dtype{}, products{};   // as in the config's model section
+  std::string base_model{};         // folder
+  std::string dtype{}, products{};  // as in the config's model section
   bool share_prefix = true;
   std::vector<LossWeight> losses{};
   double lm_weight_per_token = 0;

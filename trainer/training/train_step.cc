@@ -119,13 +119,14 @@ void Trainer::report_non_finite(const Step& step) {
                       .weight_B = options.weight_B},
                      data_, step.micro_batches[first], adapter_);
   }
-  const std::string what = fmt::format(
-      "step {}: the loss or gradient of micro-batch {}{} holds a NaN or an infinity (loss {}; examples {}){}", step.index + 1, bad[0],
-      bad.size() > 1 ? fmt::format(" and {} more", bad.size() - 1) : "", step.loss_of(bad[0]), fmt::join(ids, ", "),
-      options_.non_finite_dir.empty() ? "" : fmt::format("; `candor inspect {}` computes it again", folder));
+  const std::string what =
+      fmt::format("step {}: the loss or gradient of micro-batch {}{} holds a NaN or an infinity (loss {}; examples {}){}", step.index + 1, bad[0],
+                  bad.size() > 1 ? fmt::format(" and {} more", bad.size() - 1) : "", step.loss_of(bad[0]), fmt::join(ids, ", "),
+                  options_.non_finite_dir.empty() ? "" : fmt::format("; `candor inspect {}` computes it again", folder));
   if (!options_.skip_non_finite) {
     throw NonFiniteError(fmt::format(
-        "train: {}. Are the model's weights damaged, or is train.learning_rate too high? train.on_non_finite: skip goes on without such steps", what));
+        "train: {}. Are the model's weights damaged, or is train.learning_rate too high? train.on_non_finite: skip goes on without such steps",
+        what));
   }
   if (++skipped_in_a_row_ > kMostSkippedInARow) {
     throw NonFiniteError(fmt::format("train: {}, as in the {} steps before: this won't pass by itself", what, kMostSkippedInARow));
@@ -135,7 +136,8 @@ void Trainer::report_non_finite(const Step& step) {
 
 StepRecord Trainer::train_step(int64_t index) {
   const auto start = std::chrono::steady_clock::now();
-  Step step{.index = index, .micro_batches = plan_.micro_batches_of(index), .losses = objective_weights(options_.objective, index, plan_.max_steps())};
+  Step step{
+      .index = index, .micro_batches = plan_.micro_batches_of(index), .losses = objective_weights(options_.objective, index, plan_.max_steps())};
   std::vector<int64_t> tokens;
   int64_t examples = 0, rows = 0, unshared_rows = 0;
   PassCost cost;
@@ -181,9 +183,10 @@ StepRecord Trainer::train_step(int64_t index) {
     step.gradient.div_(static_cast<double>(examples));
     record.gradient_norm = clip_gradient(step.gradient, options_.clip_norm);
     if (!std::isfinite(record.gradient_norm)) {
-      throw NonFiniteError(fmt::format("train: step {}: the sum of the micro-batches' gradients isn't finite, though each of them is; is "
-                                       "train.learning_rate too high?",
-                                       index + 1));
+      throw NonFiniteError(
+          fmt::format("train: step {}: the sum of the micro-batches' gradients isn't finite, though each of them is; is "
+                      "train.learning_rate too high?",
+                      index + 1));
     }
     optimizer_.step(step.gradient, record.learning_rate);
   }

@@ -36,7 +36,9 @@ std::string rank_list(const std::vector<int>& ranks) {
 std::string damage_of_checkpoint_and_best(const std::string& checkpoints, int64_t step) {
   if (std::string damage = checkpoint_damage(checkpoints, step); !damage.empty()) return damage;
   const int64_t best = checkpoint_best_step(checkpoints, step);
-  return best > 0 && best != step && std::filesystem::exists(checkpoint_folder(checkpoints, best)) ? checkpoint_damage(checkpoints, best, /*adapter_only=*/true) : "";
+  return best > 0 && best != step && std::filesystem::exists(checkpoint_folder(checkpoints, best))
+             ? checkpoint_damage(checkpoints, best, /*adapter_only=*/true)
+             : "";
 }
 
 bool is_tokenized_brier_alone(const std::vector<ObjectiveStage>& stages) { return stages.size() == 1 && stages[0].loss == Loss::kTokenizedBrier; }
@@ -50,13 +52,13 @@ Trainer::Trainer(const LlamaModel& model, const TokenData& data, TrainOptions op
             options_.epochs),
       adapter_(model.config(), options_.lora, model.dtype(), model.device()),
       optimizer_(adapter_.parameters(), options_.adamw), layout_{adapter_.names(), adapter_.numels()},
-      validation_examples_(first_validation_examples(data, options_.validation_examples)),
-      writer_({.checkpoints = options_.checkpoints_dir,
-               .keep = options_.keep_checkpoints,
-               .before_rename = [fence = options_.fence] {
-                 if (fence != nullptr) fence->check();
-               }},
-              adapter_) {
+      validation_examples_(first_validation_examples(data, options_.validation_examples)), writer_({.checkpoints = options_.checkpoints_dir,
+                                                                                                    .keep = options_.keep_checkpoints,
+                                                                                                    .before_rename =
+                                                                                                        [fence = options_.fence] {
+                                                                                                          if (fence != nullptr) fence->check();
+                                                                                                        }},
+                                                                                                   adapter_) {
   if (validation_examples_.empty())
     throw std::invalid_argument(
         "train: the validation split has no graded example to choose the best checkpoint on; check data.questions, data.max_validation and the "
@@ -83,7 +85,8 @@ void Trainer::resume() {
     for (auto step = steps.rbegin(); step != steps.rend() && newest.item<int64_t>() < 0; ++step) {
       const std::string damage = damage_of_checkpoint_and_best(options_.checkpoints_dir, *step);
       if (damage.empty()) newest.fill_(*step);
-      if (!damage.empty()) say(fmt::format("WARNING: {}: this checkpoint isn't used{}", damage, step + 1 == steps.rend() ? "" : ", but the one before"));
+      if (!damage.empty())
+        say(fmt::format("WARNING: {}: this checkpoint isn't used{}", damage, step + 1 == steps.rend() ? "" : ", but the one before"));
     }
   }
   group_.broadcast(newest, 0);

@@ -59,12 +59,12 @@ struct TrainOptions {
   std::string checkpoints_dir{}, adapter_dir{}, metrics_path{}, events_dir{};
   std::string non_finite_dir{};  // for reproducers of losses and gradients that aren't finite
   std::string trunk_path{}, trunk_identity{};
-  std::string base_model{};  // for adapter_config.json
+  std::string base_model{};                     // for adapter_config.json
   std::string model_dtype{}, model_products{};  // as the config says them, for reproducers
-  std::string identity{};    // of everything that fixes the bits; a checkpoint with another isn't resumed
-  bool resume = false;       // from the newest checkpoint that is whole, if there is one
-  WriteFence* fence = nullptr;          // checked before anything appears; taken by each rank 0
-  StopRequest* stop_request = nullptr;  // null: nobody asks
+  std::string identity{};                       // of everything that fixes the bits; a checkpoint with another isn't resumed
+  bool resume = false;                          // from the newest checkpoint that is whole, if there is one
+  WriteFence* fence = nullptr;                  // checked before anything appears; taken by each rank 0
+  StopRequest* stop_request = nullptr;          // null: nobody asks
 
   std::function<void(const StepRecord&)> on_step{};             // rank 0
   std::function<void(const std::string&)> on_message{};         // rank 0: warnings and notices

@@ -22,8 +22,8 @@ std::string hash_of(const at::Tensor& tensor) {
 std::string hash_of(const ModelWeights& weights) {
   std::string all = hash_of(weights.embedding_VD) + hash_of(weights.head_VD) + hash_of(weights.final_norm_D);
   for (const LayerWeights& layer : weights.layers) {
-    for (const at::Tensor* tensor : {&layer.input_norm_D, &layer.post_norm_D, &layer.qkv, &layer.o, &layer.qkv_bias, &layer.o_bias, &layer.gate_up,
-                                     &layer.down}) {
+    for (const at::Tensor* tensor :
+         {&layer.input_norm_D, &layer.post_norm_D, &layer.qkv, &layer.o, &layer.qkv_bias, &layer.o_bias, &layer.gate_up, &layer.down}) {
       all += hash_of(*tensor);
     }
   }

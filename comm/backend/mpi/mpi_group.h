@@ -1,6 +1,7 @@
 // ProcessGroup on an MPI communicator: nonblocking collectives polled against a deadline. CUDA tensors are staged through host memory.
 //
-// Where the job has ULFM (fault_tolerance.h), the first rank that finds another one dead interrupts the communicator for all, and settle() replaces it.
+// Where the job has ULFM (fault_tolerance.h), the first rank that finds another one dead interrupts the communicator for all, and settle() replaces
+// it.
 #pragma once
 
 #include <mpi.h>

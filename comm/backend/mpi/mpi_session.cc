@@ -24,6 +24,7 @@ MpiSession::MpiSession(int* argc, char*** argv, Liveness* liveness, double timeo
     throw std::runtime_error("MPI can't be initialised for a program with threads (MPI_THREAD_SERIALIZED)");
   }
   owns_mpi_ = true;
+  if (liveness != nullptr && FaultTolerance::of_this_job()) liveness->may_be_lost();
 }
 
 void MpiSession::finalize() {

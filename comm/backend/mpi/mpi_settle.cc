@@ -43,7 +43,8 @@ Settled MpiGroup::settle(bool finished, const std::string& where) {
       const Liveness::Blocking blocking(options_.liveness.get(), "MPIX_Comm_shrink", 2 * options_.timeout_s + 30);
       code = fault_tolerance_->shrink(communicator_, &survivors);
     }
-    if (code != MPI_SUCCESS) throw CommError(info_.rank, info_.world_size, collective_name(Collective::kSettle), 0, "the survivors can't form a group");
+    if (code != MPI_SUCCESS)
+      throw CommError(info_.rank, info_.world_size, collective_name(Collective::kSettle), 0, "the survivors can't form a group");
     whole = all_agree(survivors, rebuild(survivors, where, settled.same_place));
     communicator_ = survivors;
   }

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# What takes too long for every change: fuzzing each parser, a campaign of faults, the sanitizers. Some hours on two cores; --help says how to shorten it.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+seconds=60 faults=1000 seed=$(date +%j)
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --seconds) seconds=$2; shift 2 ;;
+    --faults) faults=$2; shift 2 ;;
+    --seed) seed=$2; shift 2 ;;
+    *) echo "usage: launch/nightly.sh [--seconds 60 a fuzz target] [--faults 1000] [--seed S, else the day of the year]"; [ "$1" = --help ] || [ "$1" = -h ]; exit ;;
+  esac
+done
+
+launch/setup/install.sh --tests && launch/setup/build.sh cpu || exit
+if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
+failed=()
+attempt() { echo "=== $*"; "$@" || failed+=("$1 $2"); }
+attempt tests/fuzz/run.sh --seconds "$seconds"
+attempt tests/faults/run.sh --faults "$faults" --seed "$seed"
+for sanitizer in asan tsan; do
+  launch/setup/build.sh $sanitizer && attempt ctest --preset $sanitizer
+done
+if [ ${#failed[@]} = 0 ]; then echo "all well"; else printf 'failed: %s\n' "${failed[@]}"; exit 1; fi
