@@ -194,16 +194,17 @@ TEST_F(BadInputTest, FilesOfARun) {
     expect_error("export " + config(), 2, {"adapter_model.safetensors", "expected shape [4,", "another model's adapter"});
   });
   expect_error(score + " --set prepare.max_tokens=10", 2, {"max_tokens is 10", "raise the limit"});
+  with("run/stages.json", "[]", [&] { expect_error("run " + config(), 2, {"stages.json", "remove the file"}); });
+  // All but a letter is as before, the journal of the scores too.
+  fs::remove(at("qa.jsonl"));
+  expect_unchanged(before);
+  // A checkpoint that is damaged is no error, where the one before it is whole.
   const std::string optimizer = "run/checkpoints/step_000006/optimizer.safetensors";
   with(optimizer, front_of(optimizer, 4), [&] {
     const Outcome outcome = on_ranks(2, "train " + config() + "--resume");  // the checkpoint before it is whole
     EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
     EXPECT_THAT(outcome.text, AllOf(HasSubstr("step_000006/optimizer.safetensors"), HasSubstr("damaged"), HasSubstr("resuming from step 3")));
   });
-  with("run/stages.json", "[]", [&] { expect_error("run " + config(), 2, {"stages.json", "remove the file"}); });
-  // All but a letter is as before, the journal of the scores too.
-  fs::remove(at("qa.jsonl"));
-  expect_unchanged(before);
 }
 
 TEST_F(BadInputTest, NumbersThatAreNone) {
