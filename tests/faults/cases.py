@@ -72,9 +72,10 @@ def file_fault(random_, call, written, action, when="before", **more):
 def call_fault(random_, action, way, ranks, rank, low=0.0, high=1.0):
     call = random_.choice(COLLECTIVES * 3 + SETTING_UP)
     when = random_.choice(("before", "during", "after")) if call in COLLECTIVES else random_.choice(("before", "after"))
-    may_end = call in SETTING_UP
-    return LibraryFault((("rank", rank), ("call", call), ("when", when), ("do", action)), expected_signal(action, rank, way, ranks, may_end),
-                        random_.uniform(low, high))
+    share = random_.uniform(low, high)
+    # Before the first barrier is done the ranks haven't met, and a job ends.
+    may_end = call in SETTING_UP or (call == "MPI_Ibarrier" and share < 0.1)
+    return LibraryFault((("rank", rank), ("call", call), ("when", when), ("do", action)), expected_signal(action, rank, way, ranks, may_end), share)
 
 
 def time_signal(random_, name, target, way, ranks):

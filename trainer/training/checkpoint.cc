@@ -22,7 +22,8 @@ namespace candor {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int64_t kCheckpointVersion = 1;
+constexpr int64_t kCheckpointVersion = 2;
+constexpr const char* kStateHash = "state_sha256";
 constexpr const char* kOptimizer = "optimizer.safetensors";
 constexpr const char* kParts[] = {"adapter_model.safetensors", "adapter_config.json", kOptimizer};
 
@@ -46,8 +47,18 @@ at::Tensor moment_of(const SafetensorsFile& file, const std::string& path, const
 
 std::string state_path(const std::string& checkpoints, int64_t step) { return checkpoint_folder(checkpoints, step) + "/state.json"; }
 
-// Throws nlohmann::json::exception for a key that is missing or of another type.
-TrainState read_state(const nlohmann::json& json) {
+// Of all that state.json says, but for this hash itself.
+std::string hash_of_state(nlohmann::json json) {
+  json.erase(kStateHash);
+  return sha256_hex(json.dump());
+}
+
+// Throws nlohmann::json::exception for a key that is missing or of another type, std::invalid_argument for anything else that can't be right.
+TrainState read_state(const nlohmann::json& json, const std::string& path) {
+  if (json.at("format") != "candor checkpoint" || json.at("version") != kCheckpointVersion) {
+    throw std::invalid_argument(fmt::format("{}: expected a candor checkpoint of version {}", path, kCheckpointVersion));
+  }
+  if (json.at(kStateHash) != hash_of_state(json)) throw std::invalid_argument(fmt::format("{}: its own SHA-256 differs", path));
   const nlohmann::json& brier = json.at("best_brier");
   return {.step = json.at("step"),
           .best_step = json.at("best_step"),
@@ -95,6 +106,7 @@ void write_checkpoint(const std::string& checkpoints, const TrainingSnapshot& sn
     const std::string path = folder + "/" + part;
     json["files"][part] = {{"size", fs::file_size(path)}, {"sha256", sha256_file_hex(path)}};
   }
+  json[kStateHash] = hash_of_state(nlohmann::json(json));
   write_file_atomically(folder + "/state.json", json.dump(2) + "\n");
   if (before_rename) before_rename();
   fs::remove_all(final_name);
@@ -116,7 +128,7 @@ std::vector<int64_t> checkpoint_steps(const std::string& checkpoints) {
 
 std::string checkpoint_identity(const std::string& checkpoints, int64_t step) {
   const nlohmann::json json = nlohmann::json::parse(read_file(state_path(checkpoints, step)), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) return "";
+  if (!json.is_object() || json.value(kStateHash, nlohmann::json()) != hash_of_state(json)) return "";
   const auto found = json.find("identity");
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
@@ -125,7 +137,7 @@ std::string checkpoint_damage(const std::string& checkpoints, int64_t step, bool
   const std::string folder = checkpoint_folder(checkpoints, step), path = state_path(checkpoints, step);
   try {
     const nlohmann::json json = parse_json(read_file(path), path);
-    read_state(json);
+    read_state(json, path);
     for (const char* part : kParts) {
       if (adapter_only && part == std::string_view(kOptimizer)) continue;
       const std::string file = folder + "/" + part;
@@ -139,14 +151,14 @@ std::string checkpoint_damage(const std::string& checkpoints, int64_t step, bool
   } catch (const nlohmann::json::exception& error) {
     return fmt::format("{}: damaged ({})", path, error.what());
   } catch (const std::invalid_argument& error) {
-    return fmt::format("damaged ({})", error.what());  // names the path; a disk that fails to read it isn't damage, and is thrown
+    return fmt::format("{}: damaged ({})", path, error.what());  // a disk that fails to read it isn't damage, and is thrown
   }
   return "";
 }
 
 int64_t checkpoint_best_step(const std::string& checkpoints, int64_t step) {
   const std::string path = state_path(checkpoints, step);
-  return read_state(parse_json(read_file(path), path)).best_step;
+  return read_state(parse_json(read_file(path), path), path).best_step;
 }
 
 TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const std::string& identity, const ModelConfig& config, LoraAdapter& adapter,
@@ -156,10 +168,7 @@ TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const s
     throw std::invalid_argument(fmt::format("{}; remove {} to go on from an earlier checkpoint", damage, folder));
   }
   const nlohmann::json json = parse_json(read_file(path), path);
-  if (json.at("format") != "candor checkpoint" || json.at("version") != kCheckpointVersion) {
-    throw std::invalid_argument(fmt::format("{}: expected a candor checkpoint of version {}", path, kCheckpointVersion));
-  }
-  const TrainState state = read_state(json);
+  const TrainState state = read_state(json, path);
   if (state.identity != identity) {
     throw std::invalid_argument(
         fmt::format("{}: this checkpoint is of another run (its data, options, threads, processor or dtype differ): expected identity {:.12}, got "
