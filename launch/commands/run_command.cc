@@ -49,39 +49,45 @@ void remove_checkpoints_of_another_training(const std::string& checkpoints, cons
 int run_command(const RunConfig& config, CommandContext& context) {
   ProcessGroup& group = context.group;
   const RunPaths paths(config.run.dir);
-  const std::string identity = agreed_model_identity(config.model, group) + "\n";
+  const std::string identity = agreed_model_identity(config.model, group);
   open_run_folder(config, group);
 
   std::vector<Stage> stages;
   stages.push_back({"answer",
-                    identity + text_of(config,
-                                       [](RunConfig& only, const RunConfig& all) {
-                                         only.data = all.data;
-                                         only.data.questions = "-";
-                                         only.prompt = all.prompt;
-                                         only.answer = all.answer;
-                                       }),
+                    text_of(config,
+                            [](RunConfig& only, const RunConfig& all) {
+                              only.data = all.data;
+                              only.data.questions = "-";
+                              only.prompt = all.prompt;
+                              only.answer = all.answer;
+                            }),
+                    identity,
                     {config.data.questions},
                     {paths.answers()},
                     {},
                     [&] { answer_command(config, context); }});
-  stages.push_back(
-      {"grade", text_of(config, [](RunConfig& only, const RunConfig& all) { only.grade = all.grade; }), {paths.answers()}, {paths.graded()}, {}, [&] {
-         grade_command(config, context);
-       }});
+  stages.push_back({"grade",
+                    text_of(config, [](RunConfig& only, const RunConfig& all) { only.grade = all.grade; }),
+                    "",
+                    {paths.answers()},
+                    {paths.graded()},
+                    {},
+                    [&] { grade_command(config, context); }});
   stages.push_back({"prepare",
-                    identity + text_of(config,
-                                       [](RunConfig& only, const RunConfig& all) {
-                                         only.prompt = all.prompt;
-                                         only.prepare = all.prepare;
-                                       }),
+                    text_of(config,
+                            [](RunConfig& only, const RunConfig& all) {
+                              only.prompt = all.prompt;
+                              only.prepare = all.prepare;
+                            }),
+                    identity,
                     {paths.graded()},
                     {paths.tokens()},
                     {paths.tokens()},
                     [&] { prepare_command(config, context); }});
   const auto add_training = [&](const std::string& name, const RunConfig& trained, const RunPaths& output) {
     stages.push_back({name,
-                      identity + training_keys(trained),
+                      training_keys(trained),
+                      identity,
                       {paths.tokens()},
                       {output.adapter_weights(), output.adapter_config()},
                       {output.adapter_weights(), output.adapter_config()},
@@ -102,16 +108,17 @@ int run_command(const RunConfig& config, CommandContext& context) {
     scored.push_back(paths.comparison(comparison.name).adapter_weights());
   }
   stages.push_back({"evaluate",
-                    identity + text_of(config,
-                                       [](RunConfig& only, const RunConfig& all) {
-                                         only.prompt = all.prompt;
-                                         only.train.share_prefix = all.train.share_prefix;
-                                         only.train.drop_never_right = all.train.drop_never_right;
-                                         only.train.frozen_trunk = all.train.frozen_trunk;
-                                         only.evaluate = all.evaluate;
-                                         only.compare_objectives = all.compare_objectives;
-                                         only.compare_alora = all.compare_alora;
-                                       }),
+                    text_of(config,
+                            [](RunConfig& only, const RunConfig& all) {
+                              only.prompt = all.prompt;
+                              only.train.share_prefix = all.train.share_prefix;
+                              only.train.drop_never_right = all.train.drop_never_right;
+                              only.train.frozen_trunk = all.train.frozen_trunk;
+                              only.evaluate = all.evaluate;
+                              only.compare_objectives = all.compare_objectives;
+                              only.compare_alora = all.compare_alora;
+                            }),
+                    identity,
                     scored,
                     {paths.report_json(), paths.report_html()},
                     {},

@@ -32,6 +32,7 @@ std::string StageRecord::reason(const Stage& stage) const {
   if (!record_.contains(stage.name)) return "it hasn't finished yet";
   const nlohmann::json& last = record_[stage.name];
   if (last.value("keys", "") != sha256_hex(stage.keys)) return "its part of the config changed";
+  if (last.value("model", "") != stage.model) return "the model changed (its config.json, tokenizer.json or weights)";
   for (const std::string& input : stage.inputs) {
     if (last["inputs"].value(input, "") != sha256_file_hex(input)) return fmt::format("{} changed", input);
   }
@@ -52,7 +53,7 @@ void StageRecord::finished(const Stage& stage) {
   for (const std::string& input : stage.inputs) inputs[input] = sha256_file_hex(input);
   nlohmann::json outputs = nlohmann::json::object();
   for (const std::string& output : stage.kept) outputs[output] = sha256_file_hex(output);
-  record_[stage.name] = {{"keys", sha256_hex(stage.keys)}, {"inputs", inputs}, {"outputs", outputs}};
+  record_[stage.name] = {{"keys", sha256_hex(stage.keys)}, {"model", stage.model}, {"inputs", inputs}, {"outputs", outputs}};
   save();
 }
 

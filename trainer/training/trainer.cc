@@ -148,7 +148,7 @@ void Trainer::stop_if_asked() {
   save(snapshot_);
   if (group_.rank() == 0) writer_.flush();
   group_.barrier();
-  throw PreemptedError(fmt::format("stopped as asked: step {} of {} is saved; give the same command again to go on", state_.step, plan_.max_steps()));
+  throw PreemptedError(fmt::format("stopped as asked by a signal (SIGTERM or SIGUSR1): step {} of {} is saved; give the same command again to go on", state_.step, plan_.max_steps()));
 }
 
 // As rank 0, with the files as they were after this step.
