@@ -38,7 +38,7 @@ find_run_dir() {
     previous=$argument
   done
   if [ -z "$found" ] && [ -f "$config" ]; then
-    found=$(sed -n -e '/^run:/,/^[^ #]/{s/.*[{, ]dir: *\([^,}#]*\).*/\1/p}' "$config" | head -1 | sed -e 's/ *$//' -e "s/^[\"']//" -e "s/[\"']\$//")
+    found=$(sed -e 's/[[:space:]]#.*//' "$config" | sed -n -e '/^run:/,/^[^ #]/{s/.*[{, ]dir: *\([^,}#]*\).*/\1/p}' | head -1 | sed -e 's/ *$//' -e "s/^[\"']//" -e "s/[\"']\$//")
   fi
   echo "$found"
 }
