@@ -27,6 +27,8 @@ def arguments():
     parser.add_argument("--jobs", type=int, default=2, help="cases at a time")
     parser.add_argument("--add-to", type=pathlib.Path, metavar="FILE", help="results.json that this run is added to; the last line is then the sum")
     parser.add_argument("--keep-failures", type=pathlib.Path, metavar="DIR", help="keeps the folders of failing cases there")
+    parser.add_argument("--confirm", action="store_true",
+                        help="try a case with problems again, and count what happens twice, or gives wrong results (for busy machines)")
     parser.add_argument("--build", default=str(benches.ROOT / "build" / "cpu"), help="build folder")
     parser.add_argument("--self-check", action="store_true", help="instead: programs that hang, lose, spoil and mumble must be found out")
     chosen = parser.parse_args()
@@ -50,16 +52,22 @@ def chosen_cases(options):
             yield case
 
 
-def try_case(bench, case, keep_in):
+def try_case(bench, case, keep_in, confirm=False):
     if case.link:
         missing = network.what_is_missing(case.kind, str(bench.folder))
         if missing:
             return None, missing
     trial = Trial(bench, copy.deepcopy(case))
     try:
-        return trial.go(), trial.jobs
+        verdict = trial.go()
     finally:
         trial.close(keep_in)
+    if confirm and verdict.problems and not any(column == "W" for column, _ in verdict.problems):
+        again, jobs = try_case(bench, case, keep_in)
+        if not again.problems:
+            print(f"case {case.index}: seen once: {verdict.problems}; tests/faults/run.sh --seed {case.seed} --case {case.index}", flush=True)
+            return again, jobs
+    return verdict, trial.jobs
 
 
 def one_case(bench, options):
@@ -86,7 +94,7 @@ def many_cases(bench, options):
         while faults < options.faults or running:
             while faults < options.faults and len(running) < options.jobs:
                 case = next(source)
-                running[pool.submit(try_case, bench, case, options.keep_failures)] = case
+                running[pool.submit(try_case, bench, case, options.keep_failures, options.confirm)] = case
             done, _ = concurrent.futures.wait(running, return_when=concurrent.futures.FIRST_COMPLETED)
             for future in done:
                 case = running.pop(future)

@@ -48,7 +48,7 @@ def expected_signal(name, rank, way, ranks, may_end=False):
         # A rank that dies when all is done needn't be told.
         return Expected((4, 137), says, must_survive=alone or way == "keep", quiet_codes=(0,) if way == "survive" and may_end else ())
     if name == "SIGSTOP":
-        return Expected((4, 137, 143), (r"no sign of life", r"not complete after", r"not all ranks arrived"), must_survive=alone or way == "keep")
+        return Expected((4, 137, 143), (r"no sign of life", r"not complete after", r"isn't complete after", r"not all ranks arrived"), must_survive=alone or way == "keep")
     told = (name, r"signal 15|Terminated|signal 10|User defined signal 1", r"[Pp]reempt", r"[Ss]tate (is )?saved")
     killed = 143 if name == "SIGTERM" else 138
     if way == "survive" and rank is not None:  # the others go on without it, or haven't met yet
