@@ -9,14 +9,12 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <cstring>
 #include <fstream>
 #include <mutex>
@@ -109,9 +107,9 @@ Liveness::Liveness(const LivenessOptions& options) : options_(options) {
   for (char& byte : guardian.token) byte = static_cast<char>(random());
   address_ = fmt::format("{} {} {} {} {} {}", this_host(), ::getpid(), this_loopback(), port_of(guardian.socket), hex(guardian.token, kTokenBytes),
                          own_addresses());
-  guardian_ = ::fork();
-  if (guardian_ < 0) throw failed("no process for the guardian");
-  if (guardian_ == 0) run_guardian(guardian);
+  const pid_t child = ::fork();
+  if (child < 0) throw failed("no process for the guardian");
+  if (child == 0) run_guardian(guardian);
   ::close(guardian.socket);
   beat_thread_ = std::jthread([this](const std::stop_token& stop) {
     sigset_t all;
@@ -128,13 +126,11 @@ Liveness::Liveness(const LivenessOptions& options) : options_(options) {
   });
 }
 
+// The guardian stays until the process has ended, which may be stopped on the way; the page stays for it.
 Liveness::~Liveness() {
   leaving();
-  ::kill(guardian_, SIGKILL);
-  ::waitpid(guardian_, nullptr, 0);
   beat_thread_.request_stop();
   beat_thread_.join();
-  ::munmap(signs_, sizeof *signs_);
 }
 
 void Liveness::set_peers(const std::vector<std::string>& addresses) {

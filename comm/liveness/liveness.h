@@ -6,8 +6,6 @@
 // Nothing is sent unless a collective is overdue: then one small datagram a rank (UDP over IPv4).
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -34,7 +32,7 @@ class Liveness {
  public:
   // Throws std::system_error where the system has no socket or process left.
   explicit Liveness(const LivenessOptions& options);
-  ~Liveness();
+  ~Liveness();  // the process is about to end: the heart stops, and the guardian sees to it that it does end
   Liveness(const Liveness&) = delete;
   Liveness& operator=(const Liveness&) = delete;
 
@@ -76,7 +74,6 @@ class Liveness {
   LifeSigns* signs_ = nullptr;
   std::string address_;
   std::vector<Peer> peers_;
-  pid_t guardian_ = -1;
   std::jthread beat_thread_;
 };
 

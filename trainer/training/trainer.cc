@@ -141,14 +141,13 @@ ValidationFigures Trainer::validate() {
           .examples);
 }
 
-void Trainer::save(const std::shared_ptr<const TrainingSnapshot>& snapshot) { writer_.submit(snapshot); }
-
 void Trainer::stop_if_asked() {
   if (!stop_agreed_) return;
-  save(snapshot_);
+  writer_.submit(snapshot_);
   if (group_.rank() == 0) writer_.flush();
   group_.barrier();
-  throw PreemptedError(fmt::format("stopped as asked by a signal (SIGTERM or SIGUSR1): step {} of {} is saved; give the same command again to go on", state_.step, plan_.max_steps()));
+  throw PreemptedError(fmt::format("stopped as asked by a signal (SIGTERM or SIGUSR1): step {} of {} is saved; give the same command again to go on",
+                                   state_.step, plan_.max_steps()));
 }
 
 // As rank 0, with the files as they were after this step.
@@ -211,7 +210,7 @@ void Trainer::run_steps() {
     }
     if (log_) log_->write(record);
     // A best step is checkpointed too, so that it is there at the end.
-    if (best || last || record.step % options_.checkpoint_every == 0) save(snapshot_);
+    if (best || last || record.step % options_.checkpoint_every == 0) writer_.submit(snapshot_);
     if (group_.rank() == 0 && options_.on_step) options_.on_step(record);
     if (!last) stop_if_asked();
   }

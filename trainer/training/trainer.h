@@ -98,7 +98,6 @@ class Trainer {
   void finish_run();
   void take_over_writing(int64_t step);
   void go_on_from_the_step_all_have_done();
-  void save(const std::shared_ptr<const TrainingSnapshot>& snapshot);
   void stop_if_asked();
   void verify_weights(int64_t step);
 
