@@ -33,7 +33,7 @@ BYTES = ("0", "1", "half", "last-1", "all")
 # Kind -> how often.
 KINDS = {"kill-call": 26, "kill-time": 14, "kill-file": 16, "kill-many": 6, "stop-call": 3, "stop-time": 2, "term-call": 4, "term-time": 4, "term-job": 4,
          "usr1-job": 3, "full-disk": 8, "io-error": 4, "read-error": 4, "short-write": 2, "write-flip": 3, "damage": 14, "link-cut": 1, "link-delay": 1}
-NOTICED = r"damaged|changed|differs?\b|isn't there|not valid|truncated|cut short|missing|cannot|expected|not a |too short|made anew|anew|again"
+NOTICED = r"damaged|changed|differs?\b|isn't there|not valid|truncated|cut short|missing|cannot|expected|not a |too short|too few|made anew|anew|again"
 
 
 def line_with(*words):
