@@ -73,8 +73,8 @@ def call_fault(random_, action, way, ranks, rank, low=0.0, high=1.0):
     call = random_.choice(COLLECTIVES * 3 + SETTING_UP)
     when = random_.choice(("before", "during", "after")) if call in COLLECTIVES else random_.choice(("before", "after"))
     share = random_.uniform(low, high)
-    # Before the first barrier is done the ranks haven't met, and a job ends.
-    may_end = call in SETTING_UP or (call == "MPI_Ibarrier" and share < 0.1)
+    # Before the first barrier and the first exchange of addresses are done the ranks haven't met, and a job ends.
+    may_end = call in SETTING_UP or (call == "MPI_Ibarrier" and share < 0.1) or (call.startswith("MPI_Iallgather") and share < 0.05)
     return LibraryFault((("rank", rank), ("call", call), ("when", when), ("do", action)), expected_signal(action, rank, way, ranks, may_end), share)
 
 
