@@ -82,10 +82,7 @@ choose_hosts() {
   fi
 }
 
-child=""
-asked=""
-pass_on() { asked=$1; [ -n "$child" ] && kill -s "$1" "$child" 2>/dev/null; }
-for signal in TERM INT USR1; do trap "pass_on $signal" $signal; done
+source "$(dirname "$0")/passing_signals.sh"
 
 # A training that was broken off goes on only if it is told to.
 case " ${command[*]} " in
@@ -101,12 +98,7 @@ while :; do
     try+=("${resumable[@]}")
   fi
   tries=$((tries + 1))
-  "${try[@]}" &
-  child=$!
-  code=0
-  wait $child || code=$?
-  while kill -0 $child 2>/dev/null; do code=0; wait $child || code=$?; done  # a signal interrupts the first wait
-  child=""
+  run_passing_signals "${try[@]}"
   case $code in
     0) [ $tries = 1 ] || say "done, at the $tries. try"; exit 0 ;;
     2 | 5 | 6) exit $code ;;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # mpirun of Open MPI 5 with ULFM: a training goes on when one of its ranks dies. Takes mpirun's arguments: launch/mpirun_survive.sh -np 4 build/cpu/candor run my.yaml
 set -euo pipefail
-python=$(cd "$(dirname "$0")/.." && pwd)/.deps/python
+launch=$(cd "$(dirname "$0")" && pwd)
+python=$launch/../.deps/python
 
 if [ $# = 0 ] || [ "$1" = -h ] || [ "$1" = --help ]; then
   cat <<'TEXT'
@@ -23,12 +24,8 @@ if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_RO
 CANDOR_EXIT_CODE_FILE=$(mktemp "$PWD/.candor-exit-code.XXXXXX")
 export CANDOR_EXIT_CODE_FILE
 trap 'rm -f "$CANDOR_EXIT_CODE_FILE"' EXIT
-"$python/bin/mpirun" --with-ft ulfm -x LD_LIBRARY_PATH -x CANDOR_EXIT_CODE_FILE "$@" &
-mpirun=$!
-for signal in TERM INT USR1; do trap 'kill -s '$signal' $mpirun' $signal; done
-code=0
-wait $mpirun || code=$?
-while kill -0 $mpirun 2>/dev/null; do code=0; wait $mpirun || code=$?; done  # a signal interrupts the first wait
+source "$launch/passing_signals.sh"
+run_passing_signals "$python/bin/mpirun" --with-ft ulfm -x LD_LIBRARY_PATH -x CANDOR_EXIT_CODE_FILE "$@"
 told=$(cat "$CANDOR_EXIT_CODE_FILE" 2>/dev/null || true)
 if [ -n "$told" ]; then exit "$told"; fi
 if [ $code = 0 ]; then

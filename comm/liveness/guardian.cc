@@ -93,10 +93,8 @@ class Guardian {
     const LifeSigns& signs = *options_.signs;
     GuardianReply reply;
     reply.number = request.number;
-    reply.rank = options_.rank;
     reply.group = signs.group.load();
     reply.sequence = signs.sequence.load();
-    reply.operation = signs.operation.load();
     reply.silent_s = static_cast<double>(silent_ms_) / 1000;
     reply.stopped = process_state(options_.rank_process) == 'T' ? 1 : 0;
     ::sendto(options_.socket, &reply, sizeof reply, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&from), from_bytes);
@@ -109,10 +107,8 @@ class Guardian {
 
  private:
   void say(const std::string& what) {
-    char host[256] = "?";
-    ::gethostname(host, sizeof host - 1);
     const std::string text =
-        fmt::format("candor: rank {} of {} (process {} on {}): {}\n", options_.rank, options_.world_size, options_.rank_process, host, what);
+        fmt::format("candor: rank {} of {} (process {} on {}): {}\n", options_.rank, options_.world_size, options_.rank_process, options_.host, what);
     [[maybe_unused]] const ssize_t written = ::write(2, text.data(), text.size());
   }
 

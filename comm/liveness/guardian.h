@@ -10,6 +10,8 @@
 
 #include <sys/types.h>
 
+#include <string>
+
 #include "comm/liveness/life_signs.h"
 
 namespace candor {
@@ -22,6 +24,7 @@ struct GuardianOptions {
   double heartbeat_s = 60;  // 0: silence is never a reason
   double launcher_limit_s = 600;
   int rank = 0, world_size = 1;
+  std::string host{};
 };
 
 // In the forked child; returns never.

@@ -13,9 +13,8 @@ struct LifeSigns {
   std::atomic<bool> leaving{false};      // its end is meant: nobody needs to be told
   std::atomic<bool> may_be_lost{false};  // the job goes on without it
   std::atomic<std::uint64_t> beats{0};   // counted up by a thread of its own
-  std::atomic<std::int64_t> group{-1};   // the collective that the rank came to last: its group, number in it and operation (agreement.h)
+  std::atomic<std::int64_t> group{-1};   // the collective that the rank came to last: its group, and its number in it
   std::atomic<std::int64_t> sequence{-1};
-  std::atomic<std::int64_t> operation{-1};
   // A call of the MPI library that can't be given up: the guardian ends the rank when it has lasted so long (0: no such call).
   std::atomic<std::int64_t> blocking_limit_ms{0};
   std::atomic<std::int64_t> blocking_calls{0};      // so far: tells one from the next
@@ -39,8 +38,7 @@ struct GuardianRequest {
 struct GuardianReply {
   char magic[8] = {'c', 'a', 'n', 'd', 'o', 'r', '!', '1'};
   std::int32_t number = 0;
-  std::int32_t rank = 0;
-  std::int64_t group = -1, sequence = -1, operation = -1;
+  std::int64_t group = -1, sequence = -1;
   double silent_s = 0;       // since the last beat
   std::int32_t stopped = 0;  // 1: by a signal
 };

@@ -90,6 +90,11 @@ struct Liveness::Peer {
   int process = 0;
   std::vector<sockaddr_in> ways;  // addresses to try
   char token[kTokenBytes] = {};
+
+  void send(int descriptor, GuardianRequest request) const {
+    std::memcpy(request.token, token, kTokenBytes);
+    for (const sockaddr_in& way : ways) ::sendto(descriptor, &request, sizeof request, 0, reinterpret_cast<const sockaddr*>(&way), sizeof way);
+  }
 };
 
 Liveness::Liveness(const LivenessOptions& options) : options_(options) {
@@ -103,10 +108,11 @@ Liveness::Liveness(const LivenessOptions& options) : options_(options) {
                            .heartbeat_s = options.heartbeat_s,
                            .launcher_limit_s = options.launcher_limit_s,
                            .rank = options.rank,
-                           .world_size = options.world_size};
+                           .world_size = options.world_size,
+                           .host = this_host()};
   std::random_device random;
   for (char& byte : guardian.token) byte = static_cast<char>(random());
-  address_ = fmt::format("{} {} {} {} {} {}", this_host(), ::getpid(), this_loopback(), port_of(guardian.socket), hex(guardian.token, kTokenBytes),
+  address_ = fmt::format("{} {} {} {} {} {}", guardian.host, ::getpid(), this_loopback(), port_of(guardian.socket), hex(guardian.token, kTokenBytes),
                          own_addresses());
   const pid_t child = ::fork();
   if (child < 0) throw failed("no process for the guardian");
@@ -161,8 +167,7 @@ void Liveness::may_be_lost() { signs_->may_be_lost.store(true); }
 
 void Liveness::leaving() { signs_->leaving.store(true); }
 
-void Liveness::arrived(std::int64_t group, std::int64_t sequence, std::int64_t operation) {
-  signs_->operation.store(operation, std::memory_order_relaxed);
+void Liveness::arrived(std::int64_t group, std::int64_t sequence) {
   signs_->group.store(group, std::memory_order_relaxed);
   signs_->sequence.store(sequence, std::memory_order_release);
 }
@@ -176,11 +181,9 @@ std::vector<LateRank> Liveness::late_ranks(std::int64_t group, std::int64_t sequ
   std::erase(silent, options_.rank);
   for (int attempt = 0; attempt < 4 && !silent.empty(); ++attempt) {
     for (const int rank : silent) {
-      const Peer& peer = peers_.at(static_cast<std::size_t>(rank));
       GuardianRequest request;
-      std::memcpy(request.token, peer.token, kTokenBytes);
       request.number = rank;
-      for (const sockaddr_in& way : peer.ways) ::sendto(descriptor, &request, sizeof request, 0, reinterpret_cast<const sockaddr*>(&way), sizeof way);
+      peers_.at(static_cast<std::size_t>(rank)).send(descriptor, request);
     }
     const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(250);
     while (!silent.empty()) {
@@ -215,14 +218,12 @@ void Liveness::end(const std::vector<LateRank>& late, std::int64_t group, std::i
   if (descriptor < 0) return;
   for (const LateRank& one : late) {
     if (!one.answers) continue;
-    const Peer& peer = peers_.at(static_cast<std::size_t>(one.rank));
     GuardianRequest request;
     request.kind = GuardianRequest::kEndIt;
     request.group = group;
     request.sequence = sequence;
     request.waited_s = waited_s;
-    std::memcpy(request.token, peer.token, kTokenBytes);
-    for (const sockaddr_in& way : peer.ways) ::sendto(descriptor, &request, sizeof request, 0, reinterpret_cast<const sockaddr*>(&way), sizeof way);
+    peers_.at(static_cast<std::size_t>(one.rank)).send(descriptor, request);
   }
   ::close(descriptor);
 }

@@ -48,7 +48,7 @@ class Liveness {
   void may_be_lost();
 
   // This rank has come to this call of the group.
-  void arrived(std::int64_t group, std::int64_t sequence, std::int64_t operation);
+  void arrived(std::int64_t group, std::int64_t sequence);
 
   // Which of these ranks haven't come to this call, as their guardians say. Takes up to a second.
   std::vector<LateRank> late_ranks(std::int64_t group, std::int64_t sequence, const std::vector<int>& ranks) const;

@@ -17,11 +17,10 @@ class WriteFence {
 
   void take();
   void check() const;
-  std::int64_t epoch() const { return epoch_; }  // 0: not taken
 
  private:
   std::string path_;
-  std::int64_t epoch_ = 0;
+  std::int64_t epoch_ = 0;  // 0: not taken
 };
 
 }  // namespace candor

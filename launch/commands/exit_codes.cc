@@ -1,6 +1,9 @@
 #include "launch/commands/exit_codes.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
+#include <cstdio>
 #include <new>
 #include <stdexcept>
 #include <system_error>
@@ -54,6 +57,16 @@ Failure describe_failure(const std::exception_ptr& error) {
   } catch (...) {
     return {kExitInternal, "internal error of an unknown kind"};
   }
+}
+
+void tell(const Failure& failure, int rank, int world_size) {
+  std::fflush(stdout);
+  if (world_size > 1) {
+    fmt::print(stderr, "candor: rank {} of {}: {}\n", rank, world_size, failure.message);
+  } else {
+    fmt::print(stderr, "candor: {}\n", failure.message);
+  }
+  std::fflush(stderr);
 }
 
 }  // namespace candor

@@ -24,4 +24,7 @@ struct Failure {
 // Which code and line an exception becomes.
 Failure describe_failure(const std::exception_ptr& error);
 
+// Prints it to stderr, behind what standard output still holds.
+void tell(const Failure& failure, int rank, int world_size);
+
 }  // namespace candor

@@ -108,10 +108,14 @@ std::string inspect_file(const std::string& path, const CommandArguments& argume
 namespace {
 
 // With the model in the dtype of the run that left it; on rank 0 alone.
-std::string inspect_reproducer(const std::string& path) {
+std::string inspect_reproducer(const std::string& path, ProcessGroup& group) {
   const Reproducer reproducer = read_reproducer(path);
-  const LlamaModel model(reproducer.base_model, dtype_of(reproducer.dtype), at::kCPU,
-                         reproducer.products == "bf16" ? Products::kBf16 : Products::kAsActivations);
+  ModelSection section;
+  section.path = reproducer.base_model;
+  section.dtype = reproducer.dtype;
+  section.products = reproducer.products;
+  section.device = "cpu";
+  const LlamaModel model = load_model(section, group);
   return fmt::format("reproducer {}\n", path) + replay(path, model);
 }
 
@@ -120,7 +124,7 @@ std::string inspect_reproducer(const std::string& path) {
 int inspect_command(CommandContext& context) {
   const std::string& path = context.arguments.input;
   if (context.group.rank() == 0 && fs::exists(path + "/reproducer.json")) {
-    fmt::print("{}", inspect_reproducer(path));
+    fmt::print("{}", inspect_reproducer(path, context.group));
   } else if (context.group.rank() == 0) {
     fmt::print("{}", inspect_file(path, context.arguments));
   }

@@ -27,10 +27,8 @@ TextSetup::TextSetup(const RunConfig& config)
     : tokenizer_(Tokenizer::from_file(config.model.path + "/tokenizer.json")), chat_template_(ChatTemplate::from_model_dir(config.model.path)),
       prompt_(tokenizer_, chat_template_, prompt_options(config.prompt)) {}
 
-at::ScalarType dtype_of(const std::string& name) { return name == "fp64" ? at::kDouble : (name == "bf16" ? at::kBFloat16 : at::kFloat); }
-
 LlamaModel load_model(const ModelSection& model, ProcessGroup& group) {
-  const at::ScalarType dtype = dtype_of(model.dtype);
+  const at::ScalarType dtype = model.dtype == "fp64" ? at::kDouble : (model.dtype == "bf16" ? at::kBFloat16 : at::kFloat);
   const Products products = model.products == "bf16" ? Products::kBf16 : Products::kAsActivations;
   if (model.device == "cuda") {
     return LlamaModel(model.path, dtype, at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(group.rank_info().local_rank)), products);

@@ -31,8 +31,6 @@ class TextSetup {
   PromptBuilder prompt_;
 };
 
-at::ScalarType dtype_of(const std::string& name);  // of model.dtype's choices
-
 // On the device that model.device names: "cuda" is the GPU of this rank's number on its host. Collective where model.shared_weights is set.
 LlamaModel load_model(const ModelSection& model, ProcessGroup& group);
 

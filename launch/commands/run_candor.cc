@@ -14,6 +14,7 @@
 
 #include "comm/comm_error.h"
 #include "comm/liveness/liveness.h"
+#include "comm/losses_text.h"
 #include "comm/mpi_session.h"
 #include "launch/commands/answer_command.h"
 #include "launch/commands/command_line.h"
@@ -61,16 +62,6 @@ bool is_config_command(const CommandLine& line) { return !line.config_path.empty
 int environment_number(const char* name, int otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::atoi(text);
-}
-
-void tell(const Failure& failure, int rank, int world_size) {
-  std::fflush(stdout);
-  if (world_size > 1) {
-    fmt::print(stderr, "candor: rank {} of {}: {}\n", rank, world_size, failure.message);
-  } else {
-    fmt::print(stderr, "candor: {}\n", failure.message);
-  }
-  std::fflush(stderr);
 }
 
 // Command line, config and threads. Under mpirun a failure is kept, to be compared with the other ranks'.
@@ -137,7 +128,8 @@ std::optional<int> start_together(Request& request, ProcessGroup& host, std::uni
 int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_request, bool& ranks_lost) {
   std::unique_ptr<ProcessGroup> group;
   std::optional<int> failed;
-  for (bool finished = false;;) {
+  for (;;) {
+    bool finished = false;
     try {
       failed = start_together(request, host, group);
       finished = true;
@@ -145,15 +137,17 @@ int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_reque
     }
     const Settled settled = host.settle(finished, "start");
     if (settled.finished) break;
-    finished = false;
     ranks_lost = true;
-    if (host.rank() == 0) fmt::print(stderr, "candor  {}\n", losses_text(settled, host.world_size()));
+    if (host.rank() == 0) fmt::print(stderr, "candor  WARNING: {}\n", losses_text(settled.lost, host.world_size()));
   }
-  if (failed) return *failed;
   const std::string& name = request.line.command;
   CommandContext context{.group = group ? *group : host, .arguments = request.line.arguments, .stop_request = &stop_request};
-  if (!is_config_command(request.line))
-    return name == "doctor" ? doctor_command(context) : (name == "import" ? import_command : inspect_command)(context);
+  if (failed || !is_config_command(request.line)) {
+    const auto command = name == "doctor" ? doctor_command : (name == "import" ? import_command : inspect_command);
+    const int exit_code = failed ? *failed : command(context);
+    leave_exit_code(exit_code, host.rank());
+    return exit_code;
+  }
   for (const ConfigCommand& command : kConfigCommands) {
     if (name == command.name) return run_and_survive([&] { return command.run(request.config, context); }, name, context, ranks_lost);
   }
@@ -214,7 +208,6 @@ int run_candor(int argc, char** argv) {
   try {
     bool ranks_lost = false;
     const int exit_code = run_command_of(request, *group, stop_request, ranks_lost);
-    if (!ranks_lost) leave_exit_code(exit_code, group->rank());
     if (liveness) liveness->leaving();
     if (ranks_lost) MpiSession::leave_after_losses(exit_code);
     const Liveness::Blocking blocking(liveness.get(), "MPI_Finalize", request.config.run.timeout_s);

@@ -53,45 +53,42 @@ int run_command(const RunConfig& config, CommandContext& context) {
   open_run_folder(config, group);
 
   std::vector<Stage> stages;
-  stages.push_back({"answer",
-                    text_of(config,
-                            [](RunConfig& only, const RunConfig& all) {
-                              only.data = all.data;
-                              only.data.questions = "-";
-                              only.prompt = all.prompt;
-                              only.answer = all.answer;
-                            }),
-                    identity,
-                    {config.data.questions},
-                    {paths.answers()},
-                    {},
-                    [&] { answer_command(config, context); }});
-  stages.push_back({"grade",
-                    text_of(config, [](RunConfig& only, const RunConfig& all) { only.grade = all.grade; }),
-                    "",
-                    {paths.answers()},
-                    {paths.graded()},
-                    {},
-                    [&] { grade_command(config, context); }});
-  stages.push_back({"prepare",
-                    text_of(config,
-                            [](RunConfig& only, const RunConfig& all) {
-                              only.prompt = all.prompt;
-                              only.prepare = all.prepare;
-                            }),
-                    identity,
-                    {paths.graded()},
-                    {paths.tokens()},
-                    {paths.tokens()},
-                    [&] { prepare_command(config, context); }});
+  stages.push_back({.name = "answer",
+                    .keys = text_of(config,
+                                    [](RunConfig& only, const RunConfig& all) {
+                                      only.data = all.data;
+                                      only.data.questions = "-";
+                                      only.prompt = all.prompt;
+                                      only.answer = all.answer;
+                                    }),
+                    .model = identity,
+                    .inputs = {config.data.questions},
+                    .outputs = {paths.answers()},
+                    .run = [&] { answer_command(config, context); }});
+  stages.push_back({.name = "grade",
+                    .keys = text_of(config, [](RunConfig& only, const RunConfig& all) { only.grade = all.grade; }),
+                    .inputs = {paths.answers()},
+                    .outputs = {paths.graded()},
+                    .run = [&] { grade_command(config, context); }});
+  stages.push_back({.name = "prepare",
+                    .keys = text_of(config,
+                                    [](RunConfig& only, const RunConfig& all) {
+                                      only.prompt = all.prompt;
+                                      only.prepare = all.prepare;
+                                    }),
+                    .model = identity,
+                    .inputs = {paths.graded()},
+                    .outputs = {paths.tokens()},
+                    .nobody_edits = true,
+                    .run = [&] { prepare_command(config, context); }});
   const auto add_training = [&](const std::string& name, const RunConfig& trained, const RunPaths& output) {
-    stages.push_back({name,
-                      training_keys(trained),
-                      identity,
-                      {paths.tokens()},
-                      {output.adapter_weights(), output.adapter_config()},
-                      {output.adapter_weights(), output.adapter_config()},
-                      [&group, stop = context.stop_request, tokens = paths.tokens(), name, trained, output] {
+    stages.push_back({.name = name,
+                      .keys = training_keys(trained),
+                      .model = identity,
+                      .inputs = {paths.tokens()},
+                      .outputs = {output.adapter_weights(), output.adapter_config()},
+                      .nobody_edits = true,
+                      .run = [&group, stop = context.stop_request, tokens = paths.tokens(), name, trained, output] {
                         if (group.rank() == 0) {
                           check_evaluation_splits(read_token_file(tokens), trained.evaluate);
                           remove_checkpoints_of_another_training(output.checkpoints(),
@@ -107,22 +104,21 @@ int run_command(const RunConfig& config, CommandContext& context) {
     add_training("compare " + comparison.name, comparison.config, paths.comparison(comparison.name));
     scored.push_back(paths.comparison(comparison.name).adapter_weights());
   }
-  stages.push_back({"evaluate",
-                    text_of(config,
-                            [](RunConfig& only, const RunConfig& all) {
-                              only.prompt = all.prompt;
-                              only.train.share_prefix = all.train.share_prefix;
-                              only.train.drop_never_right = all.train.drop_never_right;
-                              only.train.frozen_trunk = all.train.frozen_trunk;
-                              only.evaluate = all.evaluate;
-                              only.compare_objectives = all.compare_objectives;
-                              only.compare_alora = all.compare_alora;
-                            }),
-                    identity,
-                    scored,
-                    {paths.report_json(), paths.report_html()},
-                    {},
-                    [&] { evaluate_command(config, context); }});
+  stages.push_back({.name = "evaluate",
+                    .keys = text_of(config,
+                                    [](RunConfig& only, const RunConfig& all) {
+                                      only.prompt = all.prompt;
+                                      only.train.share_prefix = all.train.share_prefix;
+                                      only.train.drop_never_right = all.train.drop_never_right;
+                                      only.train.frozen_trunk = all.train.frozen_trunk;
+                                      only.evaluate = all.evaluate;
+                                      only.compare_objectives = all.compare_objectives;
+                                      only.compare_alora = all.compare_alora;
+                                    }),
+                    .model = identity,
+                    .inputs = scored,
+                    .outputs = {paths.report_json(), paths.report_html()},
+                    .run = [&] { evaluate_command(config, context); }});
 
   StageRecord record(config.run.dir + "/stages.json");
   for (const Stage& stage : stages) {

@@ -12,12 +12,25 @@
 #include "data_pipeline/files/sha256.h"
 
 namespace candor {
+namespace {
+
+nlohmann::json hashes_of(const std::vector<std::string>& files) {
+  nlohmann::json hashes = nlohmann::json::object();
+  for (const std::string& file : files) hashes[file] = sha256_file_hex(file);
+  return hashes;
+}
+
+}  // namespace
 
 StageRecord::StageRecord(std::string path) : path_(std::move(path)) {
   if (std::filesystem::exists(path_)) record_ = parse_json(read_file(path_), path_);
-  const auto is_stage = [](const nlohmann::json& stage) {
-    return stage.is_object() && stage.contains("keys") && stage["keys"].is_string() && stage.contains("inputs") && stage["inputs"].is_object() &&
-           std::all_of(stage["inputs"].begin(), stage["inputs"].end(), [](const nlohmann::json& hash) { return hash.is_string(); });
+  const auto has_hashes = [](const nlohmann::json& stage, const char* files) {
+    return stage.contains(files) && stage[files].is_object() &&
+           std::all_of(stage[files].begin(), stage[files].end(), [](const nlohmann::json& hash) { return hash.is_string(); });
+  };
+  const auto is_stage = [&](const nlohmann::json& stage) {
+    return stage.is_object() && stage.contains("keys") && stage["keys"].is_string() && has_hashes(stage, "inputs") &&
+           (!stage.contains("model") || stage["model"].is_string()) && (!stage.contains("outputs") || has_hashes(stage, "outputs"));
   };
   if (!record_.is_object() || !std::all_of(record_.begin(), record_.end(), is_stage)) {
     throw std::invalid_argument(
@@ -36,7 +49,8 @@ std::string StageRecord::reason(const Stage& stage) const {
   for (const std::string& input : stage.inputs) {
     if (last["inputs"].value(input, "") != sha256_file_hex(input)) return fmt::format("{} changed", input);
   }
-  for (const std::string& output : stage.kept) {
+  for (const std::string& output : stage.outputs) {
+    if (!stage.nobody_edits) break;
     if (last.contains("outputs") && last["outputs"].value(output, "") == sha256_file_hex(output)) continue;
     return fmt::format("{} isn't as it was made (damaged, or edited)", output);
   }
@@ -49,11 +63,8 @@ void StageRecord::started(const Stage& stage) {
 }
 
 void StageRecord::finished(const Stage& stage) {
-  nlohmann::json inputs = nlohmann::json::object();
-  for (const std::string& input : stage.inputs) inputs[input] = sha256_file_hex(input);
-  nlohmann::json outputs = nlohmann::json::object();
-  for (const std::string& output : stage.kept) outputs[output] = sha256_file_hex(output);
-  record_[stage.name] = {{"keys", sha256_hex(stage.keys)}, {"model", stage.model}, {"inputs", inputs}, {"outputs", outputs}};
+  record_[stage.name] = {{"keys", sha256_hex(stage.keys)}, {"model", stage.model}, {"inputs", hashes_of(stage.inputs)}};
+  if (stage.nobody_edits) record_[stage.name]["outputs"] = hashes_of(stage.outputs);
   save();
 }
 

@@ -1,8 +1,8 @@
 // stages.json: which stages of `candor run` are done, and with what, so that the next run does only what isn't (docs/formats.md).
 //
-// A stage is done if its outputs are there and it was last finished with the same keys of the config, the same model and the same bytes in its input files, and if
-// what it wrote for others to use (kept) still has the bytes that it had then.
-// Rank 0 uses it. Throws std::system_error for the disk, std::invalid_argument for a record that isn't JSON.
+// A stage is done if its outputs are there and it was last finished with the same keys of the config, the same model and the same bytes in its input
+// files, and if its outputs, where nobody edits them, have the bytes that they had then. Rank 0 uses it. Throws std::system_error for the disk,
+// std::invalid_argument for a record that isn't JSON.
 #pragma once
 
 #include <functional>
@@ -15,10 +15,10 @@ namespace candor {
 struct Stage {
   std::string name;
   std::string keys;                  // the part of the config that it reads, as text
-  std::string model;                 // identity of the model that it uses; empty: none
+  std::string model{};               // identity of the model that it uses; empty: none
   std::vector<std::string> inputs;   // files
   std::vector<std::string> outputs;  // files
-  std::vector<std::string> kept{};   // of them, those that nobody edits
+  bool nobody_edits = false;         // the outputs
   std::function<void()> run;
 };
 

@@ -1,22 +1,16 @@
 #include "launch/commands/survival.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cstdlib>
 #include <fstream>
 
 #include "comm/comm_error.h"
+#include "comm/losses_text.h"
 #include "launch/commands/exit_codes.h"
 #include "trainer/training/stop_request.h"
 
 namespace candor {
-
-std::string losses_text(const Settled& settled, int ranks_left) {
-  return fmt::format("WARNING: lost {}; going on with {} rank{}",
-                     settled.lost.empty() ? "no rank" : fmt::format("rank {}", fmt::join(settled.lost, ", rank ")), ranks_left,
-                     ranks_left > 1 ? "s" : "");
-}
 
 int run_and_survive(const std::function<int()>& command, const std::string& name, CommandContext& context, bool& ranks_lost) {
   for (;;) {
@@ -30,7 +24,7 @@ int run_and_survive(const std::function<int()>& command, const std::string& name
       continue;
     } catch (const RankLostError&) {  // whom, settle() tells
     } catch (const PreemptedError&) {
-      if (context.group.rank() == 0) fmt::print(stderr, "candor: {}\n", describe_failure(std::current_exception()).message);
+      if (context.group.rank() == 0) tell(describe_failure(std::current_exception()), 0, 1);
       exit_code = kExitPreempted;
       finished = true;
     }
@@ -40,7 +34,7 @@ int run_and_survive(const std::function<int()>& command, const std::string& name
       return exit_code;
     }
     ranks_lost = context.arguments.resume = true;
-    if (context.group.rank() == 0) fmt::print(stderr, "{}  {}\n", name, losses_text(settled, context.group.world_size()));
+    if (context.group.rank() == 0) fmt::print(stderr, "{}  WARNING: {}\n", name, losses_text(settled.lost, context.group.world_size()));
   }
 }
 

@@ -4,13 +4,9 @@
 #include <functional>
 #include <string>
 
-#include "comm/process_group.h"
 #include "launch/commands/command_context.h"
 
 namespace candor {
-
-// "WARNING: lost rank 2; going on with 3 ranks"
-std::string losses_text(const Settled& settled, int ranks_left);
 
 // Ranks that are lost outside a training's steps cost the stage they were lost in: the others give the command again, as with --resume, which goes on
 // from what is written. Returns the command's exit code, that of a preemption too. Sets ranks_lost if any were. Collective over context.group.

@@ -12,6 +12,7 @@
 #include "comm/comm_error.h"
 #include "comm/mpi_session.h"
 #include "synthetic_data.h"
+#include "tests/commands/candor_process.h"
 #include "trainer/evaluation/scoring.h"
 #include "trainer/training/adapter_files.h"
 #include "trainer/training/reproducer.h"
@@ -23,13 +24,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-int64_t count_of(const std::string& part, const std::string& text) {
-  int64_t found = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-  return found;
-}
-
 using namespace testing_support;
 
 class TrainerTest : public testing::Test {

@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <chrono>
 #include <cmath>
@@ -13,6 +12,7 @@
 #include <stdexcept>
 
 #include "comm/comm_error.h"
+#include "comm/losses_text.h"
 #include "data_pipeline/tokens/sampler.h"
 #include "trainer/evaluation/scoring.h"
 #include "trainer/kernels/gemm_peak.h"
@@ -26,10 +26,6 @@ std::vector<int64_t> first_validation_examples(const TokenData& data, int64_t li
   std::vector<int64_t> examples = examples_of_split(data, "validation", /*graded_only=*/true);
   if (limit > 0 && static_cast<int64_t>(examples.size()) > limit) examples.resize(static_cast<size_t>(limit));
   return examples;
-}
-
-std::string rank_list(const std::vector<int>& ranks) {
-  return ranks.empty() ? "no rank" : fmt::format("rank{} {}", ranks.size() > 1 ? "s" : "", fmt::join(ranks, ", "));
 }
 
 // A best step that was pruned is none: it was beaten by a later one, which is found again.
@@ -183,11 +179,11 @@ void Trainer::go_on_from_the_step_all_have_done() {
   say(fmt::format("going on from step {} with {} ranks", step, group_.world_size()));
 }
 
-void Trainer::verify_weights(int64_t step) { check_weights_agree(model_, adapter_, optimizer_, fmt::format("step {}", step), group_); }
-
 void Trainer::run_steps() {
   for (int64_t step = state_.step; step < plan_.max_steps(); ++step) {
-    if (options_.verify_every > 0 && step % options_.verify_every == 0) verify_weights(step);
+    if (options_.verify_every > 0 && step % options_.verify_every == 0) {
+      check_weights_agree(model_, adapter_, optimizer_, fmt::format("step {}", step), group_);
+    }
     StepRecord record = train_step(step);
     const bool last = record.step == plan_.max_steps();
     if (last || record.step % options_.validate_every == 0) {
@@ -260,7 +256,7 @@ TrainResult Trainer::run() {
     }
     const Settled settled = group_.settle(finished, where);
     if (settled.finished) break;
-    say(fmt::format("WARNING: lost {}; {} of them are left", rank_list(settled.lost), group_.world_size()));
+    say("WARNING: " + losses_text(settled.lost, group_.world_size()));
     if (!settled.same_place) throw GroupShrunkError(group_.rank(), group_.world_size(), "train", 0, "not all ranks were training when one was lost");
     ranks_lost = true;
   }

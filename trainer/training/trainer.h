@@ -99,7 +99,6 @@ class Trainer {
   void take_over_writing(int64_t step);
   void go_on_from_the_step_all_have_done();
   void stop_if_asked();
-  void verify_weights(int64_t step);
 
   StepRecord train_step(int64_t step);
   void compute_micro_batches(Step& step, GradientSum* sum);

@@ -19,8 +19,7 @@ bool look_up(Function*& function, const char* name) {
 
 std::optional<FaultTolerance> FaultTolerance::of_this_job() {
   FaultTolerance found;
-  if (!look_up(found.revoke_, "MPIX_Comm_revoke") || !look_up(found.shrink_, "MPIX_Comm_shrink") || !look_up(found.iagree_, "MPIX_Comm_iagree") ||
-      !look_up(found.get_failed_, "MPIX_Comm_get_failed")) {
+  if (!look_up(found.revoke_, "MPIX_Comm_revoke") || !look_up(found.shrink_, "MPIX_Comm_shrink") || !look_up(found.iagree_, "MPIX_Comm_iagree")) {
     return std::nullopt;
   }
   int* enabled = nullptr;

@@ -24,8 +24,6 @@ class FaultTolerance {
   int shrink(MPI_Comm communicator, MPI_Comm* survivors) const { return shrink_(communicator, survivors); }
   // Bitwise AND over the ranks that live; works on a revoked communicator. Its code is the same on all of them.
   int iagree(MPI_Comm communicator, int* flag, MPI_Request* request) const { return iagree_(communicator, flag, request); }
-  // The ranks of the communicator known to be dead.
-  int get_failed(MPI_Comm communicator, MPI_Group* failed) const { return get_failed_(communicator, failed); }
 
  private:
   FaultTolerance() = default;
@@ -33,7 +31,6 @@ class FaultTolerance {
   int (*revoke_)(MPI_Comm) = nullptr;
   int (*shrink_)(MPI_Comm, MPI_Comm*) = nullptr;
   int (*iagree_)(MPI_Comm, int*, MPI_Request*) = nullptr;
-  int (*get_failed_)(MPI_Comm, MPI_Group*) = nullptr;
 };
 
 }  // namespace candor

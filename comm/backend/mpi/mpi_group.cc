@@ -85,7 +85,7 @@ MpiGroup::MpiGroup(MPI_Comm communicator, const ProcessGroupOptions& options, st
 
 MpiGroup::Running MpiGroup::begin(Collective operation, std::int64_t dtype, std::int64_t numel, std::int64_t root) {
   Running running{{operation, dtype, numel, root, next_sequence_++}, Deadline(options_.timeout_s)};
-  if (options_.liveness) options_.liveness->arrived(id_, running.call.sequence, static_cast<std::int64_t>(operation));
+  if (options_.liveness) options_.liveness->arrived(id_, running.call.sequence);
   if (broken_) throw CommError(info_.rank, info_.world_size, collective_name(operation), numel, "the group is broken by an earlier failure");
   if (options_.check_agreement) check_agreement(running);
   return running;

@@ -30,7 +30,7 @@ Settled MpiGroup::settle(bool finished, const std::string& where) {
     barrier();
     return {};
   }
-  if (options_.liveness) options_.liveness->arrived(id_, kSettling, static_cast<std::int64_t>(Collective::kSettle));
+  if (options_.liveness) options_.liveness->arrived(id_, kSettling);
   if (all_agree(communicator_, finished)) return {};
 
   const std::vector<int> before = world_ranks_;
@@ -63,19 +63,18 @@ bool MpiGroup::all_agree(MPI_Comm communicator, bool mine) {
   MPI_Request request = MPI_REQUEST_NULL;
   int code = fault_tolerance_->iagree(communicator, flag.get(), &request);
   PollPause pause;
-  Deadline deadline(options_.timeout_s);
   bool ended_the_late = false;
   for (int done = 0; code == MPI_SUCCESS && !done; pause()) {
     code = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
-    if (done || code != MPI_SUCCESS || !deadline.passed()) continue;
+    if (done || code != MPI_SUCCESS || !running.deadline.passed()) continue;
     if (ended_the_late || !options_.liveness) {
       [[maybe_unused]] const auto* given_up = new std::shared_ptr<int>(flag);  // MPI may still write there
       overdue(running);
     }
     // An agreement can't be revoked: ended here, the late ranks are dead to MPI, and it completes.
-    options_.liveness->end(options_.liveness->late_ranks(id_, kSettling, world_ranks_), id_, kSettling, deadline.elapsed_s());
+    options_.liveness->end(options_.liveness->late_ranks(id_, kSettling, world_ranks_), id_, kSettling, running.deadline.elapsed_s());
     ended_the_late = true;
-    deadline = Deadline(options_.timeout_s);
+    running.deadline = Deadline(options_.timeout_s);
   }
   return code == MPI_SUCCESS && *flag != 0;
 }

@@ -1,0 +1,11 @@
+// What everybody says of ranks that were lost: "lost rank 2; going on with 3 ranks".
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace candor {
+
+std::string losses_text(const std::vector<int>& lost, int ranks_left);
+
+}  // namespace candor
