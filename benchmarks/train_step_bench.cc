@@ -1,11 +1,12 @@
 // Seconds and peak memory of training steps on synthetic examples of one shape: `examples` suffixes of `suffix` tokens behind one prefix.
 //
-// Usage:   [mpirun -np N] train_step_bench MODEL_DIR PREFIX SUFFIX EXAMPLES MICRO_BATCH STEPS FIRST_LAYER MODULES DTYPE FOLDER
+// Usage:   [mpirun -np N] train_step_bench MODEL_DIR PREFIX SUFFIX EXAMPLES MICRO_BATCH STEPS FIRST_LAYER MODULES DTYPE FOLDER [cpu|cuda]
 // It is candor's own training loop (trainer/training), without dropout, with LoRA r 8 on MODULES (comma-separated) of the layers from FIRST_LAYER on,
 // by tokenized Brier; DTYPE fp32 or bf16, of weights and products. Files go to FOLDER. Set OMP_NUM_THREADS. Prints one line of JSON; the first step
 // is a warm-up and left out.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/resource.h>
@@ -14,6 +15,7 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "comm/device_group.h"
 #include "comm/mpi_session.h"
 #include "trainer/kernels/gemm_peak.h"
 #include "trainer/kernels/keep_memory.h"
@@ -58,18 +60,35 @@ TokenData synthetic_examples(int64_t prefix, int64_t suffix, int64_t train, int6
   return data;
 }
 
+// Of this process, or of what it took of its GPU.
+double peak_memory(at::Device device) {
+  if (!device.is_cpu()) {
+    const auto stats = c10::getDeviceAllocator(device.type())->getDeviceStats(device.index());
+    return static_cast<double>(stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak);
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024;
+}
+
 int run(int argc, char** argv) {
-  if (argc != 11) {
-    fmt::print(stderr, "usage: train_step_bench MODEL_DIR PREFIX SUFFIX EXAMPLES MICRO_BATCH STEPS FIRST_LAYER MODULES DTYPE FOLDER\n");
+  if (argc != 11 && argc != 12) {
+    fmt::print(stderr, "usage: train_step_bench MODEL_DIR PREFIX SUFFIX EXAMPLES MICRO_BATCH STEPS FIRST_LAYER MODULES DTYPE FOLDER [cpu|cuda]\n");
     return 2;
   }
   keep_freed_memory();
   MpiSession session(&argc, &argv);
-  const std::unique_ptr<ProcessGroup> group = make_mpi_process_group({});
+  const std::unique_ptr<ProcessGroup> host = make_mpi_process_group({});
+  const bool gpu = argc == 12 && std::string(argv[11]) == "cuda";
+  const std::unique_ptr<ProcessGroup> group = make_device_process_group(*host, {.device_type = gpu ? at::kCUDA : at::kCPU});
+  if (gpu) {  // as candor does
+    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+    at::globalContext().setDeterministicFillUninitializedMemory(false);
+  }
   const auto number = [&](int i) { return static_cast<int64_t>(std::atoll(argv[i])); };
   const int64_t prefix = number(2), suffix = number(3), examples = number(4), micro_batch = number(5), steps = number(6), first_layer = number(7);
   const std::string dtype = argv[9], folder = argv[10];
-  const LlamaModel model(argv[1], dtype == "bf16" ? at::kBFloat16 : at::kFloat, at::kCPU, Products::kBf16);
+  const LlamaModel model(argv[1], dtype == "bf16" ? at::kBFloat16 : at::kFloat, group->device(), Products::kBf16);
   const TokenData data = synthetic_examples(prefix, suffix, examples, 1, model.config().vocabulary);
 
   TrainOptions options;
@@ -96,6 +115,7 @@ int run(int argc, char** argv) {
   const LoraOptions lora = options.lora;
   Trainer trainer(model, data, std::move(options), *group);
   trainer.run();
+  const double peak_bytes = peak_memory(group->device());
 
   PassCost cost;
   int64_t rows = 0;
@@ -106,11 +126,10 @@ int run(int argc, char** argv) {
   }
   // All ranks at once, as when training.
   group->barrier();
-  at::Tensor peaks = at::tensor({measured_gemm_peak(at::kFloat), measured_gemm_peak(at::kBFloat16)}, at::kDouble);
+  at::Tensor peaks = at::tensor({measured_gemm_peak(at::kFloat, group->device()), measured_gemm_peak(at::kBFloat16, group->device())},
+                                at::kDouble);
   group->all_reduce_sum(peaks);
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  at::Tensor memory = at::tensor({static_cast<double>(usage.ru_maxrss) * 1024}, at::kDouble);
+  at::Tensor memory = at::tensor({peak_bytes}, at::kDouble);
   group->all_reduce_sum(memory);
   if (group->rank() == 0) {
     std::sort(seconds.begin(), seconds.end());

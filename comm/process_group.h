@@ -43,6 +43,9 @@ class ProcessGroup {
   int rank() const { return rank_info().rank; }
   int world_size() const { return rank_info().world_size; }
 
+  // Where the tensors of its collectives live: the CPU, or this rank's GPU, which stays the same however many ranks are lost.
+  virtual at::Device device() const = 0;
+
   virtual void all_reduce_sum(at::Tensor& tensor) = 0;
   virtual void all_reduce_max(at::Tensor& tensor) = 0;
   virtual void broadcast(at::Tensor& tensor, int root) = 0;

@@ -19,10 +19,9 @@ constexpr double kWorthwhile = 1.5;
 std::string resolve_device(const std::string& wanted, ProcessGroup& host) {
   if (wanted == "cpu") return wanted;
   const RankInfo info = host.rank_info();
-  const int gpus = visible_gpus();
-  // Each rank's problem, empty where it has a GPU of its own.
+  // Each rank's problem, empty where it has a GPU.
   const std::string problem =
-      info.local_rank < gpus ? "" : fmt::format("it is rank {} on its host, and candor sees {} GPUs there", info.local_rank, gpus);
+      gpu_of(info) >= 0 ? "" : fmt::format("it is rank {} on its host, and candor sees {} GPUs there", info.local_rank, visible_gpus());
   const std::vector<std::string> problems = host.all_gather_bytes(problem);
   for (std::size_t rank = 0; rank < problems.size(); ++rank) {
     if (problems[rank].empty()) continue;
@@ -57,6 +56,7 @@ ModelSection resolve_products(ModelSection model, const std::string& recorded, P
 std::unique_ptr<ProcessGroup> make_compute_group(const std::string& device, ProcessGroup& host, double timeout_s) {
   if (device != "cuda") return make_device_process_group(host, {.device_type = at::DeviceType::CPU, .timeout_s = timeout_s});
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  at::globalContext().setDeterministicFillUninitializedMemory(false);  // it would write every new tensor once more; each is written before it is read
   return make_device_process_group(host, {.device_type = at::DeviceType::CUDA, .timeout_s = timeout_s});
 }
 

@@ -38,7 +38,7 @@ class Evaluation {
     Progress progress({.name = "evaluate test frozen layers", .unit = "batches", .visible = group_.rank() == 0});
     const RunPaths paths(config_.run.dir);
     FrozenTrunkOptions options{.layer = layer, .batch_examples = config_.evaluate.batch_examples, .path = paths.test_trunk()};
-    options.identity = trunk_identity(config_, model_identity, sha256_file_hex(paths.tokens()), group_.rank_info().local_rank);
+    options.identity = trunk_identity(config_, model_identity, sha256_file_hex(paths.tokens()), group_.device());
     options.on_progress = [&](int64_t done, int64_t total) {
       progress.set_total(total);
       progress.update(done);

@@ -30,9 +30,7 @@ TextSetup::TextSetup(const RunConfig& config)
 LlamaModel load_model(const ModelSection& model, ProcessGroup& group) {
   const at::ScalarType dtype = model.dtype == "fp64" ? at::kDouble : (model.dtype == "bf16" ? at::kBFloat16 : at::kFloat);
   const Products products = model.products == "bf16" ? Products::kBf16 : Products::kAsActivations;
-  if (model.device == "cuda") {
-    return LlamaModel(model.path, dtype, at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(group.rank_info().local_rank)), products);
-  }
+  if (model.device == "cuda") return LlamaModel(model.path, dtype, group.device(), products);
   if (model.shared_weights.empty()) return LlamaModel(model.path, dtype, at::kCPU, products);
   const ModelConfig config = ModelConfig::from_model_dir(model.path);
   return LlamaModel(model.path, map_shared_weights(model.path, config, dtype, agreed_model_identity(model, group), model.shared_weights, group),

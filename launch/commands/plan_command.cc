@@ -122,7 +122,7 @@ class Planner {
 };
 
 at::ScalarType product_dtype(const ModelSection& model) {
-  if (model.products == "bf16") return at::kBFloat16;
+  if (model.products == "bf16" || (model.device == "cuda" && model.dtype == "bf16")) return at::kBFloat16;
   return model.dtype == "fp64" ? at::kDouble : at::kFloat;
 }
 
@@ -189,7 +189,7 @@ int plan_command(const RunConfig& config, CommandContext& context) {
   }
   // All ranks at once, as when training.
   group.barrier();
-  at::Tensor peak = at::tensor({measured_gemm_peak(product_dtype(config.model))}, at::kDouble);
+  at::Tensor peak = at::tensor({measured_gemm_peak(product_dtype(config.model), group.device())}, at::kDouble);
   group.all_reduce_sum(peak);
   if (group.rank() != 0) return 0;
 

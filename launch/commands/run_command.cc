@@ -92,7 +92,7 @@ int run_command(const RunConfig& config, CommandContext& context) {
                         if (group.rank() == 0) {
                           check_evaluation_splits(read_token_file(tokens), trained.evaluate);
                           remove_checkpoints_of_another_training(output.checkpoints(),
-                                                                 training_identity(trained, sha256_file_hex(tokens), group.rank_info().local_rank));
+                                                                 training_identity(trained, sha256_file_hex(tokens), group.device()));
                         }
                         group.barrier();
                         train_adapter(trained, {.name = name, .output = output, .resume = true, .stop_request = stop}, group);

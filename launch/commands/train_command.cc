@@ -107,8 +107,8 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
   WriteFence fence(output.dir);
   options.fence = &fence;
   const std::string tokens_sha256 = sha256_file_hex(RunPaths(config.run.dir).tokens());
-  options.identity = training_identity(config, tokens_sha256, group.rank_info().local_rank);
-  options.trunk_identity = trunk_identity(config, identity, tokens_sha256, group.rank_info().local_rank);
+  options.identity = training_identity(config, tokens_sha256, group.device());
+  options.trunk_identity = trunk_identity(config, identity, tokens_sha256, group.device());
   std::unique_ptr<Progress> progress, trunk_progress;
   if (group.rank() == 0) {
     options.on_trunk = [&](int64_t done, int64_t total) {

@@ -29,19 +29,17 @@ std::string training_keys(const RunConfig& config) {
 
 namespace {
 
-std::string processor_and_device(const RunConfig& config, int local_rank) {
-  return this_processor().kind + (config.model.device == "cuda" ? gpu_name(local_rank) : "");
-}
+std::string processor_and_device(at::Device device) { return this_processor().kind + (device.is_cpu() ? "" : gpu_name(device.index())); }
 
 }  // namespace
 
-std::string training_identity(const RunConfig& config, const std::string& tokens_sha256, int local_rank) {
-  return sha256_hex(training_keys(config) + processor_and_device(config, local_rank) + "\n" + tokens_sha256);
+std::string training_identity(const RunConfig& config, const std::string& tokens_sha256, at::Device device) {
+  return sha256_hex(training_keys(config) + processor_and_device(device) + "\n" + tokens_sha256);
 }
 
-std::string trunk_identity(const RunConfig& config, const std::string& model_identity, const std::string& tokens_sha256, int local_rank) {
+std::string trunk_identity(const RunConfig& config, const std::string& model_identity, const std::string& tokens_sha256, at::Device device) {
   return fmt::format("{}\n{}\n{} {}\n{}\n{} threads", model_identity, tokens_sha256, config.model.dtype, config.model.products,
-                     processor_and_device(config, local_rank), config.run.threads_per_rank);
+                     processor_and_device(device), config.run.threads_per_rank);
 }
 
 }  // namespace candor

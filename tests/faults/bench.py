@@ -31,10 +31,10 @@ class Usual:
 
 
 class Bench:
-    def __init__(self, build, program=None, ways=None):
+    def __init__(self, build, program=None, ways=None, device="cpu"):
         self.build = pathlib.Path(build).resolve()
         self.program = [str(program)] if program else [str(self.build / "candor")]
-        self.is_real = program is None
+        self.is_real, self.device = program is None, device
         self.libraries = [self.build / "tests" / "faults" / f"libcandor_fault_{name}.so" for name in ("points", "recovery")]
         for needed in [self.program[0]] + ([str(path) for path in self.libraries] if self.is_real else []):
             if not os.path.exists(needed):
@@ -54,7 +54,7 @@ class Bench:
             help_text = subprocess.run([*self.program, "help", "config"], capture_output=True, text=True, env={**os.environ, **ENVIRONMENT}).stdout
         self.has_heartbeat = "heartbeat_s" in help_text
         self.template = self.folder / "template"
-        tiny_folder.make(self.template, self.has_heartbeat)
+        tiny_folder.make(self.template, self.has_heartbeat, self.device)
         if self.is_real:
             self.make_half_of_the_answers_right()
         self.reference = self.usual_run("plain", 1, keep=self.folder / "reference")

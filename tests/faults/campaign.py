@@ -11,6 +11,7 @@ import time
 
 import bench as benches
 import cases
+import job
 import network
 import tally
 from trial import Trial
@@ -30,6 +31,7 @@ def arguments():
     parser.add_argument("--confirm", action="store_true",
                         help="try a case with problems again, and count what happens twice, or gives wrong results (for busy machines)")
     parser.add_argument("--build", default=str(benches.ROOT / "build" / "cpu"), help="build folder")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="cuda: ranks share the GPUs that are there; with --build build/cuda")
     parser.add_argument("--self-check", action="store_true", help="instead: programs that hang, lose, spoil and mumble must be found out")
     chosen = parser.parse_args()
     chosen.ways = [way for way in chosen.ways.split(",") if way]
@@ -128,6 +130,8 @@ def main():
     if options.self_check:
         import self_check
         return self_check.run()
+    if options.device == "cuda":
+        job.LIMIT_S, job.QUIET_S = 60, 40
     try:
         ways = [cases.make_case(options.seed, options.case).way] if options.case is not None else options.ways
         for way in ways:
@@ -136,7 +140,7 @@ def main():
                 raise benches.NotUsable(f"way {way} isn't there: {needed} is missing; --ways without it leaves it out")
         if options.keep_failures:
             options.keep_failures.mkdir(parents=True, exist_ok=True)
-        bench = benches.Bench(options.build)
+        bench = benches.Bench(options.build, device=options.device)
         try:
             bench.prepare()
             return one_case(bench, options) if options.case is not None else many_cases(bench, options)

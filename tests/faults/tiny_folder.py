@@ -8,7 +8,7 @@ import shutil
 
 TINY_MODEL = pathlib.Path(__file__).resolve().parent.parent / "model" / "data" / "tiny"
 STEPS, CHECKPOINT_EVERY = 10, 2
-TIMEOUT_S, HEARTBEAT_S = 5, 2
+TIMEOUT_S, HEARTBEAT_S = {"cpu": 5, "cuda": 20}, 2  # ranks that share a GPU take seconds to connect
 
 
 def tokenizer():
@@ -32,7 +32,7 @@ def write_questions(folder, accepted=()):
     (folder / "questions.jsonl").write_text("".join(json.dumps(q) + "\n" for q in questions(list(accepted))))
 
 
-def make(folder, has_heartbeat):
+def make(folder, has_heartbeat, device):
     model = folder / "model"
     model.mkdir(parents=True)
     for name in ("config.json", "model.safetensors"):
@@ -42,7 +42,7 @@ def make(folder, has_heartbeat):
     write_questions(folder)
     heartbeat = f", heartbeat_s: {HEARTBEAT_S}" if has_heartbeat else ""
     (folder / "line.yaml").write_text(
-        f"run: {{dir: run, threads_per_rank: 1, timeout_s: {TIMEOUT_S}{heartbeat}}}\nmodel: {{path: model}}\ndata: {{questions: questions.jsonl}}\n"
+        f"run: {{dir: run, threads_per_rank: 1, timeout_s: {TIMEOUT_S[device]}{heartbeat}}}\nmodel: {{path: model, device: {device}}}\ndata: {{questions: questions.jsonl}}\n"
         'prompt: {system: be brief, marker: "\\nC: "}\nanswer: {max_new_tokens: 5, group_size: 8}\nlora: {rank: 2, dropout: 0, layers: 1-2}\n'
         f"train: {{max_steps: {STEPS}, global_batch_examples: 8, micro_batch_examples: 2, checkpoint_every: {CHECKPOINT_EVERY}, validate_every: 4, "
         "keep_checkpoints: 3}\nevaluate: {bootstrap_samples: 20, batch_examples: 4, probe: false, baselines: false}\n")

@@ -76,7 +76,52 @@ TEST_F(Gpu, LogitsAndGradientsEqualTheCpus) {
     EXPECT_LT(relative(gpu_fp32.logits.to(at::kDouble), cpu.logits), 1e-4);
     EXPECT_LT(relative(gpu_fp32.gradient.to(at::kDouble), cpu.gradient), 1e-4);
     // Activations are rounded to bf16 for each product on a GPU: 2^-9 a rounding.
-    EXPECT_LT(relative(compute(family, at::kBFloat16, kGpu).logits.to(at::kDouble), cpu.logits), 0.03);
+    const Computed gpu_bf16 = compute(family, at::kBFloat16, kGpu);
+    EXPECT_LT(relative(gpu_bf16.logits.to(at::kDouble), cpu.logits), 0.03);
+    EXPECT_LT(relative(gpu_bf16.gradient.to(at::kDouble), cpu.gradient), 0.06);
+  }
+}
+
+// Two prefixes with suffixes behind them and a sequence that shares nothing; 6 heads over 2 key heads.
+TEST_F(Gpu, FlashAttentionEqualsAttentionOverAllScores) {
+  at::globalContext().setDeterministicAlgorithms(true, false);
+  at::manual_seed(2);
+  std::vector<KeyRuns> queries;
+  const auto sequence = [&](int64_t length, int64_t prefix_begin, int64_t prefix_length) {
+    const auto begin = static_cast<int64_t>(queries.size());
+    for (int64_t t = 0; t < length; ++t) queries.push_back({begin + t, prefix_begin, prefix_length, begin, t + 1});
+  };
+  sequence(150, 0, 0);
+  for (const int64_t length : {20, 1, 70}) sequence(length, 0, 150);
+  sequence(9, 0, 0);
+  for (const int64_t length : {33, 130}) sequence(length, 241, 9);
+  sequence(12, 0, 0);
+  const auto rows = static_cast<int64_t>(queries.size());
+  for (const int64_t size : {16, 64, 128}) {
+    SCOPED_TRACE(size);
+    ModelConfig config;
+    config.heads = 6;
+    config.key_heads = 2;
+    config.head_size = size;
+    const VarlenAttention* const kernels = flash_attention(kGpu, size);
+    ASSERT_NE(kernels, nullptr);
+    const at::Tensor qkv = at::randn({rows, 10 * size}), dout = at::randn({rows, 6 * size});
+    const auto computed = [&](at::Device device, at::ScalarType dtype, const VarlenAttention* flash) {
+      const PackedAttention attention(config, queries, rows, device, flash);
+      const at::Tensor x = qkv.to(device, dtype), dy = dout.to(device, dtype);
+      at::Tensor out = at::zeros({rows, 6 * size}, x.options()), lse = at::zeros({rows, 6}, x.options()), dx = at::zeros_like(x);
+      at::Tensor dq = dx.narrow(1, 0, 6 * size), dk = dx.narrow(1, 6 * size, 2 * size), dv = dx.narrow(1, 8 * size, 2 * size);
+      const at::Tensor q = x.narrow(1, 0, 6 * size), k = x.narrow(1, 6 * size, 2 * size), v = x.narrow(1, 8 * size, 2 * size);
+      attention.forward(q, k, v, out, lse);
+      attention.backward(q, k, v, out, lse, dy, dq, dk, dv);
+      return std::vector<at::Tensor>{out.cpu().to(at::kDouble), lse.cpu().to(at::kDouble), dx.cpu().to(at::kDouble)};
+    };
+    const std::vector<at::Tensor> expected = computed(at::kCPU, at::kDouble, nullptr), got = computed(kGpu, at::kFloat, kernels),
+                                  again = computed(kGpu, at::kFloat, kernels);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      EXPECT_LT(relative(got[i], expected[i]), 0.01) << i;  // operands of bf16
+      EXPECT_TRUE(got[i].equal(again[i])) << i;
+    }
   }
 }
 

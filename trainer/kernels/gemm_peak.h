@@ -5,7 +5,7 @@
 
 namespace candor {
 
-// The best of several products of square matrices, on the threads in use; takes about 0.1 s. dtype: fp32, fp64 or bf16.
-double measured_gemm_peak(at::ScalarType dtype);
+// The best of several products of square matrices, on the threads in use or on this GPU; takes about 0.1 s. dtype: fp32, fp64 or bf16.
+double measured_gemm_peak(at::ScalarType dtype, at::Device device = at::DeviceType::CPU);
 
 }  // namespace candor

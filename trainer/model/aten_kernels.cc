@@ -71,13 +71,17 @@ void rotate_heads_aten(at::Tensor& x_TS, const at::Tensor& cos_TJ, const at::Ten
 at::Tensor swiglu_aten(const at::Tensor& gate_up_T2F) {
   const int64_t width = gate_up_T2F.size(1) / 2;
   const at::Tensor gate = gate_up_T2F.narrow(1, 0, width);
-  return gate * gate.sigmoid() * gate_up_T2F.narrow(1, width, width);
+  return at::silu(gate).mul_(gate_up_T2F.narrow(1, width, width));
 }
 
 at::Tensor swiglu_backward_aten(const at::Tensor& dy_TF, const at::Tensor& gate_up_T2F) {
   const int64_t width = dy_TF.size(1);
-  const at::Tensor gate = gate_up_T2F.narrow(1, 0, width), up = gate_up_T2F.narrow(1, width, width), sigmoid = gate.sigmoid();
-  return at::cat({dy_TF * up * sigmoid * (1 + gate * (1 - sigmoid)), dy_TF * gate * sigmoid}, 1);
+  const at::Tensor gate = gate_up_T2F.narrow(1, 0, width), up = gate_up_T2F.narrow(1, width, width);
+  at::Tensor dgate_up_T2F = at::empty_like(gate_up_T2F);  // a large model's step on a GPU is these passes over memory as much as its products
+  at::Tensor dgate = dgate_up_T2F.narrow(1, 0, width), dup = dgate_up_T2F.narrow(1, width, width);
+  at::silu_backward_out(dgate, dy_TF * up, gate);
+  at::mul_out(dup, at::silu(gate), dy_TF);
+  return dgate_up_T2F;
 }
 
 at::Tensor dropout_aten(const at::Tensor& x_TD, uint64_t key, double p) {

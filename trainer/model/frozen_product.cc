@@ -35,6 +35,7 @@ double best_seconds(const at::Tensor& x, const at::Tensor& w, Products products)
 
 at::Tensor frozen_product(const at::Tensor& x, const at::Tensor& w, Products products) {
   if (w.scalar_type() == x.scalar_type()) return at::mm(x, w);
+  if (x.is_cuda() && x.scalar_type() == at::kFloat && w.scalar_type() == at::kBFloat16) return at::mm(x.to(at::kBFloat16), w, at::kFloat);
   if (!x.is_cpu()) return at::mm(x.to(w.scalar_type()), w).to(x.scalar_type());
   if (products == Products::kBf16) return product_in_bf16(x, w);
   return at::mm(x, w.to(x.scalar_type()));

@@ -104,6 +104,7 @@ class LlamaModel {
   Products products_;
   ModelWeights weights_;
   std::vector<double> frequencies_;
+  const VarlenAttention* flash_;  // of a model in bf16 on a GPU that has it, else null
 };
 
 }  // namespace candor

@@ -80,7 +80,8 @@ LlamaModel::LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at:
 
 LlamaModel::LlamaModel(const std::string& dir, ModelWeights weights, at::ScalarType weights_dtype, Products products)
     : config_(ModelConfig::from_model_dir(dir)), dtype_(weights_dtype == at::kDouble ? at::kDouble : at::kFloat), products_(products),
-      weights_(std::move(weights)), frequencies_(rope_frequencies(config_)) {}
+      weights_(std::move(weights)), frequencies_(rope_frequencies(config_)),
+      flash_(weights_.embedding_VD.scalar_type() == at::kBFloat16 ? flash_attention(device(), config_.head_size) : nullptr) {}
 
 std::pair<at::Tensor, at::Tensor> LlamaModel::rope_tables(const std::vector<int64_t>& positions) const {
   const auto rows = static_cast<int64_t>(positions.size()), half = config_.head_size / 2;
@@ -139,7 +140,7 @@ void LlamaModel::plan_rows(const MicroBatch& batch, const std::vector<int64_t>& 
   }
   // In the last layer only the head rows have queries: nobody reads the others.
   result.last_attention.emplace(config_, runs_of_rows(queries, result.head_rows), rows, device());
-  result.attention.emplace(config_, std::move(queries), rows, device());
+  result.attention.emplace(config_, std::move(queries), rows, device(), flash_);
   std::tie(result.cos_TJ, result.sin_TJ) = rope_tables(positions);
 }
 

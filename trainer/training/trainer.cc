@@ -117,9 +117,9 @@ void Trainer::make_trunk() {
 
 // On all ranks at once, as they compute when training.
 void Trainer::measure_peak() {
-  if (!model_.device().is_cpu()) return;
+  const bool bf16 = model_.device().is_cpu() ? model_.products() == Products::kBf16 : model_.weights().embedding_VD.scalar_type() == at::kBFloat16;
   group_.barrier();
-  my_gemm_peak_ = measured_gemm_peak(model_.products() == Products::kBf16 ? at::kBFloat16 : model_.dtype());
+  my_gemm_peak_ = measured_gemm_peak(bf16 ? at::kBFloat16 : model_.dtype(), model_.device());
 }
 
 // Of all ranks that are there now.

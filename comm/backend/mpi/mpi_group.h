@@ -25,6 +25,7 @@ class MpiGroup final : public ProcessGroup {
   MpiGroup(MPI_Comm communicator, const ProcessGroupOptions& options, std::int64_t id);
 
   RankInfo rank_info() const override { return info_; }
+  at::Device device() const override { return at::DeviceType::CPU; }
   void all_reduce_sum(at::Tensor& tensor) override { all_reduce(tensor, Collective::kAllReduceSum, MPI_SUM); }
   void all_reduce_max(at::Tensor& tensor) override { all_reduce(tensor, Collective::kAllReduceMax, MPI_MAX); }
   void broadcast(at::Tensor& tensor, int root) override;

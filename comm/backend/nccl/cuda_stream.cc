@@ -19,7 +19,7 @@ class CudaStream final : public DeviceStream {
     int devices = 0;
     check(cudaGetDeviceCount(&devices), "looking for GPUs");
     if (device_index < 0 || device_index >= devices) {
-      throw std::runtime_error(fmt::format("GPU {} was asked for and this host has {}: start at most one rank per GPU", device_index, devices));
+      throw std::runtime_error(fmt::format("this rank has no GPU of its own and its host has {}: start at most one rank per GPU", devices));
     }
     check(cudaSetDevice(device_index), "cudaSetDevice");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");

@@ -29,6 +29,7 @@ class NcclGroup final : public ProcessGroup {
   NcclGroup& operator=(const NcclGroup&) = delete;
 
   RankInfo rank_info() const override { return host_->rank_info(); }
+  at::Device device() const override { return stream_->device(); }
   void all_reduce_sum(at::Tensor& tensor) override;
   void all_reduce_max(at::Tensor& tensor) override;
   void broadcast(at::Tensor& tensor, int root) override;
