@@ -126,8 +126,7 @@ int run(int argc, char** argv) {
   }
   // All ranks at once, as when training.
   group->barrier();
-  at::Tensor peaks = at::tensor({measured_gemm_peak(at::kFloat, group->device()), measured_gemm_peak(at::kBFloat16, group->device())},
-                                at::kDouble);
+  at::Tensor peaks = at::tensor({measured_gemm_peak(at::kFloat, group->device()), measured_gemm_peak(at::kBFloat16, group->device())}, at::kDouble);
   group->all_reduce_sum(peaks);
   at::Tensor memory = at::tensor({peak_bytes}, at::kDouble);
   group->all_reduce_sum(memory);

@@ -1,12 +1,12 @@
 // The ranks that work together, and the collectives between them.
 //
-// Collective: every call but rank_info() and abort() must be made by all ranks of the group, in the same order, with the same dtype and element count.
-// Tensors are contiguous and changed in place; they may be on the CPU or on a GPU. A call returns when its result is there for this rank's next operation.
-// Dtypes: all_reduce_* takes int64, int32, uint8, fp32 and fp64; broadcast takes any. all_reduce_max of a NaN is undefined: encode it first.
-// Threads: one thread at a time per group.
-// Throws CommError when a rank doesn't arrive before the deadline, when ranks disagree about the call (ProcessGroupOptions::check_agreement), or when
-// the library fails; std::invalid_argument for a tensor that can't be sent. After a time-out the group is broken: each later call throws at once.
-// A lost rank is a RankLostError where the library lets the others go on (Open MPI 5 with ULFM), and settle() makes a whole group of them again.
+// Collective: every call but rank_info() and abort() must be made by all ranks of the group, in the same order, with the same dtype and element
+// count. Tensors are contiguous and changed in place; they may be on the CPU or on a GPU. A call returns when its result is there for this rank's
+// next operation. Dtypes: all_reduce_* takes int64, int32, uint8, fp32 and fp64; broadcast takes any. all_reduce_max of a NaN is undefined: encode it
+// first. Threads: one thread at a time per group. Throws CommError when a rank doesn't arrive before the deadline, when ranks disagree about the call
+// (ProcessGroupOptions::check_agreement), or when the library fails; std::invalid_argument for a tensor that can't be sent. After a time-out the
+// group is broken: each later call throws at once. A lost rank is a RankLostError where the library lets the others go on (Open MPI 5 with ULFM), and
+// settle() makes a whole group of them again.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,8 +23,8 @@ namespace candor {
 class Liveness;
 
 struct ProcessGroupOptions {
-  double timeout_s = 600;                         // for each collective, from this rank's arrival; must exceed the longest wait for the slowest rank
-  bool check_agreement = true;                    // compare operation, dtype, element count, root and sequence number first; one more small message
+  double timeout_s = 600;       // for each collective, from this rank's arrival; must exceed the longest wait for the slowest rank
+  bool check_agreement = true;  // compare operation, dtype, element count, root and sequence number first; one more small message
   std::int64_t chunk_numel = std::int64_t{1} << 26;  // longer tensors go in chunks of this many elements (MPI counts are 32-bit)
   std::shared_ptr<Liveness> liveness{};  // names who is late, and ends it where the others can go on without; null: a time-out names nobody
 };

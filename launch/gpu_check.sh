@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a machine with NVIDIA GPUs should run once: builds the cuda preset, runs the tests that need a GPU, then trains a few steps of the embedded model on the
-# CPU and on the GPUs and compares. Needs the driver and a CUDA 13 toolkit with NCCL.
+# CPU and on the GPUs and compares, and breaks a few jobs on them. Needs the driver and a CUDA 13 toolkit with NCCL. Where there is one GPU, two ranks share it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -41,10 +41,11 @@ train() {
 }
 rm -rf runs/gpu_check
 train cpu 2 cpu
+export CANDOR_SHARE_GPUS=1
 train gpu1 1 cuda
-[ "$gpus" -lt 2 ] || train gpu2 2 cuda
+train gpu2 2 cuda
 
-.deps/python/bin/python - "$gpus" <<'PYTHON'
+.deps/python/bin/python - <<'PYTHON'
 import json, pathlib, sys
 runs = pathlib.Path("runs/gpu_check")
 losses = {run.name: [json.loads(line)["loss"] for line in open(run / "metrics.jsonl")] for run in sorted(runs.iterdir())}
@@ -54,11 +55,12 @@ for name, curve in losses.items():
     print(name, " ".join(f"{loss:.4f}" for loss in curve))
     if abs(curve[0] - losses["cpu"][0]) > 0.02:
         problems.append(f"{name}: the first step's loss is {curve[0]}, on the CPU {losses['cpu'][0]}")
-if int(sys.argv[1]) > 1:
-    one, two = ((runs / name / "adapter/adapter_model.safetensors").read_bytes() for name in ("gpu1", "gpu2"))
-    print("adapters of one and two GPUs:", "the same bytes" if one == two else "different")
-    if one != two:
-        problems.append("one and two GPUs gave different adapters")
+one, two = ((runs / name / "adapter/adapter_model.safetensors").read_bytes() for name in ("gpu1", "gpu2"))
+print("adapters of one and two ranks:", "the same bytes" if one == two else "different")
+if one != two:
+    problems.append("one and two ranks gave different adapters")
 sys.exit("\n".join(problems) or 0)
 PYTHON
+launch/setup/build.sh cuda candor_fault_points candor_fault_recovery
+tests/faults/run.sh --device cuda --build build/cuda --faults 10 --only kill --ways plain,survive --jobs 1
 echo "gpu check passed"

@@ -1,11 +1,13 @@
 #include "launch/commands/exit_codes.h"
 
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <new>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 
 #include "comm/comm_error.h"
@@ -15,6 +17,8 @@ namespace candor {
 namespace {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }  // libtorch appends a back trace
+
+constexpr std::string_view kLessMemory = "train.micro_batch_examples, answer.slots or evaluate.batch_examples";
 
 // What a user can do about an error of the operating system, to be appended.
 std::string advice(const std::error_code& code) {
@@ -50,8 +54,9 @@ Failure describe_failure(const std::exception_ptr& error) {
   } catch (const std::runtime_error& e) {
     return {kExitFileError, first_line(e.what())};
   } catch (const std::bad_alloc&) {
-    return {kExitInternal,
-            "out of memory: use fewer ranks on this host, or smaller train.micro_batch_examples, answer.slots or evaluate.batch_examples"};
+    return {kExitInternal, "out of memory: use fewer ranks on this host, or smaller " + std::string(kLessMemory)};
+  } catch (const c10::OutOfMemoryError&) {
+    return {kExitInternal, "out of the GPU's memory: use model.dtype bf16, or smaller " + std::string(kLessMemory)};
   } catch (const std::exception& e) {
     return {kExitInternal, "internal error: " + first_line(e.what())};
   } catch (...) {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Configures and builds one preset (cpu, cuda, ulfm, asan, tsan, fuzz) into build/<preset>. Needs launch/setup/install.sh before it.
+# Configures and builds one preset (cpu, cuda, ulfm, asan, asan_parsers, tsan, fuzz) into build/<preset>. Needs launch/setup/install.sh before it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 case "${1:-cpu}" in
-  -h | --help) echo "usage: launch/setup/build.sh [cpu|cuda|ulfm|asan|tsan|fuzz] [target ...]"; exit 0 ;;
-  cpu | cuda | ulfm | asan | tsan | fuzz) preset=${1:-cpu} ;;
-  *) echo "unknown preset \"$1\": expected cpu, cuda, ulfm, asan, tsan or fuzz" >&2; exit 2 ;;
+  -h | --help) echo "usage: launch/setup/build.sh [cpu|cuda|ulfm|asan|asan_parsers|tsan|fuzz] [target ...]"; exit 0 ;;
+  cpu | cuda | ulfm | asan | asan_parsers | tsan | fuzz) preset=${1:-cpu} ;;
+  *) echo "unknown preset \"$1\": expected cpu, cuda, ulfm, asan, asan_parsers, tsan or fuzz" >&2; exit 2 ;;
 esac
 shift || true
 targets=()

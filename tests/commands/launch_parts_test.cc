@@ -1,4 +1,5 @@
 // Exit codes, progress lines and threads per rank.
+#include <c10/util/Exception.h>
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@ TEST(ExitCodes, OneForEachKindOfException) {
   EXPECT_EQ(code(std::logic_error("x")), 1);
   EXPECT_EQ(code(std::bad_alloc()), 1);
   EXPECT_EQ(code(7), 1);
+  const c10::OutOfMemoryError no_gpu_memory({__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, "CUDA out of memory. Tried to allocate 174 MiB");
+  EXPECT_THAT(describe_failure(std::make_exception_ptr(no_gpu_memory)).message, testing::HasSubstr("smaller train.micro_batch_examples"));
   EXPECT_EQ(describe_failure(std::make_exception_ptr(std::logic_error("a\nback trace"))).message, "internal error: a");
 }
 

@@ -1,5 +1,5 @@
-// NcclGroup over the real NCCL: sums exact, the same gradient bits for any number of ranks, a rank that doesn't come. One GPU will do: ranks without one
-// of their own share it. What happens inside NcclGroup on injected errors is tested over a fake library (tests/comm/fake_nccl).
+// NcclGroup over the real NCCL: sums exact, the same gradient bits for any number of ranks, a rank that doesn't come. One GPU will do: ranks without
+// one of their own share it. What happens inside NcclGroup on injected errors is tested over a fake library (tests/comm/fake_nccl).
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 

@@ -191,6 +191,7 @@ TEST(AdapterFiles, ComeBackAsTheyWereAndRefuseWhatDoesNotFit) {
   EXPECT_THAT(error_with("\"r\": 2", "\"r\": 3"), HasSubstr("shape"));
   EXPECT_THAT(error_with("\"r\": 2", "\"rr\": 2"), HasSubstr("lora_alpha"));
   EXPECT_THAT(error_with("\"v_proj\"", "\"k_proj\""), HasSubstr("missing"));
+  EXPECT_THAT(error_with("\"layers_to_transform\": [", "\"layers_to_transform\": [9223372036854775807,"), HasSubstr("expected layers in 0.."));
   std::filesystem::remove(folder + "/adapter_model.safetensors");
   EXPECT_THROW(read_adapter(folder, config, at::kFloat), std::system_error);
 }

@@ -19,8 +19,8 @@ AttentionBuffers<Real> buffers_of(const AttentionHeads& shape, const at::Tensor&
 
 PackedAttention::PackedAttention(const ModelConfig& config, std::vector<KeyRuns> queries, int64_t key_rows, at::Device device,
                                  const VarlenAttention* flash)
-    : shape_{config.heads, config.key_heads, config.head_size},
-      plan_(std::move(queries), attention_rows_per_block(config.heads, config.key_heads)), flash_(flash) {
+    : shape_{config.heads, config.key_heads, config.head_size}, plan_(std::move(queries), attention_rows_per_block(config.heads, config.key_heads)),
+      flash_(flash) {
   if (flash_ != nullptr) passes_ = SharedPrefixAttention::plan(plan_.queries, key_rows, device);
   if (!device.is_cpu() && !passes_) mask_ = attention_mask(plan_.queries, key_rows, device);
 }

@@ -23,8 +23,9 @@ class FlashAttention final : public VarlenAttention {
   at::ScalarType dtype() const override { return at::kBFloat16; }
 
   std::pair<at::Tensor, at::Tensor> forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const PackedSequences& s) const override {
-    const auto result = at::_flash_attention_forward(q, k, v, s.query_begin_S, s.key_begin_S, s.most_queries, s.most_keys, /*dropout_p=*/0.0, s.causal,
-                                                     /*return_debug_mask=*/false);
+    const auto result =
+        at::_flash_attention_forward(q, k, v, s.query_begin_S, s.key_begin_S, s.most_queries, s.most_keys, /*dropout_p=*/0.0, s.causal,
+                                     /*return_debug_mask=*/false);
     return {std::get<0>(result), std::get<1>(result)};
   }
 
@@ -138,8 +139,9 @@ void SharedPrefixAttention::backward(const VarlenAttention& kernels, int64_t hea
   dv.add_(rows_of(own_dv));
   if (!prefixed_row_R_.defined()) return;
   const auto prefixed = [&](const at::Tensor& rows) { return rows.index_select(0, prefixed_row_R_); };
-  const auto [prefix_dq, prefix_dk, prefix_dv] = kernels.backward(prefixed(dout_THC), prefixed(q_THC), keys_of_prefixes(k_TKC), keys_of_prefixes(v_TKC),
-                                                                  prefixed(out_THC), lse_HT.index_select(1, prefixed_row_R_), prefix_);
+  const auto [prefix_dq, prefix_dk, prefix_dv] =
+      kernels.backward(prefixed(dout_THC), prefixed(q_THC), keys_of_prefixes(k_TKC), keys_of_prefixes(v_TKC), prefixed(out_THC),
+                       lse_HT.index_select(1, prefixed_row_R_), prefix_);
   dq.add_(rows_of(prefix_dq).index_select(0, among_prefixed_T_).mul_(has_prefix_T_.unsqueeze(1)));
   int64_t at_key = 0;
   for (const Rows& keys : prefix_keys_) {

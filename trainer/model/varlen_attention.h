@@ -1,9 +1,9 @@
-// Attention over packed sequences behind shared prefixes, by kernels that keep no scores: each row's own sequence (causal) and its prefix (all of it) are
-// two passes, merged by their log-sum-exps.
+// Attention over packed sequences behind shared prefixes, by kernels that keep no scores: each row's own sequence (causal) and its prefix (all of it)
+// are two passes, merged by their log-sum-exps.
 //
-// The backward passes get the merged output and log-sum-exp. Their probabilities are then those of the softmax over both, so their gradients add up to
-// the whole one (as in ring attention, Liu et al. 2023, arXiv 2310.01889).
-// Legend: R query rows, N key rows, T rows of a micro-batch, H heads, K key heads, C head size.
+// The backward passes get the merged output and log-sum-exp. Their probabilities are then those of the softmax over both, so their gradients add up
+// to the whole one (as in ring attention, Liu et al. 2023, arXiv 2310.01889). Legend: R query rows, N key rows, T rows of a micro-batch, H heads, K
+// key heads, C head size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -64,9 +64,9 @@ class SharedPrefixAttention {
 
   PackedSequences own_, prefix_;
   std::vector<Rows> prefix_keys_;  // of each sequence of prefix_
-  at::Tensor prefixed_row_R_;       // the rows that have a prefix; undefined if none has
-  at::Tensor among_prefixed_T_;     // a row's place among those, 0 where it has none
-  at::Tensor has_prefix_T_;         // bool
+  at::Tensor prefixed_row_R_;      // the rows that have a prefix; undefined if none has
+  at::Tensor among_prefixed_T_;    // a row's place among those, 0 where it has none
+  at::Tensor has_prefix_T_;        // bool
 };
 
 }  // namespace candor

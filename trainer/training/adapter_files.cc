@@ -23,6 +23,7 @@ namespace candor {
 namespace {
 
 namespace fs = std::filesystem;
+constexpr int64_t kMostLayers = 100000;  // more is damage, and would overflow when counted
 
 std::span<const std::byte> bytes_of(const at::Tensor& tensor) {
   return {static_cast<const std::byte*>(tensor.const_data_ptr()), static_cast<size_t>(tensor.nbytes())};
@@ -105,6 +106,7 @@ LoraOptions options_of(const nlohmann::json& config, const std::string& path) {
       const auto layers = chosen.is_array() ? chosen.get<std::vector<int64_t>>() : std::vector<int64_t>{chosen.get<int64_t>()};
       if (layers.empty()) fail("layers_to_transform: expected at least one layer");
       const std::set<int64_t> sorted(layers.begin(), layers.end());
+      if (*sorted.begin() < 0 || *sorted.rbegin() > kMostLayers) fail(fmt::format("layers_to_transform: expected layers in 0..{}", kMostLayers));
       options.layer_begin = *sorted.begin();
       options.layer_end = *sorted.rbegin() + 1;
       if (static_cast<int64_t>(sorted.size()) != options.layer_end - options.layer_begin) fail("layers_to_transform: expected layers without a gap");

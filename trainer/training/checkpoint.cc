@@ -5,14 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <filesystem>
-#include <limits>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
-#include "data_pipeline/files/jsonl.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/safetensors.h"
 #include "data_pipeline/files/sha256.h"
@@ -22,8 +20,6 @@ namespace candor {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr int64_t kCheckpointVersion = 2;
-constexpr const char* kStateHash = "state_sha256";
 constexpr const char* kOptimizer = "optimizer.safetensors";
 constexpr const char* kParts[] = {"adapter_model.safetensors", "adapter_config.json", kOptimizer};
 
@@ -47,25 +43,9 @@ at::Tensor moment_of(const SafetensorsFile& file, const std::string& path, const
 
 std::string state_path(const std::string& checkpoints, int64_t step) { return checkpoint_folder(checkpoints, step) + "/state.json"; }
 
-// Of all that state.json says, but for this hash itself.
-std::string hash_of_state(nlohmann::json json) {
-  json.erase(kStateHash);
-  return sha256_hex(json.dump());
-}
-
-// Throws nlohmann::json::exception for a key that is missing or of another type, std::invalid_argument for anything else that can't be right.
-TrainState read_state(const nlohmann::json& json, const std::string& path) {
-  if (json.at("format") != "candor checkpoint" || json.at("version") != kCheckpointVersion) {
-    throw std::invalid_argument(fmt::format("{}: expected a candor checkpoint of version {}", path, kCheckpointVersion));
-  }
-  if (json.at(kStateHash) != hash_of_state(json)) throw std::invalid_argument(fmt::format("{}: its own SHA-256 differs", path));
-  const nlohmann::json& brier = json.at("best_brier");
-  return {.step = json.at("step"),
-          .best_step = json.at("best_step"),
-          .best_brier = brier.is_null() ? std::numeric_limits<double>::infinity() : brier.get<double>(),
-          .skipped_steps = json.value("skipped_steps", int64_t{0}),
-          .identity = json.at("identity"),
-          .base_model = json.at("base_model")};
+CheckpointManifest read_manifest(const std::string& checkpoints, int64_t step) {
+  const std::string path = state_path(checkpoints, step);
+  return parse_manifest(read_file(path), path);
 }
 
 }  // namespace
@@ -93,21 +73,12 @@ void write_checkpoint(const std::string& checkpoints, const TrainingSnapshot& sn
   adapter.parameters() = snapshot.parameters;
   write_adapter(folder, adapter, state.base_model);
   write_safetensors(folder + "/optimizer.safetensors", {named("exp_avg", snapshot.first_moment), named("exp_avg_sq", snapshot.second_moment)});
-  nlohmann::ordered_json json;
-  json["format"] = "candor checkpoint";
-  json["version"] = kCheckpointVersion;
-  json["step"] = state.step;
-  json["best_step"] = state.best_step;
-  json["best_brier"] = state.best_step > 0 ? nlohmann::ordered_json(state.best_brier) : nlohmann::ordered_json(nullptr);  // JSON has no infinity
-  json["skipped_steps"] = state.skipped_steps;
-  json["identity"] = state.identity;
-  json["base_model"] = state.base_model;
+  CheckpointManifest manifest{.state = state};
   for (const char* part : kParts) {
     const std::string path = folder + "/" + part;
-    json["files"][part] = {{"size", fs::file_size(path)}, {"sha256", sha256_file_hex(path)}};
+    manifest.files[part] = {.size_bytes = fs::file_size(path), .sha256 = sha256_file_hex(path)};
   }
-  json[kStateHash] = hash_of_state(nlohmann::json(json));
-  write_file_atomically(folder + "/state.json", json.dump(2) + "\n");
+  write_file_atomically(folder + "/state.json", manifest_text(manifest));
   if (before_rename) before_rename();
   fs::remove_all(final_name);
   fs::rename(folder, final_name);
@@ -119,47 +90,49 @@ std::vector<int64_t> checkpoint_steps(const std::string& checkpoints) {
   if (!fs::is_directory(checkpoints)) return steps;
   for (const fs::directory_entry& entry : fs::directory_iterator(checkpoints)) {
     const std::string name = entry.path().filename().string();
-    if (!name.starts_with("step_") || name.size() < 6 || name.find_first_not_of("0123456789", 5) != std::string::npos) continue;
-    if (fs::exists(entry.path() / "state.json")) steps.push_back(std::stoll(name.substr(5)));
+    if (!name.starts_with("step_") || name.size() < 6) continue;
+    int64_t step = 0;
+    const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
+    if (error != std::errc() || end != name.data() + name.size() || step < 0) continue;  // not ours
+    if (fs::exists(entry.path() / "state.json")) steps.push_back(step);
   }
   std::sort(steps.begin(), steps.end());
   return steps;
 }
 
 std::string checkpoint_identity(const std::string& checkpoints, int64_t step) {
-  const nlohmann::json json = nlohmann::json::parse(read_file(state_path(checkpoints, step)), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || json.value(kStateHash, nlohmann::json()) != hash_of_state(json)) return "";
-  const auto found = json.find("identity");
-  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+  try {
+    return read_manifest(checkpoints, step).state.identity;
+  } catch (const std::invalid_argument&) {
+    return "";
+  }
 }
 
 std::string checkpoint_damage(const std::string& checkpoints, int64_t step, bool adapter_only) {
   const std::string folder = checkpoint_folder(checkpoints, step), path = state_path(checkpoints, step);
+  CheckpointManifest manifest;
   try {
-    const nlohmann::json json = parse_json(read_file(path), path);
-    read_state(json, path);
-    for (const char* part : kParts) {
-      if (adapter_only && part == std::string_view(kOptimizer)) continue;
-      const std::string file = folder + "/" + part;
-      const nlohmann::json& expected = json.at("files").at(part);
-      if (!fs::exists(file)) return fmt::format("{}: damaged (it is missing)", file);
-      if (const auto size = fs::file_size(file); size != expected.at("size").get<uint64_t>()) {
-        return fmt::format("{}: damaged ({} bytes, state.json says {})", file, size, expected.at("size").get<uint64_t>());
-      }
-      if (sha256_file_hex(file) != expected.at("sha256")) return fmt::format("{}: damaged (its SHA-256 differs from the one in state.json)", file);
-    }
-  } catch (const nlohmann::json::exception& error) {
-    return fmt::format("{}: damaged ({})", path, error.what());
+    manifest = read_manifest(checkpoints, step);
   } catch (const std::invalid_argument& error) {
     return fmt::format("{}: damaged ({})", path, error.what());  // a disk that fails to read it isn't damage, and is thrown
+  }
+  for (const char* part : kParts) {
+    if (adapter_only && part == std::string_view(kOptimizer)) continue;
+    const std::string file = folder + "/" + part;
+    const auto expected = manifest.files.find(part);
+    if (expected == manifest.files.end()) return fmt::format("{}: damaged (it doesn't name {})", path, part);
+    if (!fs::exists(file)) return fmt::format("{}: damaged (it is missing)", file);
+    if (const auto size = fs::file_size(file); size != expected->second.size_bytes) {
+      return fmt::format("{}: damaged ({} bytes, state.json says {})", file, size, expected->second.size_bytes);
+    }
+    if (sha256_file_hex(file) != expected->second.sha256) {
+      return fmt::format("{}: damaged (its SHA-256 differs from the one in state.json)", file);
+    }
   }
   return "";
 }
 
-int64_t checkpoint_best_step(const std::string& checkpoints, int64_t step) {
-  const std::string path = state_path(checkpoints, step);
-  return read_state(parse_json(read_file(path), path), path).best_step;
-}
+int64_t checkpoint_best_step(const std::string& checkpoints, int64_t step) { return read_manifest(checkpoints, step).state.best_step; }
 
 TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const std::string& identity, const ModelConfig& config, LoraAdapter& adapter,
                            AdamW& optimizer) {
@@ -167,8 +140,7 @@ TrainState read_checkpoint(const std::string& checkpoints, int64_t step, const s
   if (const std::string damage = checkpoint_damage(checkpoints, step); !damage.empty()) {
     throw std::invalid_argument(fmt::format("{}; remove {} to go on from an earlier checkpoint", damage, folder));
   }
-  const nlohmann::json json = parse_json(read_file(path), path);
-  const TrainState state = read_state(json, path);
+  const TrainState state = read_manifest(checkpoints, step).state;
   if (state.identity != identity) {
     throw std::invalid_argument(
         fmt::format("{}: this checkpoint is of another run (its data, options, threads, processor or dtype differ): expected identity {:.12}, got "

@@ -11,19 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "trainer/manifest/checkpoint_manifest.h"
 #include "trainer/model/lora.h"
 #include "trainer/training/adamw.h"
 
 namespace candor {
-
-struct TrainState {
-  int64_t step = 0;           // steps done
-  int64_t best_step = 0;      // 0: none yet
-  double best_brier = 0;      // tokenized Brier on validation
-  int64_t skipped_steps = 0;  // of them, those whose gradient wasn't finite and that changed nothing
-  std::string identity{};     // of data, options, threads, processor and dtype: what fixes the bits
-  std::string base_model{};
-};
 
 // All that a training goes on from, in host memory of its own.
 struct TrainingSnapshot {
