@@ -31,10 +31,22 @@ class Parser {
     with_config("answer", "Let the base model answer every question; goes on where a killed one was");
     with_config("grade", "Compare the answers with the accepted ones");
     with_config("prepare", "Make token files: chat template, tokenizer, confidence tokens");
-    with_config("train", "Fit the adapter")->add_flag("--resume", args().resume, "go on from the newest checkpoint");
+    CLI::App* train = with_config("train", "Fit the adapter");
+    train->add_flag("--resume", args().resume, "go on from the newest checkpoint");
+    train->add_option("--pause-at", args().pause_at, "save at this step and leave; with --resume the same training goes on")->check(CLI::PositiveNumber);
     CLI::App* evaluate = with_config("evaluate", "Score the test questions before and after, and write the report");
     evaluate->add_option("--adapter", args().adapter, "adapter folder (default: <run.dir>/adapter)");
     with_config("run", "Do all stages from answer to evaluate; unchanged ones are skipped, a killed one goes on where it was");
+
+    CLI::App* sweep = command("sweep", "Train many variants of a config, on all slots at a time; starts mpirun itself. The same command goes on where a killed one was");
+    sweep->add_option("sweep", line_.sweep.path, "the sweep's YAML file")->required();
+    sweep->add_option("--slots", line_.sweep.slots, "ranks that run at a time on this host (default: its GPUs, or cores)")->check(CLI::PositiveNumber);
+    sweep->add_option("--hostfile", line_.sweep.hostfile, "instead: lines \"host slots=N\", as mpirun reads them");
+    sweep->add_option("--mpirun", line_.sweep.mpirun, "the mpirun that starts each training")->capture_default_str();
+    sweep->add_flag("--resume", line_.sweep.resume, "fail if there is nothing to go on with");
+    sweep->add_flag("--status", line_.sweep.status, "print how far it is, also while it runs");
+    sweep->add_flag("--dry-run", line_.sweep.dry_run, "print what would be tried, and its cost in steps");
+    sweep->add_flag("--no-evaluation", line_.sweep.no_evaluation, "don't evaluate the best point on the test split at the end");
 
     CLI::App* exporting = with_config("export", "Write the adapter for PEFT, and a merged model if asked");
     exporting->add_option("--output", args().output, "folder to make (default: <run.dir>/export)");
@@ -133,6 +145,7 @@ std::string request_text(const CommandLine& line) {
   const CommandArguments& arguments = line.arguments;
   std::string text = line.command;
   if (arguments.resume) text += " --resume";
+  if (arguments.pause_at > 0) text += fmt::format(" --pause-at {}", arguments.pause_at);
   if (arguments.merge) text += " --merge";
   if (!arguments.input.empty()) text += " --input " + arguments.input;
   if (!arguments.output.empty()) text += " --output " + arguments.output;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "launch/commands/command_context.h"
+#include "launch/commands/sweep_command.h"
 
 namespace candor {
 
@@ -13,6 +14,7 @@ struct CommandLine {
   std::string config_path;             // empty for import, inspect, doctor
   std::vector<std::string> overrides;  // of --set, in order
   CommandArguments arguments;
+  SweepArguments sweep;  // of the command sweep, which takes no --set
   std::string text;  // --help, --version, `help config`
   int exit_code = 0;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -34,6 +35,7 @@
 #include "launch/commands/run_command.h"
 #include "launch/commands/score_command.h"
 #include "launch/commands/survival.h"
+#include "launch/commands/sweep_command.h"
 #include "launch/commands/thread_environment.h"
 #include "launch/commands/train_command.h"
 #include "launch/config/run_paths.h"
@@ -69,7 +71,7 @@ Request read_request(int argc, char** argv) {
   Request request;
   try {
     request.line = parse_command_line(argc, argv);
-    if (request.line.command.empty()) return request;
+    if (request.line.command.empty() || request.line.command == "sweep") return request;
     if (!request.line.config_path.empty()) request.config = read_run_config(request.line.config_path, request.line.overrides);
     request.config.run.threads_per_rank = resolve_threads_per_rank(request.config.run.threads_per_rank);
     apply_thread_environment(request.config.run.threads_per_rank, argv);
@@ -154,6 +156,23 @@ int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_reque
   throw std::logic_error("command without a function: " + name);
 }
 
+volatile std::sig_atomic_t sweep_is_to_stop = 0;
+
+// Without MPI, and with one thread: it starts the mpirun of each training.
+int run_sweep(const SweepArguments& arguments, int launched_rank) {
+  try {
+    if (environment_number("OMPI_COMM_WORLD_SIZE", 1) > 1) {
+      throw std::invalid_argument("candor sweep starts an mpirun for each training: give it without mpirun, with --slots or --hostfile");
+    }
+    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, [](int) { sweep_is_to_stop = 1; });
+    return sweep_command(arguments, [] { return sweep_is_to_stop != 0; });
+  } catch (...) {
+    const Failure failure = describe_failure(std::current_exception());
+    if (launched_rank == 0) tell(failure, 0, 1);
+    return failure.exit_code;
+  }
+}
+
 // When several ranks fail for one reason, rank 0 is heard: the others wait so long that its abort ends them first.
 void wait_for_lower_ranks(int rank) {
   if (rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(std::min(300 + 200 * rank, 3000)));
@@ -176,6 +195,8 @@ int run_candor(int argc, char** argv) {
     leave_exit_code(request.failure->exit_code, 0);
     return request.failure->exit_code;
   }
+
+  if (!request.failure && request.line.command == "sweep") return run_sweep(request.line.sweep, launched_rank);
 
   block_stop_signals();
   std::shared_ptr<Liveness> liveness;

@@ -103,12 +103,19 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
   TrainOptions options = train_options(config, output);
   if (config.lora.active_from == "confidence_marker") options.lora.active_from = marker_tokens(data);
   options.resume = training.resume;
+  options.pause_at = training.pause_at;
   options.stop_request = training.stop_request;
   WriteFence fence(output.dir);
   options.fence = &fence;
   const std::string tokens_sha256 = sha256_file_hex(RunPaths(config.run.dir).tokens());
   options.identity = training_identity(config, tokens_sha256, group.device());
   options.trunk_identity = trunk_identity(config, identity, tokens_sha256, group.device());
+  if (!config.train.trunk_dir.empty()) {
+    const std::string whose = fmt::format("{}\n{}\n{}", options.trunk_identity, config.lora.layers.begin, config.lora.active_from);
+    if (group.rank() == 0) std::filesystem::create_directories(config.train.trunk_dir);
+    options.trunk_path = fmt::format("{}/{:.16}.safetensors", config.train.trunk_dir, sha256_hex(whose));
+    options.trunk_of_all = true;
+  }
   std::unique_ptr<Progress> progress, trunk_progress;
   if (group.rank() == 0) {
     options.on_trunk = [&](int64_t done, int64_t total) {
@@ -130,14 +137,18 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
   Trainer trainer(model, data, std::move(options), group);
   const TrainResult result = trainer.run();
   if (progress) progress->finish();
-  if (group.rank() == 0) {
+  if (group.rank() == 0 && !result.finished) {
+    fmt::print(stderr, "{}  paused as asked: step {} is saved; best on validation so far: step {} (tokenized Brier {:.4f})\n", training.name, result.steps,
+               result.best_step, result.best_brier);
+  } else if (group.rank() == 0) {
     fmt::print(stderr, "{}  best on validation: step {} of {} (tokenized Brier {:.4f}); adapter in {}\n", training.name, result.best_step,
                result.steps, result.best_brier, output.adapter());
   }
 }
 
 int train_command(const RunConfig& config, CommandContext& context) {
-  train_adapter(config, {.output = RunPaths(config.run.dir), .resume = context.arguments.resume, .stop_request = context.stop_request},
+  train_adapter(config, {.output = RunPaths(config.run.dir), .resume = context.arguments.resume, .pause_at = context.arguments.pause_at,
+                 .stop_request = context.stop_request},
                 context.group);
   return 0;
 }

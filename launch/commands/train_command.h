@@ -14,6 +14,7 @@ struct AdapterTraining {
   std::string name = "train";  // begins each line on stderr
   RunPaths output;             // whose config, checkpoints, metrics, tensorboard and adapter are written
   bool resume = false;         // from the newest checkpoint, if there is one
+  int64_t pause_at = 0;        // a step at which to save and return, without an adapter yet; 0: none
   StopRequest* stop_request = nullptr;
 };
 

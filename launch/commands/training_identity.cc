@@ -23,6 +23,7 @@ std::string training_keys(const RunConfig& config) {
   part.train.checkpoint_every = TrainSection{}.checkpoint_every;
   part.train.keep_checkpoints = TrainSection{}.keep_checkpoints;
   part.train.verify_every = TrainSection{}.verify_every;
+  part.train.trunk_dir = TrainSection{}.trunk_dir;
   part.evaluate.batch_examples = config.evaluate.batch_examples;  // of validation
   return to_yaml(part);
 }

@@ -131,7 +131,10 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
             "leave out train examples whose response was given this often and never right (docs/data.md); 0 = none");
   v.flag("share_prefix", train.share_prefix, "compute the prompt that a micro-batch's examples share once");
   v.flag("frozen_trunk", train.frozen_trunk,
-         "compute the layers below the lowest of lora.layers once per data set and keep what they give in run.dir, instead of in every step");
+         "compute the layers below the lowest of lora.layers once per data set and keep what they give, instead of in every step");
+  v.text("trunk_dir", train.trunk_dir, {},
+         "folder where what the frozen layers give of all train and validation examples is kept for every run with the same model, tokens and lowest "
+         "layer; without it each run.dir keeps its own");
   v.text("on_non_finite", train.on_non_finite, {.choices = {"stop", "skip"}},
          "a step whose loss or gradient holds a NaN or an infinity: end the run, or go on without it (at most 10 such steps in a row)");
   v.integer("verify_every", train.verify_every, {.max = kMany},

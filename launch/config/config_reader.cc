@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <stdexcept>
@@ -12,6 +11,7 @@
 #include "launch/config/config_checks.h"
 #include "launch/config/config_fields.h"
 #include "launch/config/nearest_key.h"
+#include "launch/config/yaml_scalars.h"
 #include "launch/config/yaml_tree.h"
 
 namespace candor {
@@ -23,33 +23,9 @@ using Kind = YamlNode::Kind;
   throw std::invalid_argument(fmt::format("{}: {}: expected {}, got {}", node.where, path, expected, node.description()));
 }
 
-// Decimal digits only: YAML 1.1 would read 012 as ten, 0x10 as sixteen and 1_000 as a thousand.
-std::optional<int64_t> parse_integer(const YamlNode& node) {
-  if (node.kind != Kind::kScalar || node.quoted) return std::nullopt;
-  const std::string& s = node.scalar;
-  const size_t digits = s.starts_with('-') ? 1 : 0;
-  if (s.size() == digits || (s[digits] == '0' && s.size() > digits + 1)) return std::nullopt;
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), value);
-  if (error != std::errc() || end != s.data() + s.size()) return std::nullopt;
-  return value;
-}
-
-std::optional<double> parse_number(const YamlNode& node) {
-  if (node.kind != Kind::kScalar || node.quoted) return std::nullopt;
-  const std::string& s = node.scalar;
-  const size_t digits = s.starts_with('-') ? 1 : 0;
-  if (s.size() == digits || s[digits] < '0' || s[digits] > '9') return std::nullopt;  // refuses inf, nan and .5
-  if (s[digits] == '0' && s.size() > digits + 1 && s[digits + 1] >= '0' && s[digits + 1] <= '9') return std::nullopt;
-  double value = 0;
-  const auto [end, error] = std::from_chars(s.data(), s.data() + s.size(), value);
-  if (error != std::errc() || end != s.data() + s.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
-
 bool reads_as_something_else(const YamlNode& node) {
   if (node.quoted) return false;
-  return node.scalar == "true" || node.scalar == "false" || parse_number(node).has_value();
+  return node.scalar == "true" || node.scalar == "false" || number_in(node).has_value();
 }
 
 std::string number_range(const NumberRule& rule) {
@@ -93,7 +69,7 @@ class Reader final : public FieldVisitor {
   void integer(const std::string& name, int64_t& value, const IntegerRule& rule, const std::string&) override {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
-    const std::optional<int64_t> read = parse_integer(*node);
+    const std::optional<int64_t> read = integer_in(*node);
     const bool chosen = read && (rule.choices.empty() || std::count(rule.choices.begin(), rule.choices.end(), *read) > 0);
     if (!chosen || *read < rule.min || *read > rule.max) {
       fail(*node, path_of(name),
@@ -105,7 +81,7 @@ class Reader final : public FieldVisitor {
   void number(const std::string& name, double& value, const NumberRule& rule, const std::string&) override {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
-    const std::optional<double> read = parse_number(*node);
+    const std::optional<double> read = number_in(*node);
     const bool in_range =
         read && (*read > rule.min || (rule.min_allowed && *read == rule.min)) && (*read < rule.max || (rule.max_allowed && *read == rule.max));
     if (!in_range) fail(*node, path_of(name), "a number " + number_range(rule));
@@ -157,7 +133,7 @@ class Reader final : public FieldVisitor {
     first.quoted = last.quoted = false;
     first.scalar = node->scalar.substr(0, dash);
     last.scalar = node->scalar.substr(dash + 1);
-    const auto begin = parse_integer(first), end = parse_integer(last);
+    const auto begin = integer_in(first), end = integer_in(last);
     if (!begin || !end || *begin < 0 || *end < *begin || *end >= 1'000'000) fail(*node, path_of(name), expected);
     value = {.begin = *begin, .end = *end + 1};
   }

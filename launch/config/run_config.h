@@ -121,6 +121,7 @@ struct TrainSection {
   int64_t drop_never_right = 0;
   bool share_prefix = true;
   bool frozen_trunk = true;
+  std::string trunk_dir;  // empty: run.dir
   std::string on_non_finite = "stop";
   int64_t verify_every = 100;
   std::string gradient_sum = "reproducible";

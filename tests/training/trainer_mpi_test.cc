@@ -112,6 +112,31 @@ TEST_F(TrainerTest, ResumeFromStepFiveGivesTheBytesOfTheUnbrokenRun) {
   }
 }
 
+TEST_F(TrainerTest, PausesGiveTheBytesOfAnUnbrokenTraining) {
+  const TrainOptions unbroken = options("not_paused");
+  all_->barrier();
+  Trainer(model_, data_, unbroken, *all_).run();
+  TrainOptions paused = options("paused");
+  paused.resume = true;
+  for (const int64_t step : {4, 4, 7}) {  // where it is already, a pause does nothing
+    paused.pause_at = step;
+    const TrainResult result = Trainer(model_, data_, paused, *all_).run();
+    EXPECT_EQ(result.steps, step);
+    EXPECT_FALSE(result.finished);
+    EXPECT_FALSE(std::filesystem::exists(paused.adapter_dir));
+    EXPECT_EQ(checkpoint_steps(paused.checkpoints_dir).back(), step);
+    all_->barrier();
+  }
+  paused.pause_at = 10;
+  EXPECT_TRUE(Trainer(model_, data_, paused, *all_).run().finished);
+  EXPECT_EQ(adapter_bytes("paused"), adapter_bytes("not_paused"));
+  EXPECT_EQ(checkpoint_bytes("paused", 10, "optimizer.safetensors"), checkpoint_bytes("not_paused", 10, "optimizer.safetensors"));
+  if (all_->rank() == 0) {
+    const std::string lines = file_text(paused.metrics_path);
+    EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 10);
+  }
+}
+
 TEST_F(TrainerTest, ACheckpointOfAnotherRunIsRefusedAndADamagedOnePassedOver) {
   TrainOptions first = options("refuse");
   all_->barrier();

@@ -11,7 +11,7 @@ namespace candor {
 
 ValidationFigures validation_figures(const std::vector<ScoredExample>& examples) {
   ValidationFigures figures;
-  std::vector<double> expectation, target;
+  std::vector<double> expectation, said, target;
   std::set<int> levels;
   double count = 0;
   for (const ScoredExample& example : examples) {
@@ -28,14 +28,19 @@ ValidationFigures validation_figures(const std::vector<ScoredExample>& examples)
     figures.format_mass += example.format_mass;
     if (example.argmax_level >= 0) levels.insert(example.argmax_level);
     expectation.push_back(e);
+    said.push_back(example.argmax_value());
     target.push_back(y);
   }
   if (count == 0) throw std::invalid_argument("validation: no graded example; add validation questions or set train.validation_examples");
   for (double* sum : {&figures.tokenized_brier, &figures.expectation_brier, &figures.argmax_brier, &figures.entropy, &figures.format_mass}) *sum /= count;
   figures.distinct_levels = static_cast<int64_t>(levels.size());
-  const std::vector<int64_t> order = order_by_confidence(expectation), dataset(expectation.size(), 0);
+  const std::vector<int64_t> dataset(expectation.size(), 0), order = order_by_confidence(expectation), order_said = order_by_confidence(said);
   const MetricSample sample{.confidence = expectation, .target = target, .dataset = dataset, .order = order, .weight = {}};
+  const MetricSample of_said{.confidence = said, .target = target, .dataset = dataset, .order = order_said, .weight = {}};
   figures.auroc = auroc(sample);
+  figures.expectation_ece = ece(sample);
+  figures.argmax_auroc = auroc(of_said);
+  figures.argmax_ece = ece(of_said);
   figures.spread = spread(sample);
   return figures;
 }

@@ -17,6 +17,8 @@ struct ValidationFigures {
   double expectation_brier = 0;  // mean (y - E)^2
   double argmax_brier = 0;       // by the level that greedy decoding says
   double auroc = 0;              // of the expectation; NaN with one class
+  double expectation_ece = 0;    // ten bins of equal width
+  double argmax_auroc = 0, argmax_ece = 0;  // by the level that greedy decoding says
   double entropy = 0;            // mean of q's, in nats
   double spread = 0;             // standard deviation of E
   double format_mass = 0;

@@ -48,6 +48,9 @@ std::string to_json_line(const StepRecord& record) {
     figures["expectation_brier"] = v.expectation_brier;
     figures["argmax_brier"] = v.argmax_brier;
     if (std::isfinite(v.auroc)) figures["auroc"] = v.auroc;
+    figures["expectation_ece"] = v.expectation_ece;
+    if (std::isfinite(v.argmax_auroc)) figures["argmax_auroc"] = v.argmax_auroc;
+    figures["argmax_ece"] = v.argmax_ece;
     figures["entropy"] = v.entropy;
     figures["spread"] = v.spread;
     figures["format_mass"] = v.format_mass;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -73,6 +74,23 @@ TensorBoardEvents::~TensorBoardEvents() {
 void TensorBoardEvents::scalar(const std::string& tag, int64_t step, float value) {
   const std::string entry = delimited(1, tag) + key(2, 5) + little_endian(value);  // Summary.Value: tag, simple_value
   write_event(delimited(5, delimited(1, entry)), step);                            // Event.summary, Summary.value
+}
+
+void TensorBoardEvents::hyperparameters(const std::vector<std::pair<std::string, std::string>>& values) {
+  std::string start;
+  for (const auto& [name, text] : values) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool is_number = error == std::errc() && end == text.data() + text.size();
+    // google.protobuf.Value: number_value or string_value.
+    const std::string value = is_number ? key(2, 1) + little_endian(number) : delimited(3, text);
+    start += delimited(1, delimited(1, name) + delimited(2, value));  // SessionStartInfo.hparams, a map
+  }
+  const std::string plugin_data = delimited(3, start);                                                    // HParamsPluginData.session_start_info
+  const std::string metadata = delimited(1, delimited(1, "hparams") + delimited(2, plugin_data));          // SummaryMetadata.plugin_data
+  const std::string nothing = key(1, 0) + varint(1) + delimited(2, "") + delimited(5, std::string(4, '\0'));  // TensorProto: one float, 0
+  const std::string entry = delimited(1, "_hparams_/session_start_info") + delimited(8, nothing) + delimited(9, metadata);
+  write_event(delimited(5, delimited(1, entry)), 0);
 }
 
 void TensorBoardEvents::write_event(const std::string& body, int64_t step) {

@@ -101,6 +101,11 @@ void Trainer::make_trunk() {
   const bool keys_values = !options_.lora.active_from.empty();
   if (!options_.frozen_trunk || (layer == 0 && !keys_values)) return;
   std::set<int64_t> used = plan_.examples_taken();
+  if (options_.trunk_of_all) {
+    const std::vector<int64_t> all = examples_of_split(data_, "train", /*graded_only=*/true), validation = first_validation_examples(data_, 0);
+    used.insert(all.begin(), all.end());
+    used.insert(validation.begin(), validation.end());
+  }
   used.insert(validation_examples_.begin(), validation_examples_.end());
   const std::vector<int64_t> examples(used.begin(), used.end());
   trunk_.emplace(model_, data_, examples,
@@ -179,13 +184,15 @@ void Trainer::go_on_from_the_step_all_have_done() {
   say(fmt::format("going on from step {} with {} ranks", step, group_.world_size()));
 }
 
+int64_t Trainer::stop_step() const { return options_.pause_at > 0 ? std::min(options_.pause_at, plan_.max_steps()) : plan_.max_steps(); }
+
 void Trainer::run_steps() {
-  for (int64_t step = state_.step; step < plan_.max_steps(); ++step) {
+  for (int64_t step = state_.step; step < stop_step(); ++step) {
     if (options_.verify_every > 0 && step % options_.verify_every == 0) {
       check_weights_agree(model_, adapter_, optimizer_, fmt::format("step {}", step), group_);
     }
     StepRecord record = train_step(step);
-    const bool last = record.step == plan_.max_steps();
+    const bool last = record.step == plan_.max_steps(), pause = record.step == stop_step();
     if (last || record.step % options_.validate_every == 0) {
       record.validation = validate();
       last_validation_ = *record.validation;
@@ -206,15 +213,15 @@ void Trainer::run_steps() {
     }
     if (log_) log_->write(record);
     // A best step is checkpointed too, so that it is there at the end.
-    if (best || last || record.step % options_.checkpoint_every == 0) writer_.submit(snapshot_);
+    if (best || pause || record.step % options_.checkpoint_every == 0) writer_.submit(snapshot_);
     if (group_.rank() == 0 && options_.on_step) options_.on_step(record);
-    if (!last) stop_if_asked();
+    if (!pause) stop_if_asked();
   }
 }
 
 void Trainer::finish_run() {
-  if (group_.rank() == 0) {
-    writer_.flush();
+  if (group_.rank() == 0) writer_.flush();
+  if (group_.rank() == 0 && state_.step == plan_.max_steps()) {
     if (options_.fence != nullptr) options_.fence->check();
     if (const std::string damage = checkpoint_damage(options_.checkpoints_dir, state_.best_step, /*adapter_only=*/true); !damage.empty()) {
       throw std::runtime_error(damage + ": it is the best one; give the same command again (train: with --resume), it goes on from one before it");
@@ -228,7 +235,7 @@ void Trainer::finish_run() {
 TrainResult Trainer::run() {
   if (options_.resume) resume();
   measure_peak();
-  if (state_.step < plan_.max_steps()) make_trunk();
+  if (state_.step < stop_step()) make_trunk();
   if (train_examples_.left_out > 0) {
     say(fmt::format("{} of {} train examples are left out: their {} responses were given {} times or more and never right (train.drop_never_right)",
                     train_examples_.left_out, train_examples_.left_out + static_cast<int64_t>(train_examples_.examples.size()),
@@ -260,7 +267,7 @@ TrainResult Trainer::run() {
     if (!settled.same_place) throw GroupShrunkError(group_.rank(), group_.world_size(), "train", 0, "not all ranks were training when one was lost");
     ranks_lost = true;
   }
-  return {.steps = plan_.max_steps(), .best_step = state_.best_step, .best_brier = state_.best_brier, .last = last_validation_};
+  return {.steps = state_.step, .finished = state_.step == plan_.max_steps(), .best_step = state_.best_step, .best_brier = state_.best_brier, .last = last_validation_};
 }
 
 }  // namespace candor

@@ -59,9 +59,11 @@ struct TrainOptions {
   std::string checkpoints_dir{}, adapter_dir{}, metrics_path{}, events_dir{};
   std::string non_finite_dir{};  // for reproducers of losses and gradients that aren't finite
   std::string trunk_path{}, trunk_identity{};
+  bool trunk_of_all = false;  // also of train examples that this run's steps don't take: for a trunk_path that runs share
   std::string base_model{};                     // for adapter_config.json
   std::string model_dtype{}, model_products{};  // as the config says them, for reproducers
   std::string identity{};                       // of everything that fixes the bits; a checkpoint with another isn't resumed
+  int64_t pause_at = 0;                         // a step at which to save and return; 0: only at the end, with the adapter of the best step
   bool resume = false;                          // from the newest checkpoint that is whole, if there is one
   WriteFence* fence = nullptr;                  // checked before anything appears; taken by each rank 0
   StopRequest* stop_request = nullptr;          // null: nobody asks
@@ -72,7 +74,8 @@ struct TrainOptions {
 };
 
 struct TrainResult {
-  int64_t steps = 0;
+  int64_t steps = 0;      // done
+  bool finished = false;  // else it paused
   int64_t best_step = 0;
   double best_brier = 0;  // tokenized Brier on validation
   ValidationFigures last{};
@@ -95,6 +98,7 @@ class Trainer {
   void measure_peak();
   double sum_of_peaks();
   void run_steps();
+  int64_t stop_step() const;  // the last of this run(): pause_at, or the last of all
   void finish_run();
   void take_over_writing(int64_t step);
   void go_on_from_the_step_all_have_done();

@@ -1,0 +1,82 @@
+#include "launch/commands/sweep_command.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+
+#include "comm/device_group.h"
+#include "launch/commands/exit_codes.h"
+#include "launch/commands/thread_environment.h"
+#include "launch/sweep/sweep_controller.h"
+#include "launch/sweep/sweep_history.h"
+#include "launch/sweep/sweep_report.h"
+#include "launch/sweep/sweep_table.h"
+
+namespace candor {
+namespace {
+
+std::vector<Slot> slots_of(const SweepArguments& arguments, bool gpus) {
+  if (arguments.slots > 0 && !arguments.hostfile.empty()) throw std::invalid_argument("--slots and --hostfile exclude each other");
+  if (!arguments.hostfile.empty()) return slots_of_hostfile(arguments.hostfile);
+  if (arguments.slots > 0) return local_slots(arguments.slots);
+  return local_slots(gpus ? visible_gpus() : resolve_threads_per_rank(0));
+}
+
+int64_t slots_on_first_host(const std::vector<Slot>& slots) {
+  int64_t count = 0;
+  for (const Slot& slot : slots) count += slot.host == slots.front().host ? 1 : 0;
+  return count;
+}
+
+int print_status(const SweepConfig& sweep) {
+  if (!std::filesystem::exists(SweepJournal::path(sweep.dir))) {
+    throw std::invalid_argument(fmt::format("{}: no sweep has begun there", sweep.dir));
+  }
+  const SweepHistory history = history_of(sweep, SweepJournal::read(sweep.dir));
+  fmt::print("{}\n{}", history.summary, ranking_text(sweep, history.schedule, 20));
+  return kExitOk;
+}
+
+}  // namespace
+
+int sweep_command(const SweepArguments& arguments, const std::function<bool()>& asked_to_stop) {
+  const SweepConfig sweep = read_sweep_config(arguments.path);
+  if (arguments.status) return print_status(sweep);
+  const bool gpus = sweep.base.model.device != "cpu" && visible_gpus() > 0;
+  const std::vector<Slot> slots = slots_of(arguments, gpus);
+  if (arguments.dry_run) {
+    fmt::print("{}", plan_text(sweep, slots.size()));
+    return kExitOk;
+  }
+  if (arguments.resume && !std::filesystem::exists(SweepJournal::path(sweep.dir))) {
+    throw std::invalid_argument(fmt::format("--resume: no sweep has begun in {}; leave --resume out to begin it", sweep.dir));
+  }
+  SweepJournal journal(sweep.dir);
+  ControllerOptions options{.program = std::filesystem::read_symlink("/proc/self/exe").string(),
+                            .mpirun = arguments.mpirun,
+                            .threads_per_rank = std::max<int64_t>(1, resolve_threads_per_rank(0) / slots_on_first_host(slots)),
+                            .gpus = gpus,
+                            .asked_to_stop = asked_to_stop};
+  SweepController controller(sweep, slots, options, journal);
+  SweepDisplay display(controller.files());
+  const auto on_event = [&](const std::string& line) { display.event(line); };
+  const bool finished = controller.run(on_event, [&](const SweepProgress& progress) { display.tick(progress); });
+  display.finish();
+  if (!finished) {
+    fmt::print(stderr, "sweep  stopped as asked; give the same command again to go on\n");
+    return kExitPreempted;
+  }
+  if (!arguments.no_evaluation) controller.evaluate_best();
+  write_sweep_report(sweep, controller.schedule(), controller.files());
+  fmt::print("{}", ranking_text(sweep, controller.schedule(), 10));
+  if (!controller.schedule().best()) {
+    fmt::print(stderr, "candor: no point of the sweep has a result; {}\n", SweepJournal::path(sweep.dir));
+    return kExitInternal;
+  }
+  fmt::print("\nbest config: {0}/best.yaml   report: {0}/sweep.html   all trials: {0}/trials.csv\n", sweep.dir);
+  return kExitOk;
+}
+
+}  // namespace candor

@@ -1,0 +1,322 @@
+#include "launch/sweep/sweep_controller.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <stdexcept>
+#include <thread>
+
+#include "launch/commands/exit_codes.h"
+#include "launch/config/run_paths.h"
+#include "launch/sweep/sweep_history.h"
+
+namespace candor {
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+uint64_t size_of(const std::string& path) {
+  std::error_code ignored;
+  const auto size = std::filesystem::file_size(path, ignored);
+  return ignored ? 0 : size;
+}
+
+// A wrong config or a NaN comes again.
+bool is_repeated_by_a_retry(int code) { return code == kExitUserError || code == kExitNonFinite; }
+
+}  // namespace
+
+SweepController::SweepController(const SweepConfig& sweep, std::vector<Slot> slots, ControllerOptions options, SweepJournal& journal)
+    : sweep_(sweep), options_(std::move(options)), journal_(journal), pool_(std::move(slots)), files_(sweep, options_.threads_per_rank), proposals_(sweep),
+      schedule_(sweep) {
+  if (static_cast<size_t>(sweep.ranks_per_trial) > pool_.total()) {
+    throw std::invalid_argument(fmt::format("sweep.ranks_per_trial: a trial of {} ranks doesn't fit on {} slots; give more with --slots or --hostfile",
+                                            sweep.ranks_per_trial, pool_.total()));
+  }
+}
+
+std::string SweepController::token(const std::string& job) const { return std::filesystem::absolute(sweep_.dir).lexically_normal().string() + "|" + job; }
+
+double SweepController::seconds_used() const { return seconds_before_ + now() - began_at_; }
+
+void SweepController::replay() {
+  SweepHistory history = history_of(sweep_, journal_.before());
+  schedule_ = std::move(history.schedule);
+  seconds_before_ = history.seconds;
+  slot_seconds_ = history.slot_seconds;
+  largest_job_ = history.largest_job;
+  trunks_made_ = std::move(history.trunks);
+  failures_ = std::move(history.failures);
+  if (journal_.before().empty()) journal_.write({{"event", "sweep"}, {"version", 1}, {"config", sweep_.text}, {"base", to_yaml(sweep_.base)}});
+  journal_.write({{"event", "session"}, {"slots", pool_.total()}});
+}
+
+bool SweepController::out_of_budget() const {
+  double slot_seconds = slot_seconds_;
+  for (const auto& trial : running_) slot_seconds += (now() - trial->started_at) * static_cast<double>(trial->slots.size());
+  return (sweep_.max_hours > 0 && seconds_used() > 3600 * sweep_.max_hours) || (sweep_.max_slot_hours > 0 && slot_seconds > 3600 * sweep_.max_slot_hours);
+}
+
+// One more point, if a slot could take it. Synchronous halving and TPE propose no earlier than needed either.
+void SweepController::propose() {
+  std::vector<Observation> observations;
+  for (int64_t point = 0; point < static_cast<int64_t>(schedule_.points().size()); ++point) {
+    const std::optional<size_t> rung = schedule_.rung_reached(point);
+    if (!rung || !std::isfinite(schedule_.rank_value(point, *rung))) continue;
+    // Results of few steps and of many aren't compared: all points have the first rung's.
+    observations.push_back({.point = schedule_.points()[static_cast<size_t>(point)].point, .value = schedule_.rank_value(point, 0)});
+  }
+  const size_t index = schedule_.points().size();
+  const Point point = proposals_.at(index, observations);
+  journal_.write({{"event", "point"}, {"point", index}, {"values", json_of(point)}, {"results_known", observations.size()}});
+  schedule_.add_point(point);
+}
+
+bool SweepController::promote() {
+  const std::vector<Task> due = schedule_.due_promotions(schedule_.points().size() == proposals_.count());
+  for (const Task& task : due) {
+    nlohmann::ordered_json values = nlohmann::ordered_json::array();
+    for (int64_t point = 0; point < static_cast<int64_t>(schedule_.points().size()); ++point) {
+      const double value = schedule_.rank_value(point, task.rung - 1);
+      if (std::isfinite(value)) values.push_back({point, value});
+    }
+    // With what was known then: ASHA's decisions depend on who was faster.
+    journal_.write({{"event", "promote"}, {"point", task.trial.point}, {"rung", task.rung}, {"compared", values}});
+    schedule_.promoted(task.trial.point, task.rung);
+    on_event_(fmt::format("point {} goes on to step {}", task.trial.text(), sweep_.rungs[task.rung]));
+  }
+  return !due.empty();
+}
+
+std::vector<std::string> SweepController::mpirun_command(const std::vector<Slot>& slots, const std::vector<std::string>& arguments) const {
+  std::vector<std::string> command = {options_.mpirun, "--bind-to", "none", "--oversubscribe"};
+  std::map<std::string, std::vector<int64_t>> by_host;
+  for (const Slot& slot : slots) by_host[slot.host].push_back(slot.number);
+  bool first = true;
+  for (const auto& [host, numbers] : by_host) {
+    if (!first) command.push_back(":");
+    first = false;
+    command.insert(command.end(), {"-np", fmt::format("{}", numbers.size())});
+    if (!host.empty()) command.insert(command.end(), {"--host", fmt::format("{}:{}", host, numbers.size())});
+    if (options_.gpus) command.insert(command.end(), {"-x", fmt::format("CUDA_VISIBLE_DEVICES={}", fmt::join(numbers, ","))});
+    if (!host.empty()) command.insert(command.end(), {"-x", "CANDOR_SWEEP_JOB"});
+    command.push_back(options_.program);
+    command.insert(command.end(), arguments.begin(), arguments.end());
+  }
+  return command;
+}
+
+// Answers, grades and tokens, on all slots. False: not ready, because trials still run or it was asked to stop.
+bool SweepController::prepare_shared(const std::string& id, const Point& point) {
+  if (!running_.empty()) return false;
+  files_.write_shared_config(point);
+  const std::optional<std::vector<Slot>> slots = pool_.take(pool_.total());
+  for (const char* stage : {"answer", "grade", "prepare"}) {
+    preparing_ = fmt::format("{} for shared/{}", stage, id);
+    on_event_(fmt::format("{} (shared/{}, once for all trials that need it)", stage, id));
+    TrialJob job({.command = mpirun_command(*slots, {stage, files_.shared_config_path(id)}),
+                  .log_path = files_.shared_log_path(id),
+                  .token = token(fmt::format("{};", ++largest_job_))});
+    std::optional<int> code;
+    while (!(code = job.poll())) {
+      if (options_.asked_to_stop()) job.end();
+      on_tick_({sweep_, schedule_, proposals_.count(), {}, preparing_, seconds_used()});
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    if (options_.asked_to_stop()) break;
+    if (*code != 0) {
+      const std::string reason = reason_in_log(files_.shared_log_path(id));
+      throw std::runtime_error(fmt::format("candor {} of what trials share ended with {}: {} ({})", stage, *code, reason.empty() ? "see its log" : reason,
+                                           files_.shared_log_path(id)));
+    }
+  }
+  preparing_.clear();
+  pool_.give_back(*slots);
+  return !options_.asked_to_stop();
+}
+
+bool SweepController::start_next() {
+  std::optional<std::vector<Slot>> slots = pool_.take(static_cast<size_t>(sweep_.ranks_per_trial));
+  if (!slots) return false;
+  const auto may_start = [&](const Task& task) {
+    const std::string trunk = files_.trunk_id(point_of(task));
+    return trunk.empty() || trunks_made_.count(trunk) > 0 || trunk_makers_.count(trunk) == 0;  // else somebody is computing what it would compute
+  };
+  std::optional<Task> task = schedule_.next(may_start);
+  // A point that has waited is nearer to a result than a new one.
+  if (!task && schedule_.points().size() < proposals_.count() && !out_of_budget()) {
+    propose();
+    task = schedule_.next(may_start);
+  }
+  if (!task) {
+    pool_.give_back(*slots);
+    return false;
+  }
+  const std::string shared = files_.shared_id(point_of(*task));
+  if (!files_.shared_is_there(shared)) {
+    pool_.give_back(*slots);
+    return prepare_shared(shared, point_of(*task));
+  }
+  start_training(*task, std::move(*slots));
+  return true;
+}
+
+void SweepController::start_training(const Task& task, std::vector<Slot> slots) {
+  const Point& point = point_of(task);
+  files_.make_trial(point, task.trial);
+  if (const std::string trunk = files_.trunk_id(point); !trunk.empty() && trunks_made_.count(trunk) == 0) trunk_makers_[trunk] = task.trial;
+  std::vector<std::string> arguments = {"train", files_.config_path(task.trial), "--resume"};
+  const bool last = task.rung + 1 == sweep_.rungs.size();
+  if (!last) arguments.insert(arguments.end(), {"--pause-at", fmt::format("{}", sweep_.rungs[task.rung])});
+  const int64_t job = ++largest_job_;
+  journal_.write({{"event", "start"}, {"job", job}, {"point", task.trial.point}, {"repeat", task.trial.repeat}, {"rung", task.rung}, {"slots", slots.size()}});
+  auto trial = std::make_unique<RunningTrial>();
+  trial->task = task;
+  trial->started_at = trial->last_sign_at = now();
+  trial->job = std::make_unique<TrialJob>(TrialJobOptions{.command = mpirun_command(slots, arguments),
+                                                          .environment = {{"CANDOR_SWEEP_POINT", task.trial.text()}},
+                                                          .log_path = files_.log_path(task.trial),
+                                                          .token = token(fmt::format("{};", job))});
+  trial->slots = std::move(slots);
+  schedule_.started(task);
+  running_.push_back(std::move(trial));
+}
+
+void SweepController::look_after(RunningTrial& trial) {
+  const uint64_t size = size_of(files_.log_path(trial.task.trial)) + size_of(files_.metrics_path(trial.task.trial));
+  if (size != trial.last_size) {
+    trial.last_size = size;
+    trial.last_sign_at = now();
+    const std::string trunk = files_.trunk_id(point_of(trial.task));
+    const auto maker = trunk_makers_.find(trunk);
+    if (maker != trunk_makers_.end() && maker->second == trial.task.trial && size_of(files_.metrics_path(trial.task.trial)) > 0) {
+      trunk_makers_.erase(maker);
+      trunks_made_.insert(trunk);
+      journal_.write({{"event", "trunk"}, {"id", trunk}});
+    }
+  }
+  if (trial.why_ended.empty() && now() - trial.last_sign_at > sweep_.stall_s) {
+    trial.why_ended = fmt::format("it wrote nothing for {:.0f} s (sweep.stall_s) and was ended", sweep_.stall_s);
+    trial.job->end();
+  }
+}
+
+void SweepController::training_ended(RunningTrial& trial, int code) {
+  const TrialId id = trial.task.trial;
+  const bool last = trial.task.rung + 1 == sweep_.rungs.size();
+  const double slot_seconds = (now() - trial.started_at) * static_cast<double>(trial.slots.size());
+  slot_seconds_ += slot_seconds;
+  pool_.give_back(trial.slots);
+  for (auto maker = trunk_makers_.begin(); maker != trunk_makers_.end();) maker = maker->second == id ? trunk_makers_.erase(maker) : std::next(maker);
+  nlohmann::ordered_json event = {{"event", "end"}, {"point", id.point}, {"repeat", id.repeat}, {"rung", trial.task.rung}, {"exit", code},
+                                  {"slot_seconds", slot_seconds}};
+  std::optional<std::map<std::string, double>> figures;
+  if (code == 0) figures = figures_at(read_trial_curve(files_.metrics_path(id)), last ? 0 : sweep_.rungs[trial.task.rung]);
+  if (figures) {
+    event["figures"] = *figures;
+    journal_.write(event);
+    failures_.erase(id);
+    schedule_.finished(trial.task, *figures);
+    const Objective& objective = sweep_.objectives.front();
+    const auto value = figures->find(objective.metric);
+    on_event_(fmt::format("{} step {:.0f}: {} {}  ({})", id.text(), figures->at("step"), objective.metric,
+                          value == figures->end() ? "none" : fmt::format("{:.4f}", value->second), point_of(trial.task).text()));
+    return;
+  }
+  if (options_.asked_to_stop()) {
+    journal_.write(event);
+    schedule_.interrupted(trial.task);
+    return;
+  }
+  std::string why = trial.why_ended;
+  if (why.empty()) why = code == 0 ? "it left no validation figures in metrics.jsonl" : reason_in_log(files_.log_path(id));
+  if (why.empty()) why = fmt::format("it ended with {} (see {})", code, files_.log_path(id));
+  const int64_t failures = ++failures_[id];
+  const bool given_up = is_repeated_by_a_retry(code) || failures > sweep_.retries;
+  event["failure"] = true;
+  event["given_up"] = given_up;
+  event["why"] = why;
+  journal_.write(event);
+  on_event_(fmt::format("{} failed{}: {}", id.text(), given_up ? "" : ", is tried again", why));
+  given_up ? schedule_.failed(trial.task, why) : schedule_.interrupted(trial.task);
+}
+
+void SweepController::evaluate_best() {
+  const std::optional<int64_t> best = schedule_.best();
+  if (!best || *schedule_.rung_reached(*best) + 1 < sweep_.rungs.size()) return;  // its training isn't finished, so there is no adapter
+  const TrialId trial{.point = *best};
+  const std::optional<std::vector<Slot>> slots = pool_.take(pool_.total());
+  preparing_ = "evaluate the best on the test split";
+  on_event_(fmt::format("evaluate point {} on the test split", trial.text()));
+  TrialJob job({.command = mpirun_command(*slots, {"evaluate", files_.config_path(trial)}), .log_path = files_.log_path(trial), .token = token(fmt::format("{};", ++largest_job_))});
+  std::optional<int> code;
+  while (!(code = job.poll())) {
+    if (options_.asked_to_stop()) job.end();
+    on_tick_({sweep_, schedule_, proposals_.count(), {}, preparing_, seconds_used()});
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  preparing_.clear();
+  pool_.give_back(*slots);
+  if (*code != 0) on_event_(fmt::format("WARNING: the best point's evaluation ended with {}: {}", *code, reason_in_log(files_.log_path(trial))));
+}
+
+void SweepController::stop_all() {
+  for (const auto& trial : running_) trial->job->end();
+}
+
+bool SweepController::run(const std::function<void(const std::string&)>& on_event, const std::function<void(const SweepProgress&)>& on_tick) {
+  on_event_ = on_event;
+  on_tick_ = on_tick;
+  began_at_ = now();
+  if (const int orphans = end_orphans(token("")); orphans > 0) on_event_(fmt::format("{} processes of an earlier session were still there and were ended", orphans));
+  replay();
+  bool stopping = false;
+  for (;;) {
+    if (!stopping && options_.asked_to_stop()) {
+      stopping = true;
+      on_event_("asked to stop: trials save and leave");
+      stop_all();
+    }
+    for (auto trial = running_.begin(); trial != running_.end();) {
+      look_after(**trial);
+      const std::optional<int> code = (*trial)->job->poll();
+      if (!code) {
+        ++trial;
+        continue;
+      }
+      training_ended(**trial, *code);
+      trial = running_.erase(trial);
+    }
+    if (stopping && running_.empty()) return false;
+    if (!stopping) {
+      const bool broke = out_of_budget();
+      if (broke && !budget_told_) {
+        budget_told_ = true;
+        on_event_("the budget is used up: what runs is finished, nothing new is begun");
+        journal_.write({{"event", "budget"}});
+      }
+      if (!broke) {
+        promote();
+        while (!options_.asked_to_stop() && start_next()) {
+        }
+      }
+      if (running_.empty() && !options_.asked_to_stop()) {
+        const bool all_proposed = schedule_.points().size() == proposals_.count();
+        if (broke || (all_proposed && schedule_.due_promotions(true).empty() && !schedule_.next())) break;
+      }
+    }
+    std::vector<const RunningTrial*> running;
+    for (const auto& trial : running_) running.push_back(trial.get());
+    on_tick_({sweep_, schedule_, proposals_.count(), running, "", seconds_used()});
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  const std::optional<int64_t> best = schedule_.best();
+  journal_.write({{"event", "done"}, {"best", best ? nlohmann::ordered_json(*best) : nlohmann::ordered_json(nullptr)}});
+  return true;
+}
+
+}  // namespace candor

@@ -1,0 +1,96 @@
+// Runs a sweep: proposes points, starts their trainings on free slots, compares, promotes, retries, and keeps the journal. One thread, no MPI.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "launch/sweep/proposals.h"
+#include "launch/sweep/schedule_of_trials.h"
+#include "launch/sweep/slots.h"
+#include "launch/sweep/sweep_journal.h"
+#include "launch/sweep/trial_files.h"
+#include "launch/sweep/trial_job.h"
+
+namespace candor {
+
+struct ControllerOptions {
+  std::string program;  // candor
+  std::string mpirun = "mpirun";
+  int64_t threads_per_rank = 1;
+  bool gpus = false;  // a slot's number is its GPU's
+  std::function<bool()> asked_to_stop;
+};
+
+struct RunningTrial {
+  Task task;
+  std::vector<Slot> slots;
+  std::unique_ptr<TrialJob> job;
+  double started_at = 0, last_sign_at = 0;
+  uint64_t last_size = 0;  // of its log and metrics, which grow while it works
+  std::string why_ended;   // by the controller
+};
+
+// What onlookers are shown.
+struct SweepProgress {
+  const SweepConfig& sweep;
+  const ScheduleOfTrials& schedule;
+  size_t points_in_all = 0;
+  std::vector<const RunningTrial*> running{};
+  std::string preparing{};  // the shared work that runs now
+  double seconds = 0;       // of this and earlier sessions
+};
+
+class SweepController {
+ public:
+  SweepController(const SweepConfig& sweep, std::vector<Slot> slots, ControllerOptions options, SweepJournal& journal);
+
+  // on_event: a line for people; on_tick: some times a second. False: it was asked to stop, and the same command goes on.
+  bool run(const std::function<void(const std::string&)>& on_event, const std::function<void(const SweepProgress&)>& on_tick);
+
+  // After run(): report.html and report.json of the best point in its folder, on all slots. A failure is an event.
+  void evaluate_best();
+
+  const ScheduleOfTrials& schedule() const { return schedule_; }
+  const TrialFiles& files() const { return files_; }
+
+ private:
+  void replay();
+  bool out_of_budget() const;
+  void propose();
+  bool promote();
+  bool start_next();
+  bool prepare_shared(const std::string& id, const Point& point);
+  void start_training(const Task& task, std::vector<Slot> slots);
+  void look_after(RunningTrial& trial);
+  void training_ended(RunningTrial& trial, int code);
+  std::vector<std::string> mpirun_command(const std::vector<Slot>& slots, const std::vector<std::string>& arguments) const;
+  std::string token(const std::string& job) const;
+  double seconds_used() const;
+  void stop_all();
+  const Point& point_of(const Task& task) const { return schedule_.points()[static_cast<size_t>(task.trial.point)].point; }
+
+  const SweepConfig& sweep_;
+  ControllerOptions options_;
+  SweepJournal& journal_;
+  SlotPool pool_;
+  TrialFiles files_;
+  Proposals proposals_;
+  ScheduleOfTrials schedule_;
+  std::vector<std::unique_ptr<RunningTrial>> running_;
+  std::map<TrialId, int64_t> failures_;  // one after the other, of the training that is due
+  std::set<std::string> trunks_made_;
+  std::map<std::string, TrialId> trunk_makers_;
+  std::function<void(const std::string&)> on_event_;
+  std::function<void(const SweepProgress&)> on_tick_;
+  double began_at_ = 0, seconds_before_ = 0, slot_seconds_ = 0;
+  int64_t largest_job_ = 0;  // number of the last job, for tokens
+  std::string preparing_;
+  bool budget_told_ = false;
+};
+
+}  // namespace candor
