@@ -46,6 +46,10 @@ int sweep_command(const SweepArguments& arguments, const std::function<bool()>& 
   if (arguments.status) return print_status(sweep);
   const bool gpus = sweep.base.model.device != "cpu" && visible_gpus() > 0;
   const std::vector<Slot> slots = slots_of(arguments, gpus);
+  if (static_cast<size_t>(sweep.ranks_per_trial) > slots.size()) {
+    throw std::invalid_argument(fmt::format("{}: sweep.ranks_per_trial: a trial of {} ranks doesn't fit on {} slots; give more with --slots or --hostfile",
+                                            arguments.path, sweep.ranks_per_trial, slots.size()));
+  }
   if (arguments.dry_run) {
     fmt::print("{}", plan_text(sweep, slots.size()));
     return kExitOk;

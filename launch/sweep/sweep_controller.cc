@@ -32,12 +32,7 @@ bool is_repeated_by_a_retry(int code) { return code == kExitUserError || code ==
 
 SweepController::SweepController(const SweepConfig& sweep, std::vector<Slot> slots, ControllerOptions options, SweepJournal& journal)
     : sweep_(sweep), options_(std::move(options)), journal_(journal), pool_(std::move(slots)), files_(sweep, options_.threads_per_rank), proposals_(sweep),
-      schedule_(sweep) {
-  if (static_cast<size_t>(sweep.ranks_per_trial) > pool_.total()) {
-    throw std::invalid_argument(fmt::format("sweep.ranks_per_trial: a trial of {} ranks doesn't fit on {} slots; give more with --slots or --hostfile",
-                                            sweep.ranks_per_trial, pool_.total()));
-  }
-}
+      schedule_(sweep) {}
 
 std::string SweepController::token(const std::string& job) const { return std::filesystem::absolute(sweep_.dir).lexically_normal().string() + "|" + job; }
 

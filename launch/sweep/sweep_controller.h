@@ -47,6 +47,7 @@ struct SweepProgress {
 
 class SweepController {
  public:
+  // slots: at least sweep.ranks_per_trial.
   SweepController(const SweepConfig& sweep, std::vector<Slot> slots, ControllerOptions options, SweepJournal& journal);
 
   // on_event: a line for people; on_tick: some times a second. False: it was asked to stop, and the same command goes on.

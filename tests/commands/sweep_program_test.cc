@@ -1,0 +1,89 @@
+// candor sweep as a user starts it: a whole small sweep, what it leaves, going on, looking on, and mistakes.
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "launch/config/run_config.h"
+#include "tests/commands/candor_process.h"
+#include "tests/commands/tiny_run.h"
+
+namespace candor::testing_support {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+namespace fs = std::filesystem;
+
+class SweepProgram : public TinyRun {
+ protected:
+  void write_sweep(const std::string& more, const std::string& space = "  lora.rank: {choice: [2, 4]}\n  train.learning_rate: {choice: [0.001, 0.02]}\n") const {
+    put("sweep.yaml", "sweep:\n  {dir: " + at("sweep") + ", base: line.yaml, method: grid" + more + "}\nspace:\n" + space);
+  }
+  Outcome sweep(const std::string& arguments) const { return shell(kTimeLimit + kCandor + "sweep " + at("sweep.yaml") + " " + arguments); }
+  std::string journal() const { return text_of(at("sweep/journal.jsonl")); }
+};
+
+TEST_F(SweepProgram, TriesEveryPointOnceAndLeavesAReport) {
+  write_sweep(", objective: [expectation_brier, auroc]");
+  const Outcome plan = sweep("--slots 2 --dry-run");
+  EXPECT_THAT(plan.text, AllOf(HasSubstr("grid of 4 points"), HasSubstr("24 steps"), HasSubstr("0003  lora.rank=4 train.learning_rate=0.02")));
+  EXPECT_FALSE(fs::exists(at("sweep")));
+
+  const Outcome outcome = sweep("--slots 2");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 4) << "each once";
+  EXPECT_EQ(count_of("\"event\":\"end\"", journal()), 4);
+  EXPECT_EQ(count_of("sweep  answer (", outcome.text), 1) << "what trials share is made once";
+  for (const char* file : {"sweep.html", "trials.csv", "best.yaml", "trials/0003/tensorboard_hparams"}) EXPECT_TRUE(fs::exists(at(std::string("sweep/") + file))) << file;
+  EXPECT_THAT(text_of(at("sweep/sweep.html")), AllOf(HasSubstr("Pareto front"), HasSubstr("class=\"parallel\""), HasSubstr("Learning curves"), Not(HasSubstr("src="))));
+  EXPECT_EQ(count_of("\n", text_of(at("sweep/trials.csv"))), 5);
+  const RunConfig best = read_run_config(at("sweep/best.yaml"));
+  EXPECT_EQ(best.run.dir, at("sweep/best"));
+  EXPECT_TRUE(best.lora.rank == 2 || best.lora.rank == 4);
+
+  const Outcome again = sweep("--slots 2 --resume --no-evaluation");
+  EXPECT_EQ(again.exit_code, 0) << again.text;
+  EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 4) << "nothing is left to do";
+  EXPECT_THAT(sweep("--status").text, AllOf(HasSubstr("4 points begun"), HasSubstr("; done"), HasSubstr("expectation_brier")));
+
+  write_sweep(", seed: 2");
+  const Outcome other = sweep("--slots 2");
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.text, HasSubstr("begun with another sweep file"));
+}
+
+TEST_F(SweepProgram, ATrialThatCantWorkIsGivenUpAndTheOthersFinish) {
+  // An adapter that is scaled beyond what fp32 holds gives NaN, which a retry would only repeat.
+  write_sweep(", retries: 5", "  lora.alpha: {choice: [8, 1e38]}\n");
+  const Outcome outcome = sweep("--slots 1 --no-evaluation");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_EQ(count_of("0001 failed", outcome.text), 1) << outcome.text;
+  EXPECT_THAT(text_of(at("sweep/best.yaml")), HasSubstr("alpha: 8"));
+  EXPECT_THAT(text_of(at("sweep/trials.csv")), HasSubstr("1e38"));
+}
+
+TEST_F(SweepProgram, MistakesAreOneErrorEach) {
+  write_sweep(", ranks_per_trial: 3");
+  const auto expect = [&](const std::string& arguments, int code, const std::string& message) {
+    const Outcome outcome = sweep(arguments);
+    EXPECT_EQ(outcome.exit_code, code) << outcome.text;
+    EXPECT_THAT(outcome.text, HasSubstr(message));
+    EXPECT_EQ(count_of("candor: ", outcome.text), 1) << outcome.text;
+  };
+  expect("--slots 2", 2, "a trial of 3 ranks doesn't fit on 2 slots");
+  expect("--hostfile " + at("nowhere"), 3, "nowhere");
+  expect("--slots 2 --hostfile x", 2, "exclude each other");
+  expect("--status", 2, "no sweep has begun");
+  fs::remove_all(at("sweep"));
+  expect("--resume --slots 3", 2, "no sweep has begun");
+  const Outcome on_ranks_of_mpirun = on_ranks(2, "sweep " + at("sweep.yaml"));
+  EXPECT_NE(on_ranks_of_mpirun.exit_code, 0);
+  EXPECT_EQ(count_of("give it without mpirun", on_ranks_of_mpirun.text), 1) << on_ranks_of_mpirun.text;
+
+  write_sweep("", "  data.questions: {choice: [" + at("nothing.jsonl") + "]}\n");
+  expect("--slots 1", 3, "candor answer of what trials share ended with");
+}
+
+}  // namespace
+}  // namespace candor::testing_support
