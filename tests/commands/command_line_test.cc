@@ -51,7 +51,7 @@ TEST(CommandLine, RequestTextTellsRequestsApart) {
 }
 
 TEST(CommandLine, HelpEverywhere) {
-  for (const char* name : {"import", "answer", "grade", "prepare", "train", "evaluate", "run", "export", "score", "inspect", "doctor"}) {
+  for (const char* name : {"import", "answer", "grade", "prepare", "train", "evaluate", "run", "export", "score", "inspect", "k8s", "doctor"}) {
     const CommandLine line = parse({name, "--help"});
     EXPECT_EQ(line.command, "");
     EXPECT_EQ(line.exit_code, 0);
