@@ -68,6 +68,8 @@ class Held:
                 status = pathlib.Path(f"/proc/{pid}/status").read_text()
             except OSError:
                 return True
+            if "State:\tZ" in status:
+                return True
             if name_in_kernel(pid) == "candor" and int(re.search(r"ShdPnd:\s*(\w+)", status)[1], 16) >> (number - 1) & 1:
                 return True
         return False
