@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""launch/train.slurm under a real slurmctld and two slurmd, with the tiny model: it ends with the bytes of a plain mpirun, also when its time limit
+"""launch/train.slurm and sweep.slurm under a real slurmctld and two slurmd, with the tiny model: it ends with the bytes of a plain mpirun, also when its time limit
 comes near and when it is cancelled and given again.
 
 Usage: slurm_test.py --build build/cpu [--keep] [--case NAME]     --keep: leave the folder, whose name is printed; --case: only this one
@@ -22,7 +22,7 @@ from job import ENVIRONMENT, end_all, processes_of, send  # noqa: E402
 from run_folder import differing, finished_stages, newest_checkpoint, results  # noqa: E402
 import tiny_folder  # noqa: E402
 
-SCRIPT = ROOT / "launch" / "train.slurm"
+LAUNCH = ROOT / "launch"
 # Long enough that a training is caught before its end; a busy machine may be slow to start three ranks.
 SETTINGS = ["--set", "train.max_steps=100", "--set", "run.timeout_s=60", "--set", "run.heartbeat_s=30"]
 # Two daemons on one machine: the transports that share memory or look at hardware take them for two hosts.
@@ -99,9 +99,9 @@ class Bench:
         self.reference = results(place / "run")
         check(all(self.reference.values()), f"plain mpirun left no {[n for n, b in self.reference.items() if not b]}")
 
-    def submit(self, place, *arguments, candor=None):
+    def submit(self, place, *arguments, candor=None, script=("train.slurm", "line.yaml", *SETTINGS)):
         environment = {**ENVIRONMENT, **MPI, "CANDOR": str(candor or self.candor)}
-        return self.cluster.submit(place, environment, *arguments, str(SCRIPT), "line.yaml", *SETTINGS)
+        return self.cluster.submit(place, environment, *arguments, str(LAUNCH / script[0]), *script[1:])
 
     def output(self, place, job):
         path = place / f"slurm-{job}.out"
@@ -167,7 +167,32 @@ def ends_when_cancelled_and_goes_on(bench):
     check(f"step {saved}" in bench.output(place, again), f"the same command doesn't say that it went on from step {saved}:\n{bench.output(place, again)}")
 
 
-CASES = [runs_to_its_end, says_that_the_program_is_missing, saves_before_its_time_limit_and_is_queued_again, ends_when_cancelled_and_goes_on]
+# Takes the place of candor in sweep.slurm: two trials, each with its own mpirun on a slot of each node, neither of which begins before both are there.
+CONTROLLER = """#!/usr/bin/env bash
+[ "$1 $2 $3" = "sweep sweep.yaml --hostfile" ] || { echo "called with: $*"; exit 2; }
+cd "$(dirname "$0")"
+for trial in one two; do
+  (cd $trial && exec mpirun --hostfile "$4" --map-by node -np 2 --bind-to none bash -c 'touch ../met.$0.$OMPI_COMM_WORLD_RANK
+    for ((i = 0; i < 1200; ++i)); do [ $(ls ../met.* | wc -l) = 4 ] && exec "$@"; sleep 0.05; done; echo "the other trial never came"; exit 4' $trial CANDOR run line.yaml SETTINGS) &
+done
+wait -n && wait -n
+"""
+
+
+def sweep_script_lets_trials_run_side_by_side(bench):
+    place = bench.folder / "sweep"
+    for trial in ("one", "two"):
+        bench.new_folder(f"sweep/{trial}")
+    controller = place / "controller"
+    controller.write_text(CONTROLLER.replace("CANDOR", str(bench.candor)).replace("SETTINGS", " ".join(SETTINGS)))
+    controller.chmod(0o755)
+    job = bench.submit(place, "--nodes=2", "--ntasks-per-node=2", candor=controller, script=("sweep.slurm", "sweep.yaml"))
+    bench.expect_end(place, job)
+    for trial in ("one", "two"):
+        bench.expect_reference(place / trial)
+
+
+CASES = [runs_to_its_end, sweep_script_lets_trials_run_side_by_side, says_that_the_program_is_missing, saves_before_its_time_limit_and_is_queued_again, ends_when_cancelled_and_goes_on]
 
 
 def run_cases(folder, build, cases):
