@@ -101,7 +101,7 @@ class Bench:
 
     def submit(self, place, *arguments, candor=None, script=("train.slurm", "line.yaml", *SETTINGS)):
         environment = {**ENVIRONMENT, **MPI, "CANDOR": str(candor or self.candor)}
-        return self.cluster.submit(place, environment, *arguments, str(LAUNCH / script[0]), *script[1:])
+        return self.cluster.submit(place, environment, *arguments, os.path.relpath(LAUNCH / script[0], place), *script[1:])
 
     def output(self, place, job):
         path = place / f"slurm-{job}.out"
