@@ -23,7 +23,7 @@ done
 
 debian_packages=(g++ cmake ninja-build ccache mold pkg-config git python3-venv libopenmpi-dev openmpi-bin libhdf5-dev libyaml-cpp-dev libgtest-dev libgmock-dev
   libbenchmark-dev nlohmann-json3-dev libcli11-dev libfmt-dev libpcre2-dev libutf8proc-dev libssl-dev libxxhash-dev zlib1g-dev)
-# Slurm's daemons, which tests/slurm starts itself.
+# Slurm's daemons, which tests/slurm starts itself, with its own config; as services they don't start without one.
 debian_test_packages=(slurmctld slurmd slurm-client)
 
 install_debian_packages() {
