@@ -98,6 +98,7 @@ while :; do
     try+=("${resumable[@]}")
   fi
   tries=$((tries + 1))
+  if [ -n "$asked" ]; then say "stopped by SIG$asked before try $tries; give the same command again to go on"; exit 6; fi
   run_passing_signals "${try[@]}"
   case $code in
     0) [ $tries = 1 ] || say "done, at the $tries. try"; exit 0 ;;

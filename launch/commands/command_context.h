@@ -5,6 +5,7 @@
 #include <string>
 
 #include "comm/process_group.h"
+#include "launch/commands/mpijob.h"
 #include "trainer/training/stop_request.h"
 
 namespace candor {
@@ -15,10 +16,11 @@ struct CommandArguments {
   int64_t pause_at = 0;     // train: the step at which to save and leave; 0: only at the end
   bool merge = false;       // export: also write the merged model
   std::string input{};      // score: questions and responses (JSONL). import: the GGUF file. inspect: the file or folder
-  std::string output{};     // score: scored JSONL. import: model folder. export: folder (empty: <run.dir>/export)
+  std::string output{};     // score: scored JSONL. import: model folder. export: folder (empty: <run.dir>/export). k8s: file (empty: standard output)
   std::string adapter{};    // score, export, evaluate: adapter folder (empty: <run.dir>/adapter)
   std::string tokenizer{};  // inspect: model folder or tokenizer.json that decodes tokens.h5 (empty: model.path of config.yaml beside it)
   int64_t max_records = 3;  // inspect: examples, lines or tensors to print in full
+  MpiJobOptions job{};      // k8s
 };
 
 struct CommandContext {

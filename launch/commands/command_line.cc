@@ -14,7 +14,8 @@ namespace candor {
 namespace {
 
 constexpr const char* kFooter =
-    "Exit codes: 0 done; 2 config, arguments or data; 3 file or disk; 4 a rank or the network; 5 NaN or infinity;\n6 stopped by SIGTERM or SIGUSR1, the same command goes on; 1 internal.\n"
+    "Exit codes: 0 done; 2 config, arguments or data; 3 file or disk; 4 a rank or the network; 5 NaN or infinity;\n6 stopped by SIGTERM or SIGUSR1, "
+    "the same command goes on; 1 internal.\n"
     "`candor help config` lists every key of a config.";
 
 class Parser {
@@ -63,6 +64,16 @@ class Parser {
     inspect->add_option("--records", args().max_records, "examples or lines to print in full")->check(CLI::NonNegativeNumber)->capture_default_str();
     inspect->add_option("--tokenizer", args().tokenizer,
                         "model folder or tokenizer.json to decode tokens.h5 with (default: that of config.yaml beside it)");
+
+    CLI::App* k8s = with_config("k8s", "Write a manifest that starts `run` under Kubernetes, as an MPIJob; see launch/k8s/README.md");
+    k8s->add_option("--workers", args().job.workers, "pods in which ranks run")->check(CLI::Range(1, 1000))->capture_default_str();
+    k8s->add_option("--gpus-per-worker", args().job.gpus_per_worker, "GPUs, and ranks, of each; 0: one rank, on CPUs")
+        ->check(CLI::Range(0, 64))
+        ->capture_default_str();
+    k8s->add_option("--image", args().job.image, "made from launch/k8s/Dockerfile (default: candor:cuda with GPUs, else candor:cpu)");
+    k8s->add_option("--claim", args().job.claim, "PersistentVolumeClaim with model and questions, where the run writes")->capture_default_str();
+    k8s->add_option("--namespace", args().job.name_space, "of the job (default: kubectl's)");
+    k8s->add_option("--output", args().output, "file to write (default: standard output)");
 
     CLI::App* doctor = command("doctor", "Print what was built, library versions, ranks, devices, threads and processor; or plan a training");
     doctor->add_option("--plan", line_.config_path, "a run's YAML file: operations, memory and time of its training on these ranks instead");

@@ -38,16 +38,17 @@ void block_stop_signals() {
 PreemptionWatch::PreemptionWatch(StopRequest& stop, int rank, std::function<void()> before_end)
     : thread_([&stop, rank, before_end = std::move(before_end)](const std::stop_token& ended) {
         const sigset_t set = stop_signals();
-        bool asked = false;
+        bool asked = false, asked_at_once = false;
         while (!ended.stop_requested()) {
           const timespec pause{0, 100'000'000};
           const int signal = ::sigtimedwait(&set, nullptr, &pause);
           if (signal < 0) continue;  // EAGAIN: time to look whether the watch is over; EINTR
-          const char* const name = signal == SIGTERM ? "SIGTERM" : "SIGUSR1";
-          if (signal == SIGTERM) before_end();
+          const bool at_once = signal == SIGTERM;
+          const char* const name = at_once ? "SIGTERM" : "SIGUSR1";
+          if (at_once) before_end();
           bool will_stop = false;
           try {
-            will_stop = !asked && stop.request(/*at_once=*/signal == SIGTERM);
+            will_stop = !asked_at_once && (at_once || !asked) && stop.request(at_once);
           } catch (const std::exception&) {
             will_stop = true;  // the disk: the training meets it too, and says it
           }
@@ -57,6 +58,7 @@ PreemptionWatch::PreemptionWatch(StopRequest& stop, int rank, std::function<void
             std::_Exit(kExitPreempted);
           }
           asked = true;
+          asked_at_once = at_once;
           if (rank == 0) say(rank, fmt::format("{}: saving and stopping at the end of this step", name));
         }
       }) {}

@@ -3,7 +3,8 @@
 //
 // Usage:   block_stop_signals();   // before any thread is there, so that all threads leave the signals to the watch
 //          PreemptionWatch watch(stop_request, rank);
-// SIGTERM is often followed by SIGKILL within seconds, so a training then saves its last whole step at once. A second signal ends the process.
+// SIGTERM is often followed by SIGKILL within seconds, so a training then saves its last whole step at once, also where SIGUSR1 came before (a batch
+// system whose time limit is over). Any other second signal ends the process.
 #pragma once
 
 #include <functional>

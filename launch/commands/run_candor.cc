@@ -27,6 +27,7 @@
 #include "launch/commands/grade_command.h"
 #include "launch/commands/import_command.h"
 #include "launch/commands/inspect_command.h"
+#include "launch/commands/k8s_command.h"
 #include "launch/commands/plan_command.h"
 #include "launch/commands/preemption.h"
 #include "launch/commands/prepare_command.h"
@@ -61,6 +62,9 @@ struct Request {
 
 bool is_config_command(const CommandLine& line) { return !line.config_path.empty(); }
 
+// Done by rank 0 alone, before MPI.
+bool needs_no_ranks(const CommandLine& line) { return line.command == "k8s"; }
+
 int environment_number(const char* name, int otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::atoi(text);
@@ -73,6 +77,7 @@ Request read_request(int argc, char** argv) {
     request.line = parse_command_line(argc, argv);
     if (request.line.command.empty() || request.line.command == "sweep") return request;
     if (!request.line.config_path.empty()) request.config = read_run_config(request.line.config_path, request.line.overrides);
+    if (needs_no_ranks(request.line)) return request;
     request.config.run.threads_per_rank = resolve_threads_per_rank(request.config.run.threads_per_rank);
     apply_thread_environment(request.config.run.threads_per_rank, argv);
   } catch (...) {
@@ -190,9 +195,18 @@ int run_candor(int argc, char** argv) {
     if (launched_rank == 0) fmt::print("{}{}", request.line.text, request.line.text.ends_with('\n') ? "" : "\n");
     return request.line.exit_code;
   }
-  if (request.failure && environment_number("OMPI_COMM_WORLD_SIZE", 1) == 1) {
-    tell(*request.failure, 0, 1);
-    leave_exit_code(request.failure->exit_code, 0);
+  if (!request.failure && needs_no_ranks(request.line)) {
+    try {
+      const int exit_code = launched_rank == 0 ? k8s_command(request.config, request.line.arguments) : kExitOk;
+      leave_exit_code(exit_code, launched_rank);
+      return exit_code;
+    } catch (...) {
+      request.failure = describe_failure(std::current_exception());
+    }
+  }
+  if (request.failure && (needs_no_ranks(request.line) || environment_number("OMPI_COMM_WORLD_SIZE", 1) == 1)) {
+    if (launched_rank == 0) tell(*request.failure, 0, 1);
+    leave_exit_code(request.failure->exit_code, launched_rank);
     return request.failure->exit_code;
   }
 

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 usage() {
   cat <<'TEXT'
 usage: launch/setup/install.sh [--tests]
-  --tests    also the Python packages that the tests compare with (transformers, PEFT, scikit-learn, ...)
+  --tests    also what the tests need: Python packages to compare with (transformers, PEFT, scikit-learn, ...), and Slurm
   -h, --help
 TEXT
 }
@@ -23,6 +23,8 @@ done
 
 debian_packages=(g++ cmake ninja-build ccache mold pkg-config git python3-venv libopenmpi-dev openmpi-bin libhdf5-dev libyaml-cpp-dev libgtest-dev libgmock-dev
   libbenchmark-dev nlohmann-json3-dev libcli11-dev libfmt-dev libpcre2-dev libutf8proc-dev libssl-dev libxxhash-dev zlib1g-dev)
+# Slurm's daemons, which tests/slurm starts itself, with its own config; as services they don't start without one.
+debian_test_packages=(slurmctld slurmd slurm-client)
 
 install_debian_packages() {
   local missing=()
@@ -67,6 +69,7 @@ install_python_packages() {
   echo "$hash" > "$stamp"
 }
 
+if [ $tests = yes ]; then debian_packages+=("${debian_test_packages[@]}"); fi
 install_debian_packages
 mkdir -p .deps
 requirements=launch/setup

@@ -40,6 +40,11 @@ TEST(CommandLine, ArgumentsOfSingleCommands) {
   EXPECT_EQ(score.arguments.adapter, "adapter");
   EXPECT_EQ(parse({"inspect", "tokens.h5", "--records", "7"}).arguments.max_records, 7);
   EXPECT_EQ(parse({"doctor"}).command, "doctor");
+  const CommandLine k8s = parse({"k8s", "my.yaml", "--workers", "3", "--gpus-per-worker", "8", "--claim", "c", "--namespace", "n", "--image", "i"});
+  EXPECT_EQ(k8s.config_path, "my.yaml");
+  EXPECT_EQ(k8s.arguments.job.workers, 3);
+  EXPECT_EQ(k8s.arguments.job.gpus_per_worker, 8);
+  EXPECT_EQ(k8s.arguments.job.claim + k8s.arguments.job.name_space + k8s.arguments.job.image, "cni");
 }
 
 TEST(CommandLine, RequestTextTellsRequestsApart) {
@@ -51,7 +56,7 @@ TEST(CommandLine, RequestTextTellsRequestsApart) {
 }
 
 TEST(CommandLine, HelpEverywhere) {
-  for (const char* name : {"import", "answer", "grade", "prepare", "train", "evaluate", "run", "export", "score", "inspect", "doctor"}) {
+  for (const char* name : {"import", "answer", "grade", "prepare", "train", "evaluate", "run", "export", "score", "inspect", "k8s", "doctor"}) {
     const CommandLine line = parse({name, "--help"});
     EXPECT_EQ(line.command, "");
     EXPECT_EQ(line.exit_code, 0);

@@ -94,5 +94,19 @@ TEST_F(KeepRunningTest, PassesSignalsOnAndStops) {
   EXPECT_EQ(starts(), 1);
 }
 
+TEST_F(KeepRunningTest, StartsNothingWhereItWasStoppedWhileItAskedTheHosts) {
+  put("hosts", "node1 slots=1\n");
+  put("remote.sh", "#!/usr/bin/env bash\ntouch ready; until [ -e signalled ]; do sleep 0.05; done\n");
+  std::filesystem::permissions(folder_.path() + "/remote.sh", std::filesystem::perms::owner_all);
+  program("exit 0");
+  const Outcome outcome = shell("cd " + folder_.path() +
+                                " && { CANDOR_REMOTE_SHELL=./remote.sh " CANDOR_SOURCE_DIR
+                                "/launch/keep_running.sh --run-dir run ./job.sh --hostfile hosts -np 1 candor run my.yaml & pid=$!; "
+                                "until [ -e ready ]; do sleep 0.05; done; kill -USR1 $pid; touch signalled; wait $pid; }");
+  EXPECT_EQ(outcome.exit_code, 6) << outcome.text;
+  EXPECT_THAT(outcome.text, HasSubstr("stopped by SIGUSR1 before try 1"));
+  EXPECT_EQ(starts(), 0);
+}
+
 }  // namespace
 }  // namespace candor::testing_support
