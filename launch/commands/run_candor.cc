@@ -71,6 +71,7 @@ Request read_request(int argc, char** argv) {
     request.line = parse_command_line(argc, argv);
     if (request.line.command.empty()) return request;
     if (!request.line.config_path.empty()) request.config = read_run_config(request.line.config_path, request.line.overrides);
+    if (request.line.command == "doctor" && !is_config_command(request.line)) request.config.run = run_section_of(request.line.arguments.doctor);
     request.config.run.threads_per_rank = resolve_threads_per_rank(request.config.run.threads_per_rank);
     apply_thread_environment(request.config.run.threads_per_rank, argv);
   } catch (...) {
