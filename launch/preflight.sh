@@ -132,14 +132,33 @@ if [ -n "$bandwidth" ]; then doctor+=(--bandwidth); fi
 if [ -n "$bandwidth" ] && [ -n "$gbit" ]; then doctor+=(--expected-gbit "$gbit"); fi
 command=($mpirun --hostfile "$hostfile" -np "$ranks" --bind-to none "${mpirun_arguments[@]}" "${doctor[@]}")
 say "${command[*]}"
-timeout -k 5 "$limit_s" "${command[@]}" 2>&1 | tee "$answers/doctor"
-code=${PIPESTATUS[0]}
-verdict=$(grep -E '^(not )?ready: ' "$answers/doctor" | tail -1)
+timeout -k 5 "$limit_s" "${command[@]}" > "$answers/doctor" 2>&1 &
+job=$!
+tail -n +1 -s 0.2 -f --pid=$job "$answers/doctor" &
+shown=$!
+find_verdict() { verdict=$(grep -aE '^(not )?ready: ' "$answers/doctor" | tail -1); }
+# Where a host is cut off, mpirun waits for its daemon there long after the ranks have given up.
+verdict="" looks_since=0
+while kill -0 $job 2>/dev/null; do
+  sleep 0.2
+  if [ -n "$verdict" ]; then looks_since=$((looks_since + 1)); else find_verdict; fi
+  if [ $looks_since = 50 ]; then kill -TERM $job; fi
+done
+code=0
+wait $job || code=$?
+wait $shown
+find_verdict
 case "$code" in
   0 | 2)
     if [ -n "$verdict" ]; then exit "$code"; fi
     echo "not ready: $mpirun ended with $code, before the doctor had a verdict"
     exit 2 ;;
-  124 | 137) echo "not ready: no verdict within $limit_s s (--limit): look at the network interfaces that MPI takes (docs/clusters.md)"; exit 4 ;;
+  124 | 137 | 143)
+    if [ $looks_since -lt 50 ]; then
+      echo "not ready: no verdict within $limit_s s (--limit): look at the network interfaces that MPI takes (docs/clusters.md)"
+    else
+      echo "not ready: $mpirun didn't end 10 s after the verdict, and was ended: a host is cut off"
+    fi
+    exit 4 ;;
   *) echo "not ready: $mpirun ended with $code${verdict:+ ($verdict)}"; exit 4 ;;
 esac

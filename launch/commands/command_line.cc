@@ -115,19 +115,22 @@ class Parser {
     doctor->add_option("--timeout", arguments.timeout_s, "the longest wait for another rank, in seconds")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
-    CLI::Option* plan =
-        doctor->add_option("--plan", line_.config_path, "a run's YAML file: operations, memory and time of its training on these ranks instead");
-    for (const char* other : {"config", "--bandwidth", "--expected-gbit"}) plan->excludes(doctor->get_option(other));
+    doctor->add_option("--plan", line_.config_path, "a run's YAML file: operations, memory and time of its training on these ranks instead");
     add_overrides(doctor);
   }
 
   // The doctor reads its config on every rank, later than other commands: a difference is what it looks for.
   void check_doctor() {
-    if (!line_.config_path.empty()) return;
-    if (args().doctor.config.empty() && !line_.overrides.empty()) {
+    DoctorArguments& arguments = args().doctor;
+    if (!line_.config_path.empty()) {
+      if (arguments.config.empty() && !arguments.bandwidth && arguments.expected_gbit == 0) return;
+      throw std::invalid_argument(
+          "doctor: --plan takes none of CONFIG, --bandwidth and --expected-gbit: ask for one after the other (see candor doctor --help)");
+    }
+    if (arguments.config.empty() && !line_.overrides.empty()) {
       throw std::invalid_argument("doctor: --set changes a config, and none is given: candor doctor my.yaml --set ... (see candor doctor --help)");
     }
-    args().doctor.overrides = line_.overrides;
+    arguments.overrides = line_.overrides;
   }
 
   void add_overrides(CLI::App* sub) {

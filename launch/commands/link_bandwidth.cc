@@ -26,11 +26,17 @@ bool first_sum_is_exact(at::Tensor& tensor, ProcessGroup& group) {
   return tensor[0].item<int64_t>() == expected && tensor[-1].item<int64_t>() == expected;
 }
 
-double mean_seconds(at::Tensor& zeros, int64_t repeats, ProcessGroup& group) {
-  const double begun = now_s();
-  for (int64_t i = 0; i < repeats; ++i) group.all_reduce_sum(zeros);
-  zeros[0].item<int64_t>();
-  return (now_s() - begun) / static_cast<double>(repeats);
+// Of each repeat, in ascending order.
+std::vector<double> repeated(at::Tensor& zeros, int64_t repeats, ProcessGroup& group) {
+  std::vector<double> seconds;
+  for (int64_t i = 0; i < repeats; ++i) {
+    const double begun = now_s();
+    group.all_reduce_sum(zeros);
+    zeros[0].item<int64_t>();
+    seconds.push_back(now_s() - begun);
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return seconds;
 }
 
 BandwidthRow measure_one(int64_t bytes, ProcessGroup& group, ProcessGroup& host, const BandwidthOptions& options) {
@@ -43,7 +49,9 @@ BandwidthRow measure_one(int64_t bytes, ProcessGroup& group, ProcessGroup& host,
   row.exact = agreed(exact ? 0 : 1, host) == 0;
   tensor.zero_();  // sums of zeros stay in range
   host.barrier();
-  row.seconds = agreed(mean_seconds(tensor, row.repeats, group), host);
+  const std::vector<double> seconds = repeated(tensor, row.repeats, group);
+  row.seconds = agreed(seconds[seconds.size() / 2], host);
+  row.best_s = agreed(seconds[0], host);
   return row;
 }
 
@@ -92,8 +100,7 @@ std::vector<double> measure_pairs(ProcessGroup& group, ProcessGroup& host, const
     double seconds = 0;
     if (pair) {
       at::Tensor zeros = at::zeros({bytes / 8}, at::TensorOptions().dtype(at::kLong).device(pair->device()));
-      mean_seconds(zeros, 1, *pair);
-      seconds = mean_seconds(zeros, 2, *pair);
+      seconds = repeated(zeros, 3, *pair)[1];
     }
     rates[other] = busbw({.bytes = bytes, .seconds = agreed(seconds, host)}, 2);
   }
@@ -101,12 +108,12 @@ std::vector<double> measure_pairs(ProcessGroup& group, ProcessGroup& host, const
 }
 
 std::string table_of(const Bandwidth& bandwidth) {
-  std::string text =
-      fmt::format("  {:>8} {:>8} {:>12} {:>12} {:>12} {:>14}\n", "size", "repeats", "time ms", "algbw GB/s", "busbw GB/s", "busbw Gbit/s");
+  std::string text = fmt::format("  {:>8} {:>8} {:>10} {:>12} {:>12} {:>12} {:>14}\n", "size", "repeats", "best ms", "median ms", "algbw GB/s",
+                                 "busbw GB/s", "busbw Gbit/s");
   for (const BandwidthRow& row : bandwidth.rows) {
     const double bus = busbw(row, bandwidth.ranks);
-    text += fmt::format("  {:>8} {:>8} {:>12.3f} {:>12.3f} {:>12.3f} {:>14.3f}\n", size_text(row.bytes), row.repeats, 1e3 * row.seconds,
-                        algbw(row) / 1e9, bus / 1e9, 8 * bus / 1e9);
+    text += fmt::format("  {:>8} {:>8} {:>10.3f} {:>12.3f} {:>12.3f} {:>12.3f} {:>14.3f}\n", size_text(row.bytes), row.repeats, 1e3 * row.best_s,
+                        1e3 * row.seconds, algbw(row) / 1e9, bus / 1e9, 8 * bus / 1e9);
   }
   if (!bandwidth.left_out.empty()) text += fmt::format("  left out: {}\n", bandwidth.left_out);
   return text;

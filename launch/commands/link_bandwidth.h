@@ -24,7 +24,8 @@ struct BandwidthOptions {
 struct BandwidthRow {
   int64_t bytes = 0;
   int64_t repeats = 0;
-  double seconds = 0;  // of one sum: the mean over the repeats, of the slowest rank
+  double seconds = 0;  // of one sum: the median over the repeats, of the slowest rank
+  double best_s = 0;   // the quickest
   bool exact = true;   // the first sum was right on every rank
 };
 

@@ -16,7 +16,10 @@ namespace {
 
 using Ranks = std::vector<RankState>;
 
-std::string short_hash(const std::string& hash) { return hash.size() > 16 ? hash.substr(0, 12) + "..." : hash; }
+std::string short_hash(const std::string& value) {
+  const bool is_hash = value.size() > 16 && value.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return is_hash ? value.substr(0, 12) + "..." : value;
+}
 
 std::string counted(size_t number, const char* singular, const char* plural) { return fmt::format("{} {}", number, number == 1 ? singular : plural); }
 
