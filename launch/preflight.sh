@@ -132,33 +132,35 @@ if [ -n "$bandwidth" ]; then doctor+=(--bandwidth); fi
 if [ -n "$bandwidth" ] && [ -n "$gbit" ]; then doctor+=(--expected-gbit "$gbit"); fi
 command=($mpirun --hostfile "$hostfile" -np "$ranks" --bind-to none "${mpirun_arguments[@]}" "${doctor[@]}")
 say "${command[*]}"
-timeout -k 5 "$limit_s" "${command[@]}" > "$answers/doctor" 2>&1 &
+setsid "${command[@]}" > "$answers/doctor" 2>&1 &
 job=$!
+trap 'kill -TERM -- -$job 2>/dev/null; exit 4' INT TERM
 tail -n +1 -s 0.2 -f --pid=$job "$answers/doctor" &
 shown=$!
 find_verdict() { verdict=$(grep -aE '^(not )?ready: ' "$answers/doctor" | tail -1); }
-# Where a host is cut off, mpirun waits for its daemon there long after the ranks have given up.
-verdict="" looks_since=0
-while kill -0 $job 2>/dev/null; do
+# Where a host is cut off, mpirun waits for its daemon there long after the ranks have given up; and a SIGTERM then makes Open MPI 4's crash.
+verdict="" since=$SECONDS limit=${limit_s%.*} ended=""
+while kill -0 $job; do
   sleep 0.2
-  if [ -n "$verdict" ]; then looks_since=$((looks_since + 1)); else find_verdict; fi
-  if [ $looks_since = 50 ]; then kill -TERM $job; fi
-done
+  if [ -z "$verdict" ]; then
+    find_verdict
+    if [ -n "$verdict" ]; then since=$SECONDS limit=10; fi
+  fi
+  if [ -z "$ended" ] && [ $((SECONDS - since)) -gt "$limit" ]; then ended=yes; kill -KILL -- -$job; fi
+done 2>/dev/null  # the shell would say that it was killed
 code=0
-wait $job || code=$?
+wait $job 2>/dev/null || code=$?
 wait $shown
 find_verdict
-case "$code" in
-  0 | 2)
-    if [ -n "$verdict" ]; then exit "$code"; fi
-    echo "not ready: $mpirun ended with $code, before the doctor had a verdict"
-    exit 2 ;;
-  124 | 137 | 143)
-    if [ $looks_since -lt 50 ]; then
-      echo "not ready: no verdict within $limit_s s (--limit): look at the network interfaces that MPI takes (docs/clusters.md)"
-    else
-      echo "not ready: $mpirun didn't end 10 s after the verdict, and was ended: a host is cut off"
-    fi
-    exit 4 ;;
-  *) echo "not ready: $mpirun ended with $code${verdict:+ ($verdict)}"; exit 4 ;;
-esac
+if [ -n "$ended" ] && [ -z "$verdict" ]; then
+  echo "not ready: no verdict within $limit_s s (--limit): look at the network interfaces that MPI takes (docs/clusters.md)"
+  exit 4
+elif [ -n "$ended" ]; then
+  echo "not ready: $mpirun didn't end 10 s after the verdict, and was ended: a host is cut off"
+  exit 4
+elif [ -n "$verdict" ] && { [ $code = 0 ] || [ $code = 2 ]; }; then
+  exit $code
+fi
+echo "not ready: $mpirun ended with $code${verdict:+ ($verdict)}"
+if [ $code = 2 ]; then exit 2; fi
+exit 4
