@@ -120,7 +120,8 @@ for i in "${!hosts[@]}"; do
   if [ $problems = $before ]; then say "$name answers, with the same program and mpirun"; fi
 done
 if [ $problems -gt 0 ]; then
-  echo "not ready: $problems problems, found before MPI was started"
+  if [ $problems = 1 ]; then counted="1 problem"; else counted="$problems problems"; fi
+  echo "not ready: $counted, found before MPI was started"
   if [ $silent -gt 0 ]; then exit 4; fi
   exit 2
 fi

@@ -63,7 +63,7 @@ void judge_clocks(const std::vector<ClockDifference>& clocks, const std::vector<
   for (size_t rank = 1; rank < clocks.size(); ++rank) {
     if (ranks[rank].local_rank != 0) continue;
     const ClockDifference& clock = clocks[rank];
-    fmt::print("clock of {}: {:+.4f} s from {}'s, give or take {:.4f} s\n", ranks[rank].host, clock.seconds, ranks[0].host, clock.uncertainty_s);
+    fmt::print("clock of {}: {:+.6f} s from {}'s, give or take {:.6f} s\n", ranks[rank].host, clock.seconds, ranks[0].host, clock.uncertainty_s);
     if (std::abs(clock.seconds) - clock.uncertainty_s > kClockWarningSeconds) {
       readiness.warnings.push_back(fmt::format("{}: its clock is {:.1f} s {} {}'s: let NTP set both, or logs can't be read side by side",
                                                ranks[rank].host, std::abs(clock.seconds), clock.seconds > 0 ? "ahead of" : "behind", ranks[0].host));
@@ -120,7 +120,7 @@ class Measurement {
   }
 
   void judge_links(const Bandwidth& bandwidth, ProcessGroup& group, Readiness& readiness) {
-    const double reached = best_busbw(bandwidth);
+    const double reached = link_busbw(bandwidth);
     std::vector<int> first_ranks;
     std::vector<std::string> hosts;
     for (size_t rank = 0; rank < ranks_.size(); ++rank) {

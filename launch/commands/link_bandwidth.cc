@@ -9,6 +9,8 @@
 namespace candor {
 namespace {
 
+constexpr int64_t kLinkBytes = 1 << 20;  // below, buffers on the way may take all of it
+
 double now_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // The largest of the ranks' values.
@@ -63,9 +65,11 @@ double algbw(const BandwidthRow& row) { return row.seconds > 0 ? static_cast<dou
 
 double busbw(const BandwidthRow& row, int ranks) { return algbw(row) * 2 * (ranks - 1) / ranks; }
 
-double best_busbw(const Bandwidth& bandwidth) {
+double link_busbw(const Bandwidth& bandwidth) {
   double best = 0;
-  for (const BandwidthRow& row : bandwidth.rows) best = std::max(best, busbw(row, bandwidth.ranks));
+  for (const BandwidthRow& row : bandwidth.rows) {
+    if (row.bytes >= kLinkBytes || &row == &bandwidth.rows.back()) best = std::max(best, busbw(row, bandwidth.ranks));
+  }
   return best;
 }
 

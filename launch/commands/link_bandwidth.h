@@ -37,7 +37,7 @@ struct Bandwidth {
 
 double algbw(const BandwidthRow& row);  // bytes a second
 double busbw(const BandwidthRow& row, int ranks);
-double best_busbw(const Bandwidth& bandwidth);  // over the sizes; 0 without rows
+double link_busbw(const Bandwidth& bandwidth);  // the best of 1 MiB and more, or of the largest; 0 without rows
 
 // Whether a size may be tried, by what the size before took: a sum of four times the bytes takes at most four times as long.
 bool fits(const BandwidthRow& before, double spent_s, const BandwidthOptions& options);

@@ -85,7 +85,7 @@ class Hosts:
     def limit(self, number, mbit):
         """In both directions: what the host sends, and what its port of the switch sends to it."""
         for place, device in ((self.namespaces[number], "cable"), (self.switch, f"port{number}")):
-            ip("tc", "-n", place, "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{mbit}mbit", "burst", "256kb", "latency", "100ms")
+            ip("tc", "-n", place, "qdisc", "add", "dev", device, "root", "tbf", "rate", f"{mbit}mbit", "burst", "32kb", "latency", "100ms")
 
     def on_first(self, command):
         """The command as it would be given on the first host."""

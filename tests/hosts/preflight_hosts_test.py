@@ -107,7 +107,7 @@ class PreflightTest(unittest.TestCase):
         (self.work / "newer").chmod(0o755)
         self.on_host("node3", "candor", "newer")
         before = self.preflight(hosts)
-        self.assert_ended(before, 2, rf"PROBLEM: {hosts.address(2)} \(node3\): ./candor is another one: SHA-256", "not ready: 1 problems, found before MPI")
+        self.assert_ended(before, 2, rf"PROBLEM: {hosts.address(2)} \(node3\): ./candor is another one: SHA-256", "not ready: 1 problem, found before MPI")
         doctor = self.run_job(hosts, ["mpirun", "--hostfile", "hosts", "-np", "3", "--bind-to", "none", "./candor", "doctor"])
         self.assert_ended(doctor, 2, r"PROBLEM: node3: candor's executable has SHA-256 \w+\.\.\., \w+\.\.\. on rank 0 \(node1\): copy one build",
                           "not ready: 1 problem")
@@ -124,7 +124,7 @@ class PreflightTest(unittest.TestCase):
         hosts = self.make_hosts(3)
         hosts.cut(1)
         ended = self.preflight(hosts, "line.yaml")
-        self.assert_ended(ended, 4, rf"PROBLEM: {hosts.address(1)}: doesn't answer to .* No route to host", r"node3\) answers", "not ready: 1 problems")
+        self.assert_ended(ended, 4, rf"PROBLEM: {hosts.address(1)}: doesn't answer to .* No route to host", r"node3\) answers", "not ready: 1 problem")
 
     def test_a_link_cut_meanwhile_ends_it(self):
         hosts = self.make_hosts(2)
@@ -138,9 +138,9 @@ class PreflightTest(unittest.TestCase):
 
     def test_a_slow_link_is_a_warning_that_names_it(self):
         hosts = self.make_hosts(3)
-        hosts.limit(2, 50)
-        ended = self.preflight(hosts, "--expected-gbit", "0.2")
-        self.assert_ended(ended, 0, r"WARNING: the link from node1 to node3: below half of the expected 0.2 Gbit/s", r"ready: 3 ranks on 3 hosts, \d warning")
+        hosts.limit(2, 10)
+        ended = self.preflight(hosts, "--expected-gbit", "0.03")  # so little that a busy machine reaches it between the others
+        self.assert_ended(ended, 0, r"WARNING: the link from node1 to node3: below half of the expected 0.03 Gbit/s", r"ready: 3 ranks on 3 hosts, \d warning")
         self.assertNotIn("node1 to node2,", ended.text)
 
 
