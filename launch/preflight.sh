@@ -83,7 +83,7 @@ ask() {  # HOST FILE
 }
 answer() { sed -n "s/^$2 //p" "$answers/$1" | head -1; }  # NUMBER KEY
 
-say "asking ${#hosts[@]} hosts of $hostfile"
+say "asking every host of $hostfile (${#hosts[@]})"
 asked=()
 for i in "${!hosts[@]}"; do
   ask "${hosts[i]}" "$answers/$i" &

@@ -8,7 +8,7 @@ usage() {
 usage: launch/test.sh [--fast] [ctest arguments ...]
   --fast      only tests labelled fast, and no sanitizers
   -h, --help
-Without arguments every test runs but those labelled gpu (launch/gpu_check.sh runs these).
+Without arguments every test runs but those labelled gpu (launch/gpu_check.sh runs these). Those labelled hosts need root and network namespaces.
 TEXT
 }
 

@@ -39,9 +39,8 @@ TEST_F(DoctorTest, AnotherConfigIsNamedAndNotReady) {
   put("other.yaml", text_of(at("line.yaml")) + "grade: {grader: numeric}\n");
   const Outcome outcome = on_two_ranks("doctor " + at("line.yaml"), "doctor " + at("other.yaml"));
   EXPECT_EQ(outcome.exit_code, 2) << outcome.text;
-  EXPECT_THAT(outcome.text,
-              AllOf(ContainsRegex("PROBLEM: .* \\(rank 1\\): another config: `grader: numeric`, rank 0 .* has `grader: alias_match`"),
-                    HasSubstr("not ready: 1 problem")));
+  EXPECT_THAT(outcome.text, AllOf(ContainsRegex("PROBLEM: .* \\(rank 1\\): another config: `grader: numeric`, rank 0 .* has `grader: alias_match`"),
+                                  HasSubstr("not ready: 1 problem")));
   EXPECT_EQ(count_of("PROBLEM", outcome.text), 1);
 }
 

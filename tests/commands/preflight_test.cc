@@ -45,8 +45,8 @@ class PreflightTest : public testing::Test {
 TEST_F(PreflightTest, RunsTheDoctorWhereAllHostsAreAlike) {
   const Outcome outcome = usual("my.yaml --expected-gbit 100 -- --mca btl_tcp_if_include eth0");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
-  EXPECT_THAT(outcome.text,
-              AllOf(HasSubstr("asking 2 hosts"), HasSubstr("node1 ("), HasSubstr("node2 ("), testing::EndsWith("ready: 5 ranks on 2 hosts\n")));
+  EXPECT_THAT(outcome.text, AllOf(HasSubstr("asking every host of hosts (2)"), HasSubstr("node1 ("), HasSubstr("node2 ("),
+                                  testing::EndsWith("ready: 5 ranks on 2 hosts\n")));
   EXPECT_EQ(calls(),
             "args: --hostfile hosts -np 5 --bind-to none --mca btl_tcp_if_include eth0 ./candor doctor --timeout 60 my.yaml --bandwidth "
             "--expected-gbit 100\n");
