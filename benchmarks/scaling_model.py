@@ -95,8 +95,8 @@ def start_seconds(ranks, cores_a_host=96, with_gpu=True):
     """mpirun until all ranks are there: ssh in levels, the ranks of a host side by side on its cores, wiring by rank."""
     hosts = math.ceil(ranks / GPUS_A_HOST)
     levels = math.ceil(math.log(hosts, LAUNCH_RADIX)) if hosts > 1 else 0
-    crowding = max(1.0, min(ranks, GPUS_A_HOST) / cores_a_host)
-    return levels * SSH_S + START_ALONE_S * crowding + WIRE_S * ranks + (GPU_START_S if with_gpu else 0)
+    on_its_cores = max(START_ALONE_S, START_CPU_S * min(ranks, GPUS_A_HOST) / cores_a_host)
+    return levels * SSH_S + on_its_cores + WIRE_S * ranks + (GPU_START_S if with_gpu else 0)
 
 
 def load_seconds(hosts):

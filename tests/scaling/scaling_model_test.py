@@ -60,7 +60,7 @@ class ScalingModelTest(unittest.TestCase):
     def test_start_and_load(self):
         self.assertAlmostEqual(model.start_seconds(8), 0 + 1.0 + 0.016 + 5, 9)
         self.assertAlmostEqual(model.start_seconds(64), 0.5 + 1.0 + 0.128 + 5, 9)
-        self.assertAlmostEqual(model.start_seconds(8, cores_a_host=4, with_gpu=False), 2.0 + 0.016, 9)
+        self.assertAlmostEqual(model.start_seconds(8, cores_a_host=4, with_gpu=False), 2 * 0.77 + 0.016, 9)
         self.assertAlmostEqual(model.load_seconds(1), 16.06 / 5 + 16.06 / 8, 9)
         self.assertAlmostEqual(model.load_seconds(64), 16.06 / 5 + 63 * 16.06 / 20 + 16.06 / 8, 9)
 
