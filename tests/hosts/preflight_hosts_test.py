@@ -44,10 +44,10 @@ class PreflightTest(unittest.TestCase):
         shutil.copy2(PROGRAM, self.work / "candor")
         self.jobs = 0
 
-    def make_hosts(self, count):
+    def make_hosts(self, count, slots=1):
         hosts = Hosts(self.folder, [f"node{number + 1}" for number in range(count)])
         self.addCleanup(hosts.remove)
-        (self.work / "hosts").write_text("# by address\n" + "".join(f"{hosts.address(number)} slots=1\n" for number in range(count)))
+        (self.work / "hosts").write_text("# by address\n" + "".join(f"{hosts.address(number)} slots={slots}\n" for number in range(count)))
         return hosts
 
     def run_job(self, hosts, command, actions=(), environment=None):
@@ -73,11 +73,11 @@ class PreflightTest(unittest.TestCase):
         (self.folder / f"prepare.{name}").write_text(f"mount --bind {self.work / by} {self.work / replaced}\n")
 
     def test_alike_hosts_are_ready(self):
-        for count in (2, 3):
-            ended = self.preflight(self.make_hosts(count), "line.yaml", "--expected-gbit", "0.000001")
-            self.assert_ended(ended, 0, rf"ready: {count} ranks on {count} hosts", r"node2\) answers, with the same program and mpirun", r"clock of node2: ",
-                              r"rank 1 of \d: host node2, local rank 0 of 1", rf"all-reduce of int64 on {count} ranks", r"\n +4 KiB ", r"node1 with node2: ",
-                              r"of the expected 1e-06 Gbit/s")
+        for count, slots in ((2, 2), (3, 1)):
+            ended = self.preflight(self.make_hosts(count, slots), "line.yaml", "--expected-gbit", "0.000001")
+            self.assert_ended(ended, 0, rf"ready: {count * slots} ranks on {count} hosts", r"node2\) answers, with the same program and mpirun",
+                              r"clock of node2: ", rf"rank {slots} of \d: host node2, local rank 0 of {slots}", rf"all-reduce of int64 on {count * slots} ranks",
+                              r"\n +4 KiB ", r"node1 with node2: ", r"of the expected 1e-06 Gbit/s")
             self.assertNotIn("PROBLEM", ended.text)
 
     def test_another_config_is_named(self):
