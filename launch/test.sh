@@ -5,18 +5,20 @@ cd "$(dirname "$0")/.."
 
 usage() {
   cat <<'TEXT'
-usage: launch/test.sh [--fast] [ctest arguments ...]
+usage: launch/test.sh [--fast|--clusters] [ctest arguments ...]
   --fast      only tests labelled fast, and no sanitizers
   -h, --help
-Without arguments every test runs but those labelled gpu (launch/gpu_check.sh runs these).
+  --clusters  only the tests of several hosts and of Slurm: they need root, network namespaces, and Slurm's programs
+Without arguments every test runs but those, and those labelled gpu (launch/gpu_check.sh runs these). Those labelled hosts need root and network namespaces.
 TEXT
 }
 
 sanitized=asan_parsers
-labels=(-LE '^gpu$')
+labels=(-LE '^(gpu|hosts|slurm)$')
 case "${1:-}" in
   -h | --help) usage; exit 0 ;;
   --fast) labels=(-L '^fast$' -LE '^gpu$') sanitized=""; shift ;;
+  --clusters) labels=(-L '^(hosts|slurm)$') sanitized=""; shift ;;
 esac
 
 launch/setup/install.sh --tests

@@ -3,12 +3,21 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "comm/process_group.h"
 #include "launch/commands/mpijob.h"
 #include "trainer/training/stop_request.h"
 
 namespace candor {
+
+struct DoctorArguments {
+  std::string config{};                  // whose files every rank reads and compares (empty: none)
+  std::vector<std::string> overrides{};  // of that config
+  bool bandwidth = false;
+  double expected_gbit = 0;  // the link's rate; above 0 it asks for the bandwidth too
+  double timeout_s = 60;     // the longest wait for another rank
+};
 
 // Filled from the command line; each command reads only those that its --help lists.
 struct CommandArguments {
@@ -21,6 +30,7 @@ struct CommandArguments {
   std::string tokenizer{};  // inspect: model folder or tokenizer.json that decodes tokens.h5 (empty: model.path of config.yaml beside it)
   int64_t max_records = 3;  // inspect: examples, lines or tensors to print in full
   MpiJobOptions job{};      // k8s
+  DoctorArguments doctor{};
 };
 
 struct CommandContext {

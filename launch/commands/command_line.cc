@@ -75,9 +75,7 @@ class Parser {
     k8s->add_option("--namespace", args().job.name_space, "of the job (default: kubectl's)");
     k8s->add_option("--output", args().output, "file to write (default: standard output)");
 
-    CLI::App* doctor = command("doctor", "Print what was built, library versions, ranks, devices, threads and processor; or plan a training");
-    doctor->add_option("--plan", line_.config_path, "a run's YAML file: operations, memory and time of its training on these ranks instead");
-    add_overrides(doctor);
+    add_doctor();
 
     CLI::App* help = command("help", "Print the keys of a config: candor help config");
     help->add_option("topic", topic_, "config, or a command");
@@ -106,6 +104,7 @@ class Parser {
     }
     line_.command = app_.get_subcommands().front()->get_name();
     if (line_.command == "help") answer_help();
+    if (line_.command == "doctor") check_doctor();
     return line_;
   }
 
@@ -123,6 +122,37 @@ class Parser {
     sub->add_option("config", line_.config_path, "the run's YAML file")->required();
     add_overrides(sub);
     return sub;
+  }
+
+  void add_doctor() {
+    CLI::App* doctor = command(
+        "doctor",
+        "Compare versions, processors, devices, threads, clocks and what each rank reads, and say whether a run is ready; or plan a training");
+    doctor->footer("Exit codes: 0 ready, perhaps with warnings; 2 not ready; 4 the ranks can't reach each other.");
+    DoctorArguments& arguments = args().doctor;
+    doctor->add_option("config,--config", arguments.config, "a run's YAML file: it, its questions and its model are compared over the hosts");
+    doctor->add_flag("--bandwidth", arguments.bandwidth, "all-reduce of 4 KiB to 256 MiB over all ranks, and between pairs of hosts");
+    doctor->add_option("--expected-gbit", arguments.expected_gbit, "the link's rate in Gbit/s: measure, and warn below half of it")
+        ->check(CLI::PositiveNumber);
+    doctor->add_option("--timeout", arguments.timeout_s, "the longest wait for another rank, in seconds")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    doctor->add_option("--plan", line_.config_path, "a run's YAML file: operations, memory and time of its training on these ranks instead");
+    add_overrides(doctor);
+  }
+
+  // The doctor reads its config on every rank, later than other commands: a difference is what it looks for.
+  void check_doctor() {
+    DoctorArguments& arguments = args().doctor;
+    if (!line_.config_path.empty()) {
+      if (arguments.config.empty() && !arguments.bandwidth && arguments.expected_gbit == 0) return;
+      throw std::invalid_argument(
+          "doctor: --plan takes none of CONFIG, --bandwidth and --expected-gbit: ask for one after the other (see candor doctor --help)");
+    }
+    if (arguments.config.empty() && !line_.overrides.empty()) {
+      throw std::invalid_argument("doctor: --set changes a config, and none is given: candor doctor my.yaml --set ... (see candor doctor --help)");
+    }
+    arguments.overrides = line_.overrides;
   }
 
   void add_overrides(CLI::App* sub) {
@@ -162,6 +192,9 @@ std::string request_text(const CommandLine& line) {
   if (!arguments.output.empty()) text += " --output " + arguments.output;
   if (!arguments.adapter.empty()) text += " --adapter " + arguments.adapter;
   if (!arguments.tokenizer.empty()) text += " --tokenizer " + arguments.tokenizer;
+  if (!arguments.doctor.config.empty()) text += " --config";  // whose name may differ: its content is compared
+  if (arguments.doctor.bandwidth) text += " --bandwidth";
+  if (arguments.doctor.expected_gbit > 0) text += fmt::format(" --expected-gbit {}", arguments.doctor.expected_gbit);
   if (arguments.max_records != CommandArguments{}.max_records) text += fmt::format(" --records {}", arguments.max_records);
   return text;
 }

@@ -28,7 +28,8 @@ std::string next_line(std::istream& lines) {
   return line.substr(std::min(line.find_first_not_of(' '), line.size()));
 }
 
-// The first line of each that differs from the other's. The texts differ.
+}  // namespace
+
 std::pair<std::string, std::string> first_difference(const std::string& one, const std::string& other) {
   std::istringstream lines_of_one(one), lines_of_other(other);
   std::string a, b;
@@ -38,8 +39,6 @@ std::pair<std::string, std::string> first_difference(const std::string& one, con
   } while (a == b && (lines_of_one || lines_of_other));
   return {a, b};
 }
-
-}  // namespace
 
 std::optional<std::string> disagreement(const std::vector<RankReport>& ranks) {
   const RankReport& first = ranks.at(0);

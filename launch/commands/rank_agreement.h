@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "comm/process_group.h"
@@ -21,6 +22,9 @@ struct RankReport {
 
 // What the first rank that differs from rank 0 has other, and what to do about it; nothing if all are alike.
 std::optional<std::string> disagreement(const std::vector<RankReport>& ranks);
+
+// The first line of each text that differs from the other's, without indent; "nothing" past the end. The texts differ.
+std::pair<std::string, std::string> first_difference(const std::string& one, const std::string& other);
 
 // Throws std::invalid_argument, the same on every rank, if the ranks aren't alike. Collective.
 void check_ranks_agree(const RankReport& mine, ProcessGroup& group);

@@ -62,8 +62,8 @@ struct Request {
 
 bool is_config_command(const CommandLine& line) { return !line.config_path.empty(); }
 
-// Done by rank 0 alone, before MPI.
-bool needs_no_ranks(const CommandLine& line) { return line.command == "k8s"; }
+// Done by rank 0 alone, without MPI.
+bool needs_no_ranks(const CommandLine& line) { return line.command == "k8s" || line.command == "sweep"; }
 
 int environment_number(const char* name, int otherwise) {
   const char* text = std::getenv(name);
@@ -75,9 +75,10 @@ Request read_request(int argc, char** argv) {
   Request request;
   try {
     request.line = parse_command_line(argc, argv);
-    if (request.line.command.empty() || request.line.command == "sweep") return request;
+    if (request.line.command.empty()) return request;
     if (!request.line.config_path.empty()) request.config = read_run_config(request.line.config_path, request.line.overrides);
     if (needs_no_ranks(request.line)) return request;
+    if (request.line.command == "doctor" && !is_config_command(request.line)) request.config.run = run_section_of(request.line.arguments.doctor);
     request.config.run.threads_per_rank = resolve_threads_per_rank(request.config.run.threads_per_rank);
     apply_thread_environment(request.config.run.threads_per_rank, argv);
   } catch (...) {
@@ -163,19 +164,13 @@ int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_reque
 
 volatile std::sig_atomic_t sweep_is_to_stop = 0;
 
-// Without MPI, and with one thread: it starts the mpirun of each training.
-int run_sweep(const SweepArguments& arguments, int launched_rank) {
-  try {
-    if (environment_number("OMPI_COMM_WORLD_SIZE", 1) > 1) {
-      throw std::invalid_argument("candor sweep starts an mpirun for each training: give it without mpirun, with --slots or --hostfile");
-    }
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, [](int) { sweep_is_to_stop = 1; });
-    return sweep_command(arguments, [] { return sweep_is_to_stop != 0; });
-  } catch (...) {
-    const Failure failure = describe_failure(std::current_exception());
-    if (launched_rank == 0) tell(failure, 0, 1);
-    return failure.exit_code;
+// With one thread: it starts the mpirun of each training.
+int run_sweep(const SweepArguments& arguments) {
+  if (environment_number("OMPI_COMM_WORLD_SIZE", 1) > 1) {
+    throw std::invalid_argument("candor sweep starts an mpirun for each training: give it without mpirun, with --slots or --hostfile");
   }
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, [](int) { sweep_is_to_stop = 1; });
+  return sweep_command(arguments, [] { return sweep_is_to_stop != 0; });
 }
 
 // When several ranks fail for one reason, rank 0 is heard: the others wait so long that its abort ends them first.
@@ -197,7 +192,9 @@ int run_candor(int argc, char** argv) {
   }
   if (!request.failure && needs_no_ranks(request.line)) {
     try {
-      const int exit_code = launched_rank == 0 ? k8s_command(request.config, request.line.arguments) : kExitOk;
+      int exit_code = kExitOk;
+      if (request.line.command == "sweep") exit_code = run_sweep(request.line.sweep);
+      if (request.line.command == "k8s" && launched_rank == 0) exit_code = k8s_command(request.config, request.line.arguments);
       leave_exit_code(exit_code, launched_rank);
       return exit_code;
     } catch (...) {
@@ -209,8 +206,6 @@ int run_candor(int argc, char** argv) {
     leave_exit_code(request.failure->exit_code, launched_rank);
     return request.failure->exit_code;
   }
-
-  if (!request.failure && request.line.command == "sweep") return run_sweep(request.line.sweep, launched_rank);
 
   block_stop_signals();
   std::shared_ptr<Liveness> liveness;

@@ -38,13 +38,24 @@ int64_t allowed_cores() {
   return std::max<int64_t>(cores, 1);
 }
 
+// Then the cores allowed here are this rank's own already.
+bool bound_by_mpirun() {
+  const char* bound = std::getenv("OMPI_MCA_orte_bound_at_launch");
+  return bound != nullptr && std::string(bound) == "1";
+}
+
 }  // namespace
+
+CoreCount usable_cores() {
+  const int64_t allowed = allowed_cores();
+  return {.of_this_rank = allowed,
+          .of_its_host = bound_by_mpirun() ? std::max(allowed, static_cast<int64_t>(sysconf(_SC_NPROCESSORS_ONLN))) : allowed};
+}
 
 int64_t resolve_threads_per_rank(int64_t configured) {
   if (configured > 0) return configured;
   if (const auto from_user = positive_from_environment("OMP_NUM_THREADS")) return *from_user;
-  const char* bound = std::getenv("OMPI_MCA_orte_bound_at_launch");  // then the cores allowed here are this rank's own already
-  if (bound != nullptr && std::string(bound) == "1") return allowed_cores();
+  if (bound_by_mpirun()) return allowed_cores();
   return std::max<int64_t>(1, allowed_cores() / positive_from_environment("OMPI_COMM_WORLD_LOCAL_SIZE").value_or(1));
 }
 

@@ -47,6 +47,25 @@ TEST(CommandLine, ArgumentsOfSingleCommands) {
   EXPECT_EQ(k8s.arguments.job.claim + k8s.arguments.job.name_space + k8s.arguments.job.image, "cni");
 }
 
+TEST(CommandLine, TheDoctorReadsItsConfigItself) {
+  const DoctorArguments plain = parse({"doctor"}).arguments.doctor;
+  EXPECT_EQ(plain.config, "");
+  EXPECT_FALSE(plain.bandwidth);
+  EXPECT_EQ(plain.timeout_s, 60);
+  for (const std::vector<const char*>& words : {std::vector<const char*>{"doctor", "my.yaml", "--set", "run.seed=1", "--expected-gbit", "100"},
+                                                {"doctor", "--set", "run.seed=1", "--expected-gbit", "100", "--config", "my.yaml"}}) {
+    const CommandLine line = parse(words);
+    EXPECT_EQ(line.config_path, "");
+    EXPECT_EQ(line.arguments.doctor.config, "my.yaml");
+    EXPECT_THAT(line.arguments.doctor.overrides, testing::ElementsAre("run.seed=1"));
+    EXPECT_EQ(line.arguments.doctor.expected_gbit, 100);
+    EXPECT_EQ(request_text(line), "doctor --config --expected-gbit 100");
+  }
+  EXPECT_EQ(parse({"doctor", "--plan", "my.yaml"}).config_path, "my.yaml");
+  EXPECT_THAT(error_of({"doctor", "--plan", "my.yaml", "--bandwidth"}), testing::HasSubstr("one after the other"));
+  EXPECT_THAT(error_of({"doctor", "my.yaml", "--plan", "my.yaml"}), testing::HasSubstr("one after the other"));
+}
+
 TEST(CommandLine, RequestTextTellsRequestsApart) {
   EXPECT_EQ(request_text(parse({"train", "my.yaml", "--set", "run.seed=1"})), "train");
   EXPECT_EQ(request_text(parse({"train", "my.yaml", "--resume"})), "train --resume");

@@ -1,58 +1,30 @@
-"""Two hosts on one machine: network namespaces joined by a virtual cable, which is cut for a while or made slow in the middle of a job.
+"""Two hosts on one machine (tests/hosts/namespaces.py), whose link is cut for a while or made slow in the middle of a job.
 
-Needs root and a kernel with namespaces and veth; a slow cable also netem. what_is_missing() tries, so that a case is never skipped without a word.
+what_is_missing() tries, so that a case is never skipped without a word.
 """
 import functools
-import itertools
-import os
 import pathlib
 import subprocess
+import sys
 
 from case_parts import Expected
 from job import Job
 
-NUMBERS = itertools.count()
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "hosts"))
+from namespaces import Hosts, problem_text  # noqa: E402
+
 CUT_S = 8  # longer than run.timeout_s
-# Starts MPI's daemon "on the other host": in the other namespace, under another host name, or the ranks would share memory.
-AGENT = """#!/bin/sh
-shift
-exec ip netns exec "$CANDOR_FAULT_OTHER_HOST" unshare -u sh -c 'hostname other; exec sh -c "$0"' "$*"
-"""
 
 
-def ip(*words, check=True):
-    return subprocess.run(words, capture_output=True, text=True, check=check)
-
-
-class Cable:
+class Cable(Hosts):
     def __init__(self, folder):
-        name = f"cf{os.getpid()}_{next(NUMBERS)}"
-        self.here, self.there, self.agent = name + "a", name + "b", folder / "agent.sh"
-        self.agent.write_text(AGENT)
-        self.agent.chmod(0o755)
-        ip("ip", "netns", "add", self.here)
-        ip("ip", "netns", "add", self.there)
-        ip("ip", "-n", self.here, "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", self.there)
-        for place, address in ((self.here, "10.77.0.1/24"), (self.there, "10.77.0.2/24")):
-            ip("ip", "-n", place, "addr", "add", address, "dev", "cable")
-            for device in ("lo", "cable"):
-                ip("ip", "-n", place, "link", "set", device, "up")
+        super().__init__(folder, ("this", "other"))
 
     def cut(self, is_cut):
-        ip("ip", "-n", self.there, "link", "set", "cable", "down" if is_cut else "up")
+        super().cut(1, is_cut)
 
     def slow(self):
-        ip("tc", "-n", self.here, "qdisc", "add", "dev", "cable", "root", "netem", "delay", "20ms", "10ms", "loss", "1%")
-
-    def environment(self):
-        subnet = "10.77.0.0/24"
-        return {"CANDOR_FAULT_OTHER_HOST": self.there, "OMPI_MCA_plm_rsh_agent": str(self.agent), "PRTE_MCA_plm_ssh_agent": str(self.agent),
-                "OMPI_MCA_btl": "tcp,self", "OMPI_MCA_pml": "ob1", "OMPI_MCA_btl_tcp_if_include": subnet, "OMPI_MCA_oob_tcp_if_include": subnet,
-                "PRTE_MCA_prte_if_include": subnet}
-
-    def remove(self):
-        for place in (self.here, self.there):
-            ip("ip", "netns", "del", place, check=False)
+        self.delay(0)
 
 
 class LinkFault:
@@ -92,8 +64,8 @@ def start(bench, case, folder, environment, output, cable=None):
         return Job(bench.command(case.way, case.ranks), folder, environment, output)
     cable.cut(False)
     there = case.ranks // 2
-    command = bench.command(case.way, case.ranks, launcher=("--host", f"10.77.0.1:{case.ranks - there},10.77.0.2:{there}"))
-    return Job(["ip", "netns", "exec", cable.here, *command], folder, {**environment, **cable.environment()}, output)
+    command = bench.command(case.way, case.ranks, launcher=("--host", f"{cable.address(0)}:{case.ranks - there},{cable.address(1)}:{there}"))
+    return Job(cable.on_first(command), folder, {**environment, **cable.environment()}, output)
 
 
 @functools.lru_cache(maxsize=None)
@@ -105,10 +77,8 @@ def what_is_missing(kind, folder):
         if kind == "link-delay":
             cable.slow()
         return ""
-    except FileNotFoundError as error:
-        return f"{error.filename} isn't there"
-    except subprocess.CalledProcessError as error:
-        return f"{' '.join(error.cmd[:3])} ...: {error.stderr.strip().splitlines()[-1] if error.stderr.strip() else error.returncode}"
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        return problem_text(error)
     finally:
         if cable:
             cable.remove()
