@@ -18,6 +18,7 @@ if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_RO
 failed=()
 attempt() { echo "=== $*"; "$@" || failed+=("$1 $2"); }
 attempt tests/fuzz/run.sh --seconds "$seconds"
+attempt launch/test.sh --clusters
 attempt tests/faults/run.sh --faults "$faults" --seed "$seed"
 for sanitizer in asan tsan; do
   launch/setup/build.sh $sanitizer && attempt ctest --preset $sanitizer

@@ -7,21 +7,21 @@ usage() {
   cat <<'TEXT'
 usage: launch/test.sh [--fast|--clusters] [ctest arguments ...]
   --fast      only tests labelled fast, and no sanitizers
-  -h, --help
   --clusters  only the tests of several hosts and of Slurm: they need root, network namespaces, and Slurm's programs
-Without arguments every test runs but those, and those labelled gpu (launch/gpu_check.sh runs these). Those labelled hosts need root and network namespaces.
+  -h, --help
+Without arguments every test runs but those, and those labelled gpu (launch/gpu_check.sh runs these).
 TEXT
 }
 
-sanitized=asan_parsers
+sanitized=asan_parsers clusters=()
 labels=(-LE '^(gpu|hosts|slurm)$')
 case "${1:-}" in
   -h | --help) usage; exit 0 ;;
   --fast) labels=(-L '^fast$' -LE '^gpu$') sanitized=""; shift ;;
-  --clusters) labels=(-L '^(hosts|slurm)$') sanitized=""; shift ;;
+  --clusters) labels=(-L '^(hosts|slurm)$') sanitized="" clusters=(--clusters); shift ;;
 esac
 
-launch/setup/install.sh --tests
+launch/setup/install.sh --tests "${clusters[@]}"
 launch/setup/build.sh cpu
 if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 if [ -n "$sanitized" ] && [ $# = 0 ]; then

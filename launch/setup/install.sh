@@ -6,16 +6,18 @@ cd "$(dirname "$0")/../.."
 
 usage() {
   cat <<'TEXT'
-usage: launch/setup/install.sh [--tests]
-  --tests    also what the tests need: Python packages to compare with (transformers, PEFT, scikit-learn, ...), and Slurm
+usage: launch/setup/install.sh [--tests] [--clusters]
+  --tests     also the Python packages that the tests compare with (transformers, PEFT, scikit-learn, ...)
+  --clusters  also Slurm's programs and network tools, for launch/test.sh --clusters
   -h, --help
 TEXT
 }
 
-tests=no
+tests=no clusters=no
 for argument in "$@"; do
   case "$argument" in
     --tests) tests=yes ;;
+    --clusters) clusters=yes ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -24,7 +26,7 @@ done
 debian_packages=(g++ cmake ninja-build ccache mold pkg-config git python3-venv libopenmpi-dev openmpi-bin libhdf5-dev libyaml-cpp-dev libgtest-dev libgmock-dev
   libbenchmark-dev nlohmann-json3-dev libcli11-dev libfmt-dev libpcre2-dev libutf8proc-dev libssl-dev libxxhash-dev zlib1g-dev)
 # Slurm's daemons, which tests/slurm starts itself, with its own config; as services they don't start without one.
-debian_test_packages=(slurmctld slurmd slurm-client)
+debian_cluster_packages=(slurmctld slurmd slurm-client iproute2)
 
 install_debian_packages() {
   local missing=()
@@ -69,7 +71,7 @@ install_python_packages() {
   echo "$hash" > "$stamp"
 }
 
-if [ $tests = yes ]; then debian_packages+=("${debian_test_packages[@]}"); fi
+if [ $clusters = yes ]; then debian_packages+=("${debian_cluster_packages[@]}"); fi
 install_debian_packages
 mkdir -p .deps
 requirements=launch/setup

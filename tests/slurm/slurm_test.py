@@ -223,7 +223,7 @@ def main():
     options = parser.parse_args()
     missing = missing_packages()
     if missing:
-        print(f"slurm_test: these Debian packages are missing: {' '.join(missing)}. Run launch/setup/install.sh --tests, which installs them")
+        print(f"slurm_test: these Debian packages are missing: {' '.join(missing)}. Run launch/setup/install.sh --tests --clusters, which installs them")
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what is to be cleaned up is
     folder = pathlib.Path(tempfile.mkdtemp(prefix="candor_slurm_"))
