@@ -5,6 +5,7 @@
 #include <string>
 
 #include "comm/process_group.h"
+#include "trainer/hosts/host_files.h"
 #include "trainer/training/stop_request.h"
 
 namespace candor {
@@ -23,6 +24,7 @@ struct CommandArguments {
 struct CommandContext {
   ProcessGroup& group;
   CommandArguments arguments;
+  HostFiles& hosts;                     // brings rank 0's files to hosts that don't see them
   StopRequest* stop_request = nullptr;  // by which a training is asked to stop
 };
 

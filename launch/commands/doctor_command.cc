@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/headeronly/version.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "comm/device_group.h"
+#include "comm/host_name.h"
 #include "comm/mpi_version.h"
 #include "data_pipeline/tokenizer/pcre2_version.h"
 #include "data_pipeline/tokens/hdf5_version.h"
@@ -18,12 +18,6 @@
 
 namespace candor {
 namespace {
-
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
-}
 
 std::vector<std::string> gpu_names() {
   std::vector<std::string> names;

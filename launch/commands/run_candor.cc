@@ -24,6 +24,7 @@
 #include "launch/commands/exit_codes.h"
 #include "launch/commands/export_command.h"
 #include "launch/commands/grade_command.h"
+#include "launch/commands/host_files_setup.h"
 #include "launch/commands/import_command.h"
 #include "launch/commands/inspect_command.h"
 #include "launch/commands/plan_command.h"
@@ -141,7 +142,9 @@ int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_reque
     if (host.rank() == 0) fmt::print(stderr, "candor  WARNING: {}\n", losses_text(settled.lost, host.world_size()));
   }
   const std::string& name = request.line.command;
-  CommandContext context{.group = group ? *group : host, .arguments = request.line.arguments, .stop_request = &stop_request};
+  ProcessGroup& used = group ? *group : host;
+  HostFiles hosts(used, host_files_options(request.config.run.dir));
+  CommandContext context{.group = used, .arguments = request.line.arguments, .hosts = hosts, .stop_request = &stop_request};
   if (failed || !is_config_command(request.line)) {
     const auto command = name == "doctor" ? doctor_command : (name == "import" ? import_command : inspect_command);
     const int exit_code = failed ? *failed : command(context);
@@ -149,7 +152,12 @@ int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_reque
     return exit_code;
   }
   for (const ConfigCommand& command : kConfigCommands) {
-    if (name == command.name) return run_and_survive([&] { return command.run(request.config, context); }, name, context, ranks_lost);
+    if (name != command.name) continue;
+    const auto run = [&] {
+      hosts.look();
+      return command.run(request.config, context);
+    };
+    return run_and_survive(run, name, context, ranks_lost);
   }
   throw std::logic_error("command without a function: " + name);
 }

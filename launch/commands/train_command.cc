@@ -83,16 +83,16 @@ std::string step_note(const StepRecord& record) {
 
 }  // namespace
 
-void train_adapter(const RunConfig& config, const AdapterTraining& training, ProcessGroup& group) {
-  const std::string identity = agreed_model_identity(config.model, group);
+void train_adapter(const RunConfig& config, const AdapterTraining& training, ProcessGroup& group, HostFiles& hosts) {
+  const std::string identity = agreed_model_identity(config.model, group, hosts);
   const TextSetup text(config);
+  hosts.send({RunPaths(config.run.dir).tokens()});
   const TokenData data = read_run_tokens(config, text, identity);
   const RunPaths& output = training.output;
-  if (!training.resume && !checkpoint_steps(output.checkpoints()).empty()) {
+  if (group.rank() == 0 && !training.resume && !checkpoint_steps(output.checkpoints()).empty()) {
     throw std::invalid_argument(fmt::format("{} already holds checkpoints up to step {}: add --resume to go on from there, or choose another run.dir",
                                             output.checkpoints(), checkpoint_steps(output.checkpoints()).back()));
   }
-  group.barrier();  // every rank has looked before rank 0 writes
   if (group.rank() == 0) {
     std::filesystem::create_directories(output.dir);
     write_file_atomically(output.config(), to_yaml(config));
@@ -104,6 +104,7 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
   if (config.lora.active_from == "confidence_marker") options.lora.active_from = marker_tokens(data);
   options.resume = training.resume;
   options.stop_request = training.stop_request;
+  options.hosts = &hosts;
   WriteFence fence(output.dir);
   options.fence = &fence;
   const std::string tokens_sha256 = sha256_file_hex(RunPaths(config.run.dir).tokens());
@@ -137,8 +138,8 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
 }
 
 int train_command(const RunConfig& config, CommandContext& context) {
-  train_adapter(config, {.output = RunPaths(config.run.dir), .resume = context.arguments.resume, .stop_request = context.stop_request},
-                context.group);
+  train_adapter(config, {.output = RunPaths(config.run.dir), .resume = context.arguments.resume, .stop_request = context.stop_request}, context.group,
+                context.hosts);
   return 0;
 }
 
