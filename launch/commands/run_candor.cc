@@ -162,9 +162,10 @@ int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_reque
   throw std::logic_error("command without a function: " + name);
 }
 
-// When several ranks fail for one reason, rank 0 is heard: the others wait so long that its abort ends them first.
-void wait_for_lower_ranks(int rank) {
-  if (rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(std::min(300 + 200 * rank, 3000)));
+// When several ranks fail for one reason, rank 0 is heard: the others wait so long that its abort ends them first. To other hosts it takes longer.
+void wait_for_lower_ranks(const RankInfo& info) {
+  const bool one_host = info.local_world_size == info.world_size;
+  if (info.rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(std::min(300 + 200 * info.rank, 3000) + (one_host ? 0 : 3000)));
 }
 
 }  // namespace
@@ -228,7 +229,7 @@ int run_candor(int argc, char** argv) {
       leave_exit_code(failure.exit_code, 0);
       return failure.exit_code;
     }
-    wait_for_lower_ranks(group->rank());
+    wait_for_lower_ranks(group->rank_info());
     tell(failure, group->rank(), group->world_size());
     leave_exit_code(failure.exit_code, group->rank());
     group->abort(failure.exit_code);  // doesn't return

@@ -180,7 +180,7 @@ TEST_F(HostFilesTest, AFullDiskOfOneHostIsNamedByAllAndLeavesWhatWasThere) {
   }
   expect_on_all<std::system_error>([&] { files.send({"/data/large"}); }, {"host b: ", "/data/large", "File too large"});
   ::setrlimit(RLIMIT_FSIZE, &before);
-  if (host() == "b") EXPECT_EQ(text_of(here("/data/large")), "as it was");
+  EXPECT_EQ(text_of(here("/data/large")) == "as it was", host() == "b");
   all_->barrier();
   files.send({"/data/large"});  // there is room again
   EXPECT_EQ(text_of(here("/data/large")), bytes_of_length(200'000));
@@ -208,7 +208,7 @@ TEST_F(HostFilesTest, AFileThatChangesWhileItIsSentIsntTaken) {
   HostFiles changed(*all_, options);
   put_on("a", "/data/x", bytes_of_length(5000));
   expect_on_all<std::runtime_error>([&] { changed.send({"/data/x"}); }, {"host b: ", "/data/x", "changed while it was sent"});
-  if (host() != "a") EXPECT_FALSE(fs::exists(here("/data/x")));
+  EXPECT_EQ(fs::exists(here("/data/x")), host() == "a");
 }
 
 TEST_F(HostFilesTest, AFolderIsSentWholeAndMayHoldNothingElse) {

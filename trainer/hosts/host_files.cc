@@ -62,6 +62,7 @@ void HostFiles::look() {
                                 first_host_, options_.host));
   }
   between_keepers_.reset();
+  is_split_ = false;
   keepers_ = {0};
   keeper_ = 0;
   if (info.local_world_size < info.world_size || options_.here) {

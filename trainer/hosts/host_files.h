@@ -81,7 +81,8 @@ class HostFiles {
   int keeper_ = 0;                  // of this rank's file system
   std::vector<int> keepers_ = {0};  // ascending
   std::string first_host_;          // rank 0's, when last looked
-  std::unique_ptr<ProcessGroup> between_keepers_;
+  bool is_split_ = false;
+  std::unique_ptr<ProcessGroup> between_keepers_;  // null on ranks that keep nothing
   std::map<std::string, Known> known_;
 };
 

@@ -207,7 +207,8 @@ void HostFiles::broadcast_chunk(std::string& bytes, int root) {
 }
 
 void HostFiles::transfer(const Entry& entry, int root, bool wanted) {
-  if (!between_keepers_) between_keepers_ = group_.split(keeps() ? 0 : -1, group_.rank());
+  if (!is_split_) between_keepers_ = group_.split(keeps() ? 0 : -1, group_.rank());
+  is_split_ = true;
   std::optional<Source> source;
   std::optional<Arrival> arrival;
   std::string problem;
