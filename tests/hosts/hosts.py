@@ -15,7 +15,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY"
                "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "PRTE_ALLOW_RUN_AS_ROOT": "1", "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 SUBNET = "10.78.0.0/24"
 MPI = {"OMPI_MCA_btl": "tcp,self", "OMPI_MCA_pml": "ob1", "OMPI_MCA_btl_tcp_if_include": SUBNET, "OMPI_MCA_oob_tcp_if_include": SUBNET,
-       "PRTE_MCA_prte_if_include": SUBNET, "OMPI_MCA_plm_rsh_no_tree_spawn": "1"}
+       "PRTE_MCA_prte_if_include": SUBNET, "OMPI_MCA_plm_rsh_no_tree_spawn": "1", "PRTE_MCA_plm_ssh_no_tree_spawn": "1"}
 LIMIT_S = 90  # only stops a hang
 
 
@@ -86,10 +86,10 @@ class Hosts:
     def slow(self, name, rate):
         run("tc", "-n", self.switch, "qdisc", "add", "dev", f"to_{name}", "root", "tbf", "rate", rate, "burst", "16kb", "latency", "400ms")
 
-    def start(self, ranks, command, environment=None):
+    def start(self, ranks, command, environment=None, launcher=("mpirun", "--oversubscribe", "--bind-to", "none")):
         """ranks: of each host, in order; the first host starts the job."""
         where = ",".join(f"10.78.0.{number}:{count}" for number, count in enumerate(ranks, 1))
-        words = [str(self.enter_script(self.names[0])), "mpirun", "--oversubscribe", "--bind-to", "none", "-np", str(sum(ranks)), "--host", where]
+        words = [str(self.enter_script(self.names[0])), *launcher, "-np", str(sum(ranks)), "--host", where]
         for name in environment or {}:
             words += ["-x", name]
         with open(self.root / "out", "wb") as out:

@@ -19,6 +19,7 @@ import run_folder  # noqa: E402
 import tiny_folder  # noqa: E402
 from hosts import Hosts, Missing  # noqa: E402
 
+SURVIVE = HERE.parent.parent / "launch" / "mpirun_survive.sh"
 NOTICE = "file system of its own: what is read there is sent from a"
 
 
@@ -35,15 +36,19 @@ class Bench:
     """The program, what a run starts from, and the results on one host."""
 
     def __init__(self, build):
-        self.program, self.faults = build / "candor", build / "tests" / "faults" / "libcandor_fault_points.so"
-        for needed in (self.program, self.faults):
-            check(needed.exists(), f"{needed} isn't there: build it with launch/setup/build.sh cpu candor candor_fault_points")
+        self.program, libraries = build / "candor", [build / "tests" / "faults" / f"libcandor_fault_{name}.so" for name in ("points", "recovery")]
+        for needed in (self.program, *libraries):
+            check(needed.exists(), f"{needed} isn't there: build it with launch/setup/build.sh cpu candor candor_fault_points candor_fault_recovery")
+        self.faults = ":".join(map(str, libraries))
         with Hosts_of("a") as hosts:
             disk = hosts.disk("a")
             tiny_folder.make(disk, has_heartbeat=True, device="cpu")
             self.end(hosts, 0, [2], "answer")
             lines = (disk / "run" / "answers.jsonl").read_text().splitlines()
             tiny_folder.write_questions(disk, re.findall(r'"response":"([^"]*)"', "\n".join(lines)))
+            # Long waits: where no link is cut, a busy machine is no fault.
+            config = (disk / "line.yaml").read_text().replace("timeout_s: 5", "timeout_s: 60").replace("heartbeat_s: 2", "heartbeat_s: 30")
+            (disk / "line.yaml").write_text(config)
             self.template = {path.relative_to(disk): path.read_bytes() for path in disk.rglob("*") if path.is_file() and "run" not in path.parts}
             shutil.rmtree(disk / "run")
             text = self.end(hosts, 0, [4])
@@ -62,14 +67,18 @@ class Bench:
                 if name == hosts.names[0] or path.name == "line.yaml":
                     put(hosts.disk(name) / path, content)
 
-    def start(self, hosts, ranks, *arguments, fault=""):
+    def start(self, hosts, ranks, *arguments, fault="", survive=False):
         words = arguments or ("run",)
         environment = {"CANDOR_FAULT": fault} if fault else {}
         preload = ["env", f"LD_PRELOAD={self.faults}"] if fault else []
-        hosts.start(ranks, [*preload, str(self.program), *words, "line.yaml"], environment)
+        command = [*preload, str(self.program), *words, "line.yaml"]
+        if survive:
+            hosts.start(ranks, command, environment, [str(SURVIVE), "--map-by", f"ppr:{ranks[0]}:node:OVERSUBSCRIBE"])
+        else:
+            hosts.start(ranks, command, environment)
 
-    def end(self, hosts, code, ranks, *arguments, fault=""):
-        self.start(hosts, ranks, *arguments, fault=fault)
+    def end(self, hosts, code, ranks, *arguments, fault="", survive=False):
+        self.start(hosts, ranks, *arguments, fault=fault, survive=survive)
         return self.ended(hosts, code)
 
     def ended(self, hosts, code):
@@ -110,11 +119,14 @@ def from_nothing_but_the_config(bench):
     for names, ranks in (("ab", [2, 2]), ("abc", [2, 1, 1])):
         with Hosts_of(names) as hosts:
             bench.fill(hosts)
-            text = bench.end(hosts, 0, ranks)
+            arguments = ["--set", "model.shared_weights=weights"] if names == "abc" else []
+            text = bench.end(hosts, 0, ranks, "run", *arguments)
+            made = [len(list((hosts.disk(name) / "weights").glob("*.safetensors"))) for name in names]
+            check(made == [1 if arguments else 0] * len(names), f"shared weights of each host: {made}", text)
             expected = f"host b has a {NOTICE}" if names == "ab" else "hosts b, c have file systems of their own: what is read there is sent from a"
             check(text.count(expected) == 1, f"expected one line: {expected}", text)
             bench.compare(hosts, text)
-            text = bench.end(hosts, 0, ranks)
+            text = bench.end(hosts, 0, ranks, "run", *arguments)
             check(text.count("skipped") == 5, "the second run should skip all stages", text)
             if names != "ab":
                 continue
@@ -202,7 +214,7 @@ def a_cut_link_ends_the_job_and_the_next_goes_on(bench):
     for fault in ("rank=0,call=open,path=questions.jsonl,nth=2,do=SIGSTOP", "rank=0,call=rename,path=step_000004.tmp*step_000004,when=after,do=SIGSTOP"):
         with Hosts_of("ab") as hosts:
             bench.fill(hosts)
-            bench.start(hosts, [2, 2], "run", "--set", "run.timeout_s=2", fault=fault)
+            bench.start(hosts, [2, 2], "run", "--set", "run.timeout_s=5", fault=fault)
             pid = stopped_pid(hosts)
             hosts.cut("b")
             subprocess.run(["kill", "-CONT", str(pid)], check=True)
@@ -211,6 +223,22 @@ def a_cut_link_ends_the_job_and_the_next_goes_on(bench):
                   "the cause isn't named", text)
             hosts.cut("b", False)
             bench.compare(hosts, bench.end(hosts, 0, [2, 2]))
+
+
+def lost_ranks_are_survived_where_the_files_are(bench):
+    """Under ULFM: rank 0 lost with another rank on its host; a keeper lost while files are sent; all ranks of rank 0's host lost."""
+    in_training = "rank=0,call=rename,path=step_000004.tmp*step_000004,when=after,do=SIGKILL"
+    for ranks, fault in (([2, 2], in_training), ([2, 2], "rank=2,call=open,path=model/,nth=3,do=SIGKILL")):
+        with Hosts_of("ab") as hosts:
+            bench.fill(hosts)
+            text = bench.end(hosts, 0, ranks, fault=fault, survive=True)
+            check(text.count("going on with 3 ranks") == 1, "expected one lost rank", text)
+            bench.compare(hosts, text)
+    with Hosts_of("ab") as hosts:
+        bench.fill(hosts)
+        text = bench.end(hosts, 4, [1, 1], fault=in_training, survive=True)
+        check("the run's files lie on a, whose ranks are all lost, and b has a file system of its own" in text, "expected where the files are", text)
+        bench.compare(hosts, bench.end(hosts, 0, [1, 1], survive=True))
 
 
 def a_slow_link_only_takes_longer(bench):
@@ -222,7 +250,7 @@ def a_slow_link_only_takes_longer(bench):
 
 
 CASES = [from_nothing_but_the_config, stale_files_are_not_read, goes_on_after_a_kill, a_full_disk_is_named,
-         a_cut_link_ends_the_job_and_the_next_goes_on, a_slow_link_only_takes_longer]
+         a_cut_link_ends_the_job_and_the_next_goes_on, lost_ranks_are_survived_where_the_files_are, a_slow_link_only_takes_longer]
 
 
 def main():

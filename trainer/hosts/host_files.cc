@@ -43,13 +43,15 @@ HostFiles::HostFiles(ProcessGroup& group, HostFilesOptions options) : group_(gro
 
 std::string HostFiles::called(const std::string& host) const { return "host " + host; }
 
-bool HostFiles::sees(const std::string& marker) const {
-  for (int tries = 0; tries < kTries; ++tries) {
+size_t HostFiles::first_seen(const std::vector<std::string>& markers) const {
+  for (int tries = 0; tries < kTries && !markers.empty(); ++tries) {
     if (tries > 0) std::this_thread::sleep_for(kPause * tries);
-    std::error_code error;
-    if (fs::exists(here(options_.folder) + "/" + marker, error)) return true;
+    for (size_t m = 0; m < markers.size(); ++m) {
+      std::error_code ignored;
+      if (fs::exists(here(options_.folder) + "/" + markers[m], ignored)) return m;
+    }
   }
-  return false;
+  return markers.size();
 }
 
 void HostFiles::look() {
@@ -75,7 +77,7 @@ void HostFiles::look() {
       problem = problem_text(error, called(options_.host));
     }
     agree(problem);
-    const bool seen = info.rank == 0 || sees(marker);
+    const bool seen = info.rank == 0 || first_seen({marker}) == 0;
     const nlohmann::json mine = {{"host", options_.host}, {"sees", seen}};
     const std::vector<std::string> all = group_.all_gather_bytes(mine.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     if (info.rank == 0) remove_quietly(here(options_.folder) + "/" + marker);
@@ -106,14 +108,15 @@ void HostFiles::group_by_file_system(const std::string& marker, const std::vecto
   }
   agree(problem);
   if (!saw_rank_0_) {
-    const auto first = std::find_if(apart.begin(), apart.end(), [&](size_t rank) { return rank >= me || sees(marker_of(rank)); });
-    keeper_ = static_cast<int>(*first);
+    std::vector<std::string> before_me;
+    for (auto rank = apart.begin(); *rank < me; ++rank) before_me.push_back(marker_of(*rank));
+    keeper_ = static_cast<int>(apart[first_seen(before_me)]);  // this rank itself where it sees none
   }
   std::set<int> keepers;
   for (const std::string& keeper : group_.all_gather_bytes(std::to_string(keeper_))) keepers.insert(std::stoi(keeper));
   keepers_.assign(keepers.begin(), keepers.end());
   if (!saw_rank_0_) remove_quietly(here(options_.folder) + "/" + marker_of(me));
-  if (me != 0 || !options_.on_message) return;
+  if (me != 0 || looked_at_ranks_ > 0 || !options_.on_message) return;
   std::vector<std::string> names;
   for (const size_t rank : apart) {
     if (names.empty() || names.back() != host_of[rank]) names.push_back(host_of[rank]);

@@ -65,7 +65,7 @@ class HostFiles {
 
   std::string here(const std::string& path) const { return options_.here ? options_.here(path) : path; }
   std::string called(const std::string& host) const;
-  bool sees(const std::string& marker) const;
+  size_t first_seen(const std::vector<std::string>& markers) const;  // their number where none is
   void group_by_file_system(const std::string& marker, const std::vector<std::string>& sees_rank_0);
   Entry agreed_entry(const std::string& path, int root);
   bool has(const Entry& entry);
