@@ -16,7 +16,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY"
 SUBNET = "10.78.0.0/24"
 MPI = {"OMPI_MCA_btl": "tcp,self", "OMPI_MCA_pml": "ob1", "OMPI_MCA_btl_tcp_if_include": SUBNET, "OMPI_MCA_oob_tcp_if_include": SUBNET,
        "PRTE_MCA_prte_if_include": SUBNET, "OMPI_MCA_plm_rsh_no_tree_spawn": "1", "PRTE_MCA_plm_ssh_no_tree_spawn": "1"}
-LIMIT_S = 90  # only stops a hang
+LIMIT_S, LEAVING_S = 90, 45  # only stop a hang
 
 
 class Missing(Exception):
@@ -30,6 +30,13 @@ def run(*words):
         raise Missing(f"{words[0]} isn't installed") from None
     if done.returncode != 0:
         raise Missing(f"`{' '.join(words)}` fails: {done.stderr.strip() or done.returncode} (needs root and a kernel with namespaces, veth and bridge)")
+
+
+def name_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:80]
+    except OSError:
+        return "?"
 
 
 class Hosts:
@@ -98,9 +105,14 @@ class Hosts:
                                              "PRTE_MCA_plm_ssh_agent": str(self.agent), **(environment or {}), "CANDOR_TEST_HOSTS": str(self.root)})
 
     def wait(self):
-        """Exit code and output. All processes of the job are gone then."""
+        """Exit code (or what was wrong) and output. All processes of the job are gone then, and should have gone by themselves, on all hosts."""
         try:
             code = self.job.wait(timeout=LIMIT_S)
+            until = time.monotonic() + LEAVING_S
+            while self.processes() and time.monotonic() < until:
+                time.sleep(0.05)
+            if left := self.processes():
+                code = f"{code}, but processes that stay: {', '.join(map(name_of, left))}"
         except subprocess.TimeoutExpired:
             code = "a hang"
         self.end_all()
