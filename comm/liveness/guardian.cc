@@ -69,13 +69,15 @@ class Guardian {
     if (::getppid() == options_.rank_process) return;
     if (!options_.signs->leaving.load()) {
       say("gone without a word (killed, or ended by the system for want of memory)");
+      if (!options_.signs->may_be_lost.load()) see_the_launcher_end();
+    } else if (options_.signs->ends_the_job.load()) {
       see_the_launcher_end();
     }
     ::_exit(0);
   }
 
   void see_the_launcher_end() const {
-    if (launcher_ < 0 || options_.signs->may_be_lost.load()) return;
+    if (launcher_ < 0) return;
     ::close(2);  // the launcher waits for the end of its ranks' output
     pollfd ended{launcher_, POLLIN, 0};
     if (::poll(&ended, 1, static_cast<int>(options_.launcher_limit_s * 1000)) == 0) ::syscall(SYS_pidfd_send_signal, launcher_, SIGKILL, nullptr, 0);
@@ -117,7 +119,7 @@ class Guardian {
     say(why + "; its guardian ends it, so that nobody waits for it any longer");
     ::kill(options_.rank_process, SIGKILL);
     while (::getppid() == options_.rank_process) ::usleep(20'000);  // it may sit in the kernel for a while
-    see_the_launcher_end();
+    if (!options_.signs->may_be_lost.load()) see_the_launcher_end();
     ::_exit(0);
   }
 

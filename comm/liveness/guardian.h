@@ -5,7 +5,7 @@
 // traces it), when a call that can't be given up is overdue, or when another rank of the job asks for it and the rank is still late.
 // It goes away with its rank, and says so where the rank ended without meaning to: killed by somebody, or by the system for want of memory. Then
 // the launcher (mpirun, or its daemon on this host) has to end the job, unless ranks may be lost; Open MPI 4's sometimes hangs when a rank dies while
-// it connects, so it is ended after launcher_limit_s.
+// it connects, so it is ended after launcher_limit_s. It also waits for the daemon of a host that it can't reach any more when a rank ends the job.
 #pragma once
 
 #include <sys/types.h>

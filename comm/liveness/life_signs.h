@@ -10,10 +10,11 @@
 namespace candor {
 
 struct LifeSigns {
-  std::atomic<bool> leaving{false};      // its end is meant: nobody needs to be told
-  std::atomic<bool> may_be_lost{false};  // the job goes on without it
-  std::atomic<std::uint64_t> beats{0};   // counted up by a thread of its own
-  std::atomic<std::int64_t> group{-1};   // the collective that the rank came to last: its group, and its number in it
+  std::atomic<bool> leaving{false};       // its end is meant: nobody needs to be told
+  std::atomic<bool> ends_the_job{false};  // and all other ranks have to end with it
+  std::atomic<bool> may_be_lost{false};   // the job goes on without it
+  std::atomic<std::uint64_t> beats{0};    // counted up by a thread of its own
+  std::atomic<std::int64_t> group{-1};    // the collective that the rank came to last: its group, and its number in it
   std::atomic<std::int64_t> sequence{-1};
   // A call of the MPI library that can't be given up: the guardian ends the rank when it has lasted so long (0: no such call).
   std::atomic<std::int64_t> blocking_limit_ms{0};

@@ -114,9 +114,9 @@ Liveness::Liveness(const LivenessOptions& options) : options_(options) {
   for (char& byte : guardian.token) byte = static_cast<char>(random());
   address_ = fmt::format("{} {} {} {} {} {}", guardian.host, ::getpid(), this_loopback(), port_of(guardian.socket), hex(guardian.token, kTokenBytes),
                          own_addresses());
-  const pid_t child = ::fork();
-  if (child < 0) throw failed("no process for the guardian");
-  if (child == 0) run_guardian(guardian);
+  guardian_ = ::fork();
+  if (guardian_ < 0) throw failed("no process for the guardian");
+  if (guardian_ == 0) run_guardian(guardian);
   ::close(guardian.socket);
   beat_thread_ = std::jthread([this](const std::stop_token& stop) {
     sigset_t all;
@@ -166,6 +166,12 @@ void Liveness::set_peers(const std::vector<std::string>& addresses) {
 void Liveness::may_be_lost() { signs_->may_be_lost.store(true); }
 
 void Liveness::leaving() { signs_->leaving.store(true); }
+
+void Liveness::ending_the_job() {
+  signs_->ends_the_job.store(true);
+  ::setpgid(guardian_, 0);  // the launcher kills this rank's process group, before it waits for other hosts
+  leaving();
+}
 
 void Liveness::arrived(std::int64_t group, std::int64_t sequence) {
   signs_->group.store(group, std::memory_order_relaxed);

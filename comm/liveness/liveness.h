@@ -43,6 +43,8 @@ class Liveness {
 
   // This process is about to end, and means to: else its guardian says that it is gone. From any thread.
   void leaving();
+  // And takes the job with it: the launcher may find that it can't reach another host, and wait for it; it is then ended after launcher_limit_s.
+  void ending_the_job();
 
   // The job goes on when this rank is lost.
   void may_be_lost();
@@ -72,6 +74,7 @@ class Liveness {
 
   LivenessOptions options_;
   LifeSigns* signs_ = nullptr;
+  int guardian_ = -1;  // process
   std::string address_;
   std::vector<Peer> peers_;
   std::jthread beat_thread_;

@@ -8,17 +8,14 @@
 #include "data_pipeline/files/read_file.h"
 
 namespace candor {
-namespace {
 
-std::string beside(const std::string& path) { return path + ".hash"; }
+std::string path_of_hash_beside(const std::string& path) { return path + ".hash"; }
 
-}  // namespace
-
-void write_hash_beside(const std::string& path, const std::string& hash) { write_file_atomically(beside(path), hash + "\n"); }
+void write_hash_beside(const std::string& path, const std::string& hash) { write_file_atomically(path_of_hash_beside(path), hash + "\n"); }
 
 bool matches_hash_beside(const std::string& path) {
-  if (!std::filesystem::exists(path) || !std::filesystem::exists(beside(path))) return false;
-  return read_file(beside(path)) == content_hash(MappedFile(path).bytes()) + "\n";
+  if (!std::filesystem::exists(path) || !std::filesystem::exists(path_of_hash_beside(path))) return false;
+  return read_file(path_of_hash_beside(path)) == content_hash(MappedFile(path).bytes()) + "\n";
 }
 
 }  // namespace candor

@@ -8,6 +8,9 @@
 
 namespace candor {
 
+// PATH.hash.
+std::string path_of_hash_beside(const std::string& path);
+
 // hash: content_hash() of the whole file. Throws std::system_error.
 void write_hash_beside(const std::string& path, const std::string& hash);
 

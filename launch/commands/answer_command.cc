@@ -30,8 +30,9 @@ std::vector<Question> chosen_questions(const DataSection& data) {
 
 int answer_command(const RunConfig& config, CommandContext& context) {
   ProcessGroup& group = context.group;
-  const std::string identity = agreed_model_identity(config.model, group);
+  const std::string identity = agreed_model_identity(config.model, group, context.hosts);
   const TextSetup text(config);
+  if (!config.data.questions.empty()) context.hosts.send({config.data.questions});
   const std::vector<Question> questions = chosen_questions(config.data);
   open_run_folder(config, group);
   const LlamaModel model = load_model(config.model, group);
@@ -44,7 +45,8 @@ int answer_command(const RunConfig& config, CommandContext& context) {
                            .model_identity = identity,
                            .precision = precision_text(config.model),
                            .answers_path = paths.answers(),
-                           .journal_folder = paths.answers() + ".partial"};
+                           .journal_folder = paths.answers() + ".partial",
+                           .hosts = &context.hosts};
   // Rank 0 tells of its own groups; the others are as fast, so all are done at the same share.
   options.on_progress = [&](int64_t done, int64_t mine) {
     progress.update(groups * done / mine, fmt::format("{} questions in all", questions.size()));

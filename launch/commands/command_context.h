@@ -7,6 +7,7 @@
 
 #include "comm/process_group.h"
 #include "launch/commands/mpijob.h"
+#include "trainer/hosts/host_files.h"
 #include "trainer/training/stop_request.h"
 
 namespace candor {
@@ -36,6 +37,7 @@ struct CommandArguments {
 struct CommandContext {
   ProcessGroup& group;
   CommandArguments arguments;
+  HostFiles& hosts;                     // brings rank 0's files to hosts that don't see them
   StopRequest* stop_request = nullptr;  // by which a training is asked to stop
 };
 

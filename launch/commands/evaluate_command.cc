@@ -16,7 +16,6 @@
 #include "launch/config/run_paths.h"
 #include "trainer/evaluation/baselines.h"
 #include "trainer/evaluation/scoring.h"
-#include "trainer/training/adapter_files.h"
 #include "trainer/training/train_examples.h"
 
 namespace candor {
@@ -24,8 +23,8 @@ namespace {
 
 class Evaluation {
  public:
-  Evaluation(const RunConfig& config, const LlamaModel& model, const TokenData& data, ProcessGroup& group)
-      : config_(config), model_(model), data_(data), group_(group) {
+  Evaluation(const RunConfig& config, const LlamaModel& model, const TokenData& data, CommandContext& context)
+      : config_(config), model_(model), data_(data), group_(context.group), hosts_(context.hosts) {
     options_.bootstrap.resamples = config.evaluate.bootstrap_samples;
   }
 
@@ -37,7 +36,7 @@ class Evaluation {
     if (!config_.train.frozen_trunk || layer == 0 || uses < 2) return;
     Progress progress({.name = "evaluate test frozen layers", .unit = "batches", .visible = group_.rank() == 0});
     const RunPaths paths(config_.run.dir);
-    FrozenTrunkOptions options{.layer = layer, .batch_examples = config_.evaluate.batch_examples, .path = paths.test_trunk()};
+    FrozenTrunkOptions options{.layer = layer, .batch_examples = config_.evaluate.batch_examples, .path = paths.test_trunk(), .hosts = &hosts_};
     options.identity = trunk_identity(config_, model_identity, sha256_file_hex(paths.tokens()), group_.device());
     options.on_progress = [&](int64_t done, int64_t total) {
       progress.set_total(total);
@@ -101,7 +100,7 @@ class Evaluation {
         if (group_.rank() == 0) fmt::print(stderr, "evaluate  {}\n", report.notes.back());
         continue;
       }
-      const LoraAdapter adapter = read_adapter(paths.adapter(), model_.config(), model_.dtype(), model_.device());
+      const LoraAdapter adapter = adapter_of_all_hosts(paths.adapter(), model_, hosts_);
       const std::vector<ScoredExample> examples = score("test", comparison.name, &adapter, false).examples;
       if (group_.rank() != 0) continue;
       const EvaluationGroup figures = evaluate(examples, options_).overall;
@@ -119,6 +118,7 @@ class Evaluation {
   const LlamaModel& model_;
   const TokenData& data_;
   ProcessGroup& group_;
+  HostFiles& hosts_;
   EvaluationOptions options_;
   std::optional<FrozenTrunk> test_trunk_;
 };
@@ -127,16 +127,17 @@ class Evaluation {
 
 int evaluate_command(const RunConfig& config, CommandContext& context) {
   ProcessGroup& group = context.group;
-  const std::string identity = agreed_model_identity(config.model, group);
+  const std::string identity = agreed_model_identity(config.model, group, context.hosts);
   const TextSetup text(config);
+  context.hosts.send({RunPaths(config.run.dir).tokens()});
   const TokenData data = read_run_tokens(config, text, identity);
   check_evaluation_splits(data, config.evaluate);
   const RunPaths paths(config.run.dir);
   const LlamaModel model = load_model(config.model, group);
   const std::string adapter_folder = context.arguments.adapter.empty() ? paths.adapter() : context.arguments.adapter;
-  const LoraAdapter adapter = read_adapter(adapter_folder, model.config(), model.dtype(), model.device());
+  const LoraAdapter adapter = adapter_of_all_hosts(adapter_folder, model, context.hosts);
 
-  Evaluation evaluation(config, model, data, group);
+  Evaluation evaluation(config, model, data, context);
   evaluation.keep_test_trunk(adapter.options().layer_begin, identity);
   ReportInput report;
   report.before_examples = evaluation.score_base(report);

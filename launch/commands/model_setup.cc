@@ -10,6 +10,7 @@
 #include "launch/commands/import_command.h"
 #include "launch/config/run_paths.h"
 #include "trainer/model/shared_weights.h"
+#include "trainer/training/adapter_files.h"
 
 namespace candor {
 namespace {
@@ -19,6 +20,13 @@ PromptOptions prompt_options(const PromptSection& section) {
       .system = section.system, .question_template = section.question, .marker = section.marker, .scale = static_cast<int>(section.scale)};
   for (const FewShotTurn& turn : section.few_shot) options.few_shot.push_back({turn.question, turn.answer});
   return options;
+}
+
+std::string identity_known_to_all(const ModelSection& model, ProcessGroup& group) {
+  std::string identity;
+  if (group.rank() == 0) identity = model_identity(model.path);
+  group.broadcast_bytes(identity, 0);
+  return identity;
 }
 
 }  // namespace
@@ -33,18 +41,21 @@ LlamaModel load_model(const ModelSection& model, ProcessGroup& group) {
   if (model.device == "cuda") return LlamaModel(model.path, dtype, group.device(), products);
   if (model.shared_weights.empty()) return LlamaModel(model.path, dtype, at::kCPU, products);
   const ModelConfig config = ModelConfig::from_model_dir(model.path);
-  return LlamaModel(model.path, map_shared_weights(model.path, config, dtype, agreed_model_identity(model, group), model.shared_weights, group),
+  return LlamaModel(model.path, map_shared_weights(model.path, config, dtype, identity_known_to_all(model, group), model.shared_weights, group),
                     dtype, products);
 }
 
 std::string precision_text(const ModelSection& model) { return model.dtype + " " + model.products; }
 
-std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group) {
+std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group, HostFiles& hosts) {
   ensure_model(model, group);
-  std::string identity;
-  if (group.rank() == 0) identity = model_identity(model.path);
-  group.broadcast_bytes(identity, 0);
-  return identity;
+  hosts.send_folder(model.path, {".json", ".jinja", ".safetensors"}, "config.json");
+  return identity_known_to_all(model, group);
+}
+
+LoraAdapter adapter_of_all_hosts(const std::string& folder, const LlamaModel& model, HostFiles& hosts) {
+  hosts.send({folder + "/adapter_model.safetensors", folder + "/adapter_config.json"});
+  return read_adapter(folder, model.config(), model.dtype(), model.device());
 }
 
 LoraOptions lora_options(const LoraSection& section) {

@@ -11,6 +11,7 @@
 #include "data_pipeline/tokenizer/tokenizer.h"
 #include "data_pipeline/tokens/token_file.h"
 #include "launch/config/run_config.h"
+#include "trainer/hosts/host_files.h"
 #include "trainer/model/llama.h"
 
 namespace candor {
@@ -37,8 +38,11 @@ LlamaModel load_model(const ModelSection& model, ProcessGroup& group);
 // What results may depend on beside the weights: dtype and products.
 std::string precision_text(const ModelSection& model);
 
-// Computed on rank 0, known to all. Collective; imports the model first where it has to (ensure_model).
-std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group);
+// Computed on rank 0, known to all. Collective; imports the model first where it has to (ensure_model), and then has it on all hosts.
+std::string agreed_model_identity(const ModelSection& model, ProcessGroup& group, HostFiles& hosts);
+
+// The adapter in rank 0's folder. Collective.
+LoraAdapter adapter_of_all_hosts(const std::string& folder, const LlamaModel& model, HostFiles& hosts);
 
 LoraOptions lora_options(const LoraSection& section);
 

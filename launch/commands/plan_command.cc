@@ -183,7 +183,7 @@ void print_memory(const RunConfig& config, const Step& step, const Planner& plan
 int plan_command(const RunConfig& config, CommandContext& context) {
   ProcessGroup& group = context.group;
   const std::string tokens = RunPaths(config.run.dir).tokens();
-  if (!std::filesystem::exists(tokens)) {
+  if (group.rank() == 0 && !std::filesystem::exists(tokens)) {
     throw std::invalid_argument(
         fmt::format("{} isn't there yet, and the plan counts its tokens: run candor answer, grade and prepare first", tokens));
   }

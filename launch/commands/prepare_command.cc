@@ -9,7 +9,7 @@
 namespace candor {
 
 int prepare_command(const RunConfig& config, CommandContext& context) {
-  const std::string identity = agreed_model_identity(config.model, context.group);
+  const std::string identity = agreed_model_identity(config.model, context.group, context.hosts);
   if (context.group.rank() == 0) {
     const RunPaths paths(config.run.dir);
     const TextSetup text(config);

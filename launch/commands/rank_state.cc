@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "comm/host_name.h"
 #include "comm/device_group.h"
 #include "comm/mpi_version.h"
 #include "data_pipeline/files/sha256.h"
@@ -25,12 +26,6 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RankState, host, local_rank, local_world_size
                                    model, questions_problem, model_problem)
 
 namespace {
-
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
-}
 
 // As the library that was loaded calls itself, which need not be the one that was compiled against.
 std::string libtorch_version() {

@@ -25,6 +25,7 @@
 #include "launch/commands/exit_codes.h"
 #include "launch/commands/export_command.h"
 #include "launch/commands/grade_command.h"
+#include "launch/commands/host_files_setup.h"
 #include "launch/commands/import_command.h"
 #include "launch/commands/inspect_command.h"
 #include "launch/commands/k8s_command.h"
@@ -149,7 +150,9 @@ int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_reque
     if (host.rank() == 0) fmt::print(stderr, "candor  WARNING: {}\n", losses_text(settled.lost, host.world_size()));
   }
   const std::string& name = request.line.command;
-  CommandContext context{.group = group ? *group : host, .arguments = request.line.arguments, .stop_request = &stop_request};
+  ProcessGroup& used = group ? *group : host;
+  HostFiles hosts(used, host_files_options(request.config.run.dir));
+  CommandContext context{.group = used, .arguments = request.line.arguments, .hosts = hosts, .stop_request = &stop_request};
   if (failed || !is_config_command(request.line)) {
     const auto command = name == "doctor" ? doctor_command : (name == "import" ? import_command : inspect_command);
     const int exit_code = failed ? *failed : command(context);
@@ -157,7 +160,12 @@ int run_command_of(Request& request, ProcessGroup& host, StopRequest& stop_reque
     return exit_code;
   }
   for (const ConfigCommand& command : kConfigCommands) {
-    if (name == command.name) return run_and_survive([&] { return command.run(request.config, context); }, name, context, ranks_lost);
+    if (name != command.name) continue;
+    const auto run = [&] {
+      hosts.look();
+      return command.run(request.config, context);
+    };
+    return run_and_survive(run, name, context, ranks_lost);
   }
   throw std::logic_error("command without a function: " + name);
 }
@@ -173,9 +181,10 @@ int run_sweep(const SweepArguments& arguments) {
   return sweep_command(arguments, [] { return sweep_is_to_stop != 0; });
 }
 
-// When several ranks fail for one reason, rank 0 is heard: the others wait so long that its abort ends them first.
-void wait_for_lower_ranks(int rank) {
-  if (rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(std::min(300 + 200 * rank, 3000)));
+// When several ranks fail for one reason, rank 0 is heard: the others wait so long that its abort ends them first. To other hosts it takes longer.
+void wait_for_lower_ranks(const RankInfo& info) {
+  const bool one_host = info.local_world_size == info.world_size;
+  if (info.rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(std::min(300 + 200 * info.rank, 3000) + (one_host ? 0 : 3000)));
 }
 
 }  // namespace
@@ -250,7 +259,7 @@ int run_candor(int argc, char** argv) {
       leave_exit_code(failure.exit_code, 0);
       return failure.exit_code;
     }
-    wait_for_lower_ranks(group->rank());
+    wait_for_lower_ranks(group->rank_info());
     tell(failure, group->rank(), group->world_size());
     leave_exit_code(failure.exit_code, group->rank());
     group->abort(failure.exit_code);  // doesn't return

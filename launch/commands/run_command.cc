@@ -49,7 +49,7 @@ void remove_checkpoints_of_another_training(const std::string& checkpoints, cons
 int run_command(const RunConfig& config, CommandContext& context) {
   ProcessGroup& group = context.group;
   const RunPaths paths(config.run.dir);
-  const std::string identity = agreed_model_identity(config.model, group);
+  const std::string identity = agreed_model_identity(config.model, group, context.hosts);
   open_run_folder(config, group);
 
   std::vector<Stage> stages;
@@ -88,14 +88,14 @@ int run_command(const RunConfig& config, CommandContext& context) {
                       .inputs = {paths.tokens()},
                       .outputs = {output.adapter_weights(), output.adapter_config()},
                       .nobody_edits = true,
-                      .run = [&group, stop = context.stop_request, tokens = paths.tokens(), name, trained, output] {
+                      .run = [&group, &hosts = context.hosts, stop = context.stop_request, tokens = paths.tokens(), name, trained, output] {
                         if (group.rank() == 0) {
                           check_evaluation_splits(read_token_file(tokens), trained.evaluate);
                           remove_checkpoints_of_another_training(output.checkpoints(),
                                                                  training_identity(trained, sha256_file_hex(tokens), group.device()));
                         }
                         group.barrier();
-                        train_adapter(trained, {.name = name, .output = output, .resume = true, .stop_request = stop}, group);
+                        train_adapter(trained, {.name = name, .output = output, .resume = true, .stop_request = stop}, group, hosts);
                       }});
   };
   add_training("train", config, paths);

@@ -16,7 +16,6 @@
 #include "launch/commands/progress.h"
 #include "launch/config/run_paths.h"
 #include "trainer/evaluation/scoring.h"
-#include "trainer/training/adapter_files.h"
 
 namespace candor {
 namespace {
@@ -42,14 +41,15 @@ void open_journal(const std::string& journal, const std::string& identity) {
 int score_command(const RunConfig& config, CommandContext& context) {
   ProcessGroup& group = context.group;
   const CommandArguments& arguments = context.arguments;
-  const std::string identity = agreed_model_identity(config.model, group);
+  const std::string identity = agreed_model_identity(config.model, group, context.hosts);
   const TextSetup text(config);
+  context.hosts.send({arguments.input});
   const std::vector<GradedQuestion> questions = read_responses(arguments.input);
   const TokenData data =
       build_token_data(questions, text.prompt(), {.max_tokens = static_cast<size_t>(config.prepare.max_tokens), .model_identity = identity});
   const LlamaModel model = load_model(config.model, group);
   const std::string adapter_folder = arguments.adapter.empty() ? RunPaths(config.run.dir).adapter() : arguments.adapter;
-  const LoraAdapter adapter = read_adapter(adapter_folder, model.config(), model.dtype(), model.device());
+  const LoraAdapter adapter = adapter_of_all_hosts(adapter_folder, model, context.hosts);
 
   const std::string journal = arguments.output + ".partial";
   if (group.rank() == 0) {

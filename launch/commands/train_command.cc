@@ -83,16 +83,16 @@ std::string step_note(const StepRecord& record) {
 
 }  // namespace
 
-void train_adapter(const RunConfig& config, const AdapterTraining& training, ProcessGroup& group) {
-  const std::string identity = agreed_model_identity(config.model, group);
+void train_adapter(const RunConfig& config, const AdapterTraining& training, ProcessGroup& group, HostFiles& hosts) {
+  const std::string identity = agreed_model_identity(config.model, group, hosts);
   const TextSetup text(config);
+  hosts.send({RunPaths(config.run.dir).tokens()});
   const TokenData data = read_run_tokens(config, text, identity);
   const RunPaths& output = training.output;
-  if (!training.resume && !checkpoint_steps(output.checkpoints()).empty()) {
+  if (group.rank() == 0 && !training.resume && !checkpoint_steps(output.checkpoints()).empty()) {
     throw std::invalid_argument(fmt::format("{} already holds checkpoints up to step {}: add --resume to go on from there, or choose another run.dir",
                                             output.checkpoints(), checkpoint_steps(output.checkpoints()).back()));
   }
-  group.barrier();  // every rank has looked before rank 0 writes
   if (group.rank() == 0) {
     std::filesystem::create_directories(output.dir);
     write_file_atomically(output.config(), to_yaml(config));
@@ -105,6 +105,7 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
   options.resume = training.resume;
   options.pause_at = training.pause_at;
   options.stop_request = training.stop_request;
+  options.hosts = &hosts;
   WriteFence fence(output.dir);
   options.fence = &fence;
   const std::string tokens_sha256 = sha256_file_hex(RunPaths(config.run.dir).tokens());
@@ -112,7 +113,7 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
   options.trunk_identity = trunk_identity(config, identity, tokens_sha256, group.device());
   if (!config.train.trunk_dir.empty()) {
     const std::string whose = fmt::format("{}\n{}\n{}", options.trunk_identity, config.lora.layers.begin, config.lora.active_from);
-    if (group.rank() == 0) std::filesystem::create_directories(config.train.trunk_dir);
+    std::filesystem::create_directories(config.train.trunk_dir);
     options.trunk_path = fmt::format("{}/{:.16}.safetensors", config.train.trunk_dir, sha256_hex(whose));
     options.trunk_of_all = true;
   }
@@ -147,9 +148,10 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
 }
 
 int train_command(const RunConfig& config, CommandContext& context) {
-  train_adapter(config, {.output = RunPaths(config.run.dir), .resume = context.arguments.resume, .pause_at = context.arguments.pause_at,
-                 .stop_request = context.stop_request},
-                context.group);
+  const CommandArguments& arguments = context.arguments;
+  train_adapter(config,
+                {.output = RunPaths(config.run.dir), .resume = arguments.resume, .pause_at = arguments.pause_at, .stop_request = context.stop_request},
+                context.group, context.hosts);
   return 0;
 }
 

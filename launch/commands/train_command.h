@@ -19,6 +19,6 @@ struct AdapterTraining {
 };
 
 // What train_command does, but into any folder: tokens.h5 is that of config.run.dir. Collective.
-void train_adapter(const RunConfig& config, const AdapterTraining& training, ProcessGroup& group);
+void train_adapter(const RunConfig& config, const AdapterTraining& training, ProcessGroup& group, HostFiles& hosts);
 
 }  // namespace candor

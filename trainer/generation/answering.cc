@@ -29,7 +29,7 @@ std::string identity_of(const PromptBuilder& prompt, const std::vector<Question>
   return sha256_hex(text);
 }
 
-// Rank 0 keeps a journal that is this run's and clears any other.
+// Keeps a journal that is this run's and clears any other.
 void open_journal(const std::string& identity, const AnsweringOptions& options) {
   const std::string path = options.journal_folder + "/identity";
   if (fs::exists(path) && read_file(path) == identity) return;
@@ -82,7 +82,8 @@ bool answer_is_complete(std::string_view generated, std::string_view marker) {
 void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const PromptBuilder& prompt, const std::vector<Question>& questions,
                       const AnsweringOptions& options, ProcessGroup& group) {
   if (questions.empty()) throw std::invalid_argument("answer: there are no questions; check data.questions and data.max_*");
-  if (group.rank() == 0) open_journal(identity_of(prompt, questions, options), options);
+  const bool keeps_journal = options.hosts == nullptr ? group.rank() == 0 : options.hosts->keeps();
+  if (keeps_journal) open_journal(identity_of(prompt, questions, options), options);
   group.barrier();
 
   std::vector<std::vector<uint32_t>> prompts;
@@ -91,6 +92,13 @@ void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const
 
   const auto group_size = static_cast<size_t>(options.group_size);
   const size_t groups = (questions.size() + group_size - 1) / group_size;
+  const auto collect_groups = [&] {
+    if (options.hosts == nullptr) return;
+    std::vector<std::string> paths;
+    for (size_t g = 0; g < groups; ++g) paths.push_back(group_path(options, g));
+    options.hosts->collect(paths, [](const std::string& path) { return read_journal_file(path).has_value(); });
+  };
+  collect_groups();
   // Rank 0 looks: a file system may show a new file to one rank before another.
   std::string is_missing(groups, '-');
   for (size_t g = 0; g < groups && group.rank() == 0; ++g) {
@@ -136,17 +144,20 @@ void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const
     if (options.on_progress) options.on_progress(++done, mine);
   }
   group.barrier();
+  collect_groups();
   if (group.rank() == 0) {
     AtomicFile answers(options.answers_path);
     for (size_t g = 0; g < groups; ++g) {
       const std::optional<std::string> lines = read_journal_file(group_path(options, g));
-      if (!lines) throw std::runtime_error(fmt::format("{} is damaged; give the same command again, it answers those questions again", group_path(options, g)));
+      if (!lines)
+        throw std::runtime_error(fmt::format("{} is damaged; give the same command again, it answers those questions again", group_path(options, g)));
       answers.write(*lines);
     }
     answers.commit();
     fs::remove_all(options.journal_folder);
   }
   group.barrier();
+  if (keeps_journal && group.rank() != 0) fs::remove_all(options.journal_folder);
 }
 
 }  // namespace candor

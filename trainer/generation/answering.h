@@ -2,6 +2,7 @@
 //
 // The questions are cut, in order, into fixed groups; a rank takes whole groups and writes each finished one to a file of its own in a journal
 // folder. A run that starts again takes from the journal what is there. At the end rank 0 joins the groups in order and removes the journal.
+// Where hosts have file systems of their own there is a journal on each, and rank 0 collects them at the start and at the end.
 // Collective: every rank calls with the same arguments.
 // Throws std::invalid_argument for a prompt that doesn't fit, std::system_error for the disk, CommError.
 #pragma once
@@ -14,6 +15,7 @@
 #include "data_pipeline/prompt/prompt.h"
 #include "data_pipeline/questions/question.h"
 #include "data_pipeline/tokenizer/tokenizer.h"
+#include "trainer/hosts/host_files.h"
 #include "trainer/model/llama.h"
 
 namespace candor {
@@ -26,6 +28,7 @@ struct AnsweringOptions {
   std::string precision{};  // dtype and products of the model, as far as answers may depend on them
   std::string answers_path{};
   std::string journal_folder{};
+  HostFiles* hosts = nullptr;                                      // null: all ranks see rank 0's files
   std::function<void(int64_t done, int64_t total)> on_progress{};  // groups of this rank
   std::function<void(const std::string&)> on_message{};            // rank 0
 };

@@ -44,6 +44,7 @@ FrozenTrunk::FrozenTrunk(const LlamaModel& model, const TokenData& data, std::sp
   const std::string identity = sha256_hex(text);
   reused_ = is_there(identity, group);
   if (!reused_) compute(identity, group);
+  if (options_.hosts != nullptr) options_.hosts->send({options_.path, path_of_hash_beside(options_.path)});
   group.barrier();
   file_.emplace(options_.path);
   for (size_t m = 0; m < micro_batches_.size(); ++m) {
@@ -107,7 +108,8 @@ std::string FrozenTrunk::stored_bytes(const Stored& stored) const {
   return bytes;
 }
 
-// Rank 0 writes micro-batches in order; they are computed in rounds of one for each rank, so that few are in memory at a time.
+// Rank 0 writes micro-batches in order, and so does the keeper of each further file system, who gets them anyway; they are computed in rounds of one
+// for each rank, so that few are in memory at a time.
 void FrozenTrunk::compute(const std::string& identity, ProcessGroup& group) const {
   const auto ranks = static_cast<size_t>(group.world_size()), mine = static_cast<size_t>(group.rank()), count = micro_batches_.size();
   const auto compute_round = [&](size_t first) {
@@ -115,7 +117,7 @@ void FrozenTrunk::compute(const std::string& identity, ProcessGroup& group) cons
     if (options_.on_progress) options_.on_progress(static_cast<int64_t>(std::min(first + ranks, count)), static_cast<int64_t>(count));
     return of_ranks;
   };
-  if (mine != 0) {
+  if (mine != 0 && (options_.hosts == nullptr || !options_.hosts->keeps())) {
     for (size_t first = 0; first < count; first += ranks) compute_round(first);
     return;
   }

@@ -21,6 +21,7 @@
 #include "data_pipeline/files/safetensors.h"
 #include "data_pipeline/tokens/micro_batch.h"
 #include "data_pipeline/tokens/token_file.h"
+#include "trainer/hosts/host_files.h"
 #include "trainer/model/llama.h"
 
 namespace candor {
@@ -31,6 +32,7 @@ struct FrozenTrunkOptions {
   int64_t batch_examples = 32;  // of a micro-batch; part of what fixes the last bits
   std::string path{};           // written by rank 0 unless a file of the same identity is there
   std::string identity{};       // of model, tokens, dtype and processor; layer, micro-batches and examples are added here
+  HostFiles* hosts = nullptr;   // brings the file to hosts that have file systems of their own; null: all see rank 0's
   std::function<void(int64_t done, int64_t total)> on_progress{};  // micro-batches of all ranks
 };
 

@@ -52,6 +52,13 @@ CheckpointManifest read_manifest(const std::string& checkpoints, int64_t step) {
 
 std::string checkpoint_folder(const std::string& checkpoints, int64_t step) { return fmt::format("{}/step_{:06}", checkpoints, step); }
 
+std::vector<std::string> checkpoint_files(const std::string& checkpoints, int64_t step) {
+  std::vector<std::string> files;
+  for (const char* part : kParts) files.push_back(checkpoint_folder(checkpoints, step) + "/" + part);
+  files.push_back(state_path(checkpoints, step));
+  return files;
+}
+
 TrainingSnapshot training_snapshot(const TrainState& state, const LoraAdapter& adapter, const AdamW& optimizer) {
   const auto copy = [](const at::Tensor& tensor) { return tensor.is_cpu() ? tensor.clone() : tensor.cpu(); };
   return {state, copy(adapter.parameters()), copy(optimizer.first_moment()), copy(optimizer.second_moment())};

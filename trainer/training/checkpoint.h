@@ -28,6 +28,9 @@ void go_back_to(const TrainingSnapshot& snapshot, TrainState& state, LoraAdapter
 
 std::string checkpoint_folder(const std::string& checkpoints, int64_t step);
 
+// All that it consists of, state.json last.
+std::vector<std::string> checkpoint_files(const std::string& checkpoints, int64_t step);
+
 // layout: an adapter of the point's shape; its values aren't looked at. before_rename is called when all is on the disk, and may throw.
 void write_checkpoint(const std::string& checkpoints, const TrainingSnapshot& snapshot, const LoraAdapter& layout,
                       const std::function<void()>& before_rename = {});

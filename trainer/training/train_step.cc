@@ -96,15 +96,15 @@ void Trainer::sum_figures(Step& step) {
   writer_.written_elsewhere(static_cast<int64_t>(step.figures[2 * step.size() + 1].item<double>()));
 }
 
-// All ranks know which micro-batches they are; the rank that computed the first of them writes what shows it again. Throws unless such steps are
-// skipped.
+// All ranks know which micro-batches they are, and rank 0 writes what shows the first of them again, beside the run's other files. Throws unless
+// such steps are skipped.
 void Trainer::report_non_finite(const Step& step) {
   const std::vector<int64_t> bad = step.non_finite();
   const auto first = static_cast<size_t>(bad[0]);
   std::vector<std::string> ids;
   for (const int64_t example : step.micro_batches[first]) ids.push_back(data_.example_id[static_cast<size_t>(example)]);
   const std::string folder = fmt::format("{}/step_{:06}_micro_batch_{}", options_.non_finite_dir, step.index + 1, bad[0]);
-  if (step.rank_of[first] == group_.rank() && !options_.non_finite_dir.empty()) {
+  if (group_.rank() == 0 && !options_.non_finite_dir.empty()) {
     const GradientOptions options = step.gradient_options(first, *this);
     write_reproducer(folder,
                      {.step = step.index + 1,

@@ -91,6 +91,7 @@ void Trainer::resume() {
     say("no checkpoint yet: starting from step 0");
     return;
   }
+  if (options_.hosts != nullptr) options_.hosts->send(checkpoint_files(options_.checkpoints_dir, step));
   state_ = read_checkpoint(options_.checkpoints_dir, step, options_.identity, model_.config(), adapter_, optimizer_);
   say(fmt::format("resuming from step {}", step));
 }
@@ -113,6 +114,7 @@ void Trainer::make_trunk() {
                                     .keys_values = keys_values,
                                     .path = options_.trunk_path,
                                     .identity = options_.trunk_identity,
+                                    .hosts = options_.hosts,
                                     .on_progress = options_.on_trunk},
                  group_);
   const std::string what = keys_values ? "before the marker all is the base model's" : fmt::format("layers 0-{} are frozen", layer - 1);
@@ -166,6 +168,7 @@ void Trainer::take_over_writing(int64_t step) {
 }
 
 void Trainer::go_on_from_the_step_all_have_done() {
+  if (options_.hosts != nullptr) options_.hosts->look();  // the files may have been lost with their host
   // A rank can't be two steps ahead of another, because each step needs all of them.
   at::Tensor behind = at::tensor({-snapshot_->state.step}, at::kLong);
   group_.all_reduce_max(behind);

@@ -21,6 +21,7 @@
 #include "comm/process_group.h"
 #include "data_pipeline/files/write_fence.h"
 #include "data_pipeline/tokens/token_file.h"
+#include "trainer/hosts/host_files.h"
 #include "trainer/model/frozen_trunk.h"
 #include "trainer/model/llama.h"
 #include "trainer/objectives/schedule.h"
@@ -67,6 +68,7 @@ struct TrainOptions {
   bool resume = false;                          // from the newest checkpoint that is whole, if there is one
   WriteFence* fence = nullptr;                  // checked before anything appears; taken by each rank 0
   StopRequest* stop_request = nullptr;          // null: nobody asks
+  HostFiles* hosts = nullptr;                   // brings checkpoint and trunk to hosts with file systems of their own; null: all see rank 0's
 
   std::function<void(const StepRecord&)> on_step{};             // rank 0
   std::function<void(const std::string&)> on_message{};         // rank 0: warnings and notices

@@ -272,7 +272,7 @@ std::unique_ptr<ProcessGroup> MpiGroup::split(int color, int key) {
 }
 
 void MpiGroup::abort(int exit_code) {
-  if (options_.liveness) options_.liveness->leaving();
+  if (options_.liveness) options_.liveness->ending_the_job();
   std::fflush(nullptr);
   int job_size = 1;
   MPI_Comm_size(MPI_COMM_WORLD, &job_size);

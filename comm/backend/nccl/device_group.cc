@@ -3,13 +3,12 @@
 
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <stdexcept>
 
 #include "comm/backend/nccl/nccl_group.h"
+#include "comm/host_name.h"
 
 namespace candor {
 
@@ -37,9 +36,7 @@ std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host, cons
   const int device_index = gpu_of(own_host->rank_info());
   if (ranks_share_gpus()) {
     // NCCL takes one rank per GPU of a host, so each rank is a host to it.
-    std::array<char, 256> host_name = {};
-    gethostname(host_name.data(), host_name.size() - 1);
-    setenv("NCCL_HOSTID", fmt::format("{} rank {}", host_name.data(), own_host->rank()).c_str(), 1);
+    setenv("NCCL_HOSTID", fmt::format("{} rank {}", host_name(), own_host->rank()).c_str(), 1);
   }
   return std::make_unique<NcclGroup>(
       std::move(own_host), [device_index] { return make_cuda_stream(device_index); }, options);

@@ -1,0 +1,11 @@
+// What this host is called.
+#pragma once
+
+#include <string>
+
+namespace candor {
+
+// As gethostname() says; "?" where it doesn't.
+std::string host_name();
+
+}  // namespace candor
