@@ -20,7 +20,9 @@ std::string model_identity(const std::string& model_folder) {
   for (const fs::directory_entry& file : fs::directory_iterator(model_folder)) {
     if (file.path().extension() == ".safetensors") weights.push_back(file.path().filename().string());
   }
-  if (weights.empty()) throw std::invalid_argument(fmt::format("{}: expected a model folder, but model.safetensors is missing, and so is any other .safetensors file", model_folder));
+  if (weights.empty())
+    throw std::invalid_argument(
+        fmt::format("{}: expected a model folder, but model.safetensors is missing, and so is any other .safetensors file", model_folder));
   std::sort(weights.begin(), weights.end());
   std::string text = "candor model 1\n";
   for (const char* name : {"config.json", "tokenizer.json"}) text += sha256_hex(read_file(model_folder + "/" + name)) + "\n";

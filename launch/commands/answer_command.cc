@@ -6,8 +6,8 @@
 #include <stdexcept>
 
 #include "launch/commands/model_setup.h"
-#include "launch/commands/progress.h"
 #include "launch/config/run_paths.h"
+#include "launch/progress/progress.h"
 #include "trainer/generation/answering.h"
 
 namespace candor {

@@ -34,14 +34,17 @@ class Parser {
     with_config("prepare", "Make token files: chat template, tokenizer, confidence tokens");
     CLI::App* train = with_config("train", "Fit the adapter");
     train->add_flag("--resume", args().resume, "go on from the newest checkpoint");
-    train->add_option("--pause-at", args().pause_at, "save at this step and leave; with --resume the same training goes on")->check(CLI::PositiveNumber);
+    train->add_option("--pause-at", args().pause_at, "save at this step and leave; with --resume the same training goes on")
+        ->check(CLI::PositiveNumber);
     CLI::App* evaluate = with_config("evaluate", "Score the test questions before and after, and write the report");
     evaluate->add_option("--adapter", args().adapter, "adapter folder (default: <run.dir>/adapter)");
     with_config("run", "Do all stages from answer to evaluate; unchanged ones are skipped, a killed one goes on where it was");
 
-    CLI::App* sweep = command("sweep", "Train many variants of a config, on all slots at a time; starts mpirun itself. The same command goes on where a killed one was");
+    CLI::App* sweep = command(
+        "sweep", "Train many variants of a config, on all slots at a time; starts mpirun itself. The same command goes on where a killed one was");
     sweep->add_option("sweep", line_.sweep.path, "the sweep's YAML file")->required();
-    sweep->add_option("--slots", line_.sweep.slots, "ranks that run at a time on this host (default: its GPUs, or cores)")->check(CLI::PositiveNumber);
+    sweep->add_option("--slots", line_.sweep.slots, "ranks that run at a time on this host (default: its GPUs, or cores)")
+        ->check(CLI::PositiveNumber);
     sweep->add_option("--hostfile", line_.sweep.hostfile, "instead: lines \"host slots=N\", as mpirun reads them");
     sweep->add_option("--mpirun", line_.sweep.mpirun, "the mpirun that starts each training")->capture_default_str();
     sweep->add_flag("--resume", line_.sweep.resume, "fail if there is nothing to go on with");

@@ -15,7 +15,7 @@ struct CommandLine {
   std::vector<std::string> overrides;  // of --set, in order
   CommandArguments arguments;
   SweepArguments sweep;  // of the command sweep, which takes no --set
-  std::string text;  // --help, --version, `help config`
+  std::string text;      // --help, --version, `help config`
   int exit_code = 0;
 };
 

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "launch/commands/progress.h"
+#include "launch/progress/progress.h"
 
 namespace candor {
 namespace {

@@ -8,8 +8,8 @@
 #include <stdexcept>
 
 #include "launch/commands/model_setup.h"
-#include "launch/commands/progress.h"
 #include "launch/config/run_paths.h"
+#include "launch/progress/progress.h"
 #include "trainer/kernels/gemm_peak.h"
 #include "trainer/model/pass_cost.h"
 #include "trainer/training/step_plan.h"

@@ -9,8 +9,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "comm/host_name.h"
 #include "comm/device_group.h"
+#include "comm/host_name.h"
 #include "comm/mpi_version.h"
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/tokens/hdf5_version.h"

@@ -13,8 +13,8 @@
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/prompt/token_builder.h"
 #include "launch/commands/model_setup.h"
-#include "launch/commands/progress.h"
 #include "launch/config/run_paths.h"
+#include "launch/progress/progress.h"
 #include "trainer/evaluation/scoring.h"
 
 namespace candor {

@@ -45,7 +45,8 @@ std::string StageRecord::reason(const Stage& stage) const {
   if (!record_.contains(stage.name)) return "it hasn't finished yet";
   const nlohmann::json& last = record_[stage.name];
   if (last.value("keys", "") != sha256_hex(stage.keys)) return "its part of the config changed";
-  if (last.value("model", "") != stage.model) return "the model changed (its config.json, tokenizer.json or model.safetensors differ from those of the last run)";
+  if (last.value("model", "") != stage.model)
+    return "the model changed (its config.json, tokenizer.json or model.safetensors differ from those of the last run)";
   for (const std::string& input : stage.inputs) {
     if (last["inputs"].value(input, "") != sha256_file_hex(input)) return fmt::format("{} changed", input);
   }

@@ -47,8 +47,9 @@ int sweep_command(const SweepArguments& arguments, const std::function<bool()>& 
   const bool gpus = sweep.base.model.device != "cpu" && visible_gpus() > 0;
   const std::vector<Slot> slots = slots_of(arguments, gpus);
   if (static_cast<size_t>(sweep.ranks_per_trial) > slots.size()) {
-    throw std::invalid_argument(fmt::format("{}: sweep.ranks_per_trial: a trial of {} ranks doesn't fit on {} slots; give more with --slots or --hostfile",
-                                            arguments.path, sweep.ranks_per_trial, slots.size()));
+    throw std::invalid_argument(
+        fmt::format("{}: sweep.ranks_per_trial: a trial of {} ranks doesn't fit on {} slots; give more with --slots or --hostfile", arguments.path,
+                    sweep.ranks_per_trial, slots.size()));
   }
   if (arguments.dry_run) {
     fmt::print("{}", plan_text(sweep, slots.size()));
@@ -62,7 +63,9 @@ int sweep_command(const SweepArguments& arguments, const std::function<bool()>& 
                             .mpirun = arguments.mpirun,
                             .threads_per_rank = std::max<int64_t>(1, resolve_threads_per_rank(0) / slots_on_first_host(slots)),
                             .gpus = gpus,
-                            .asked_to_stop = asked_to_stop};
+                            .asked_to_stop = asked_to_stop,
+                            // A wrong config or a NaN comes again.
+                            .retry_may_help = [](int exit_code) { return exit_code != kExitUserError && exit_code != kExitNonFinite; }};
   SweepController controller(sweep, slots, options, journal);
   SweepDisplay display(controller.files());
   const auto on_event = [&](const std::string& line) { display.event(line); };

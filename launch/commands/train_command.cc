@@ -8,8 +8,8 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/sha256.h"
 #include "launch/commands/model_setup.h"
-#include "launch/commands/progress.h"
 #include "launch/commands/training_identity.h"
+#include "launch/progress/progress.h"
 #include "trainer/training/trainer.h"
 
 namespace candor {
@@ -139,8 +139,8 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
   const TrainResult result = trainer.run();
   if (progress) progress->finish();
   if (group.rank() == 0 && !result.finished) {
-    fmt::print(stderr, "{}  paused as asked: step {} is saved; best on validation so far: step {} (tokenized Brier {:.4f})\n", training.name, result.steps,
-               result.best_step, result.best_brier);
+    fmt::print(stderr, "{}  paused as asked: step {} is saved; best on validation so far: step {} (tokenized Brier {:.4f})\n", training.name,
+               result.steps, result.best_step, result.best_brier);
   } else if (group.rank() == 0) {
     fmt::print(stderr, "{}  best on validation: step {} of {} (tokenized Brier {:.4f}); adapter in {}\n", training.name, result.best_step,
                result.steps, result.best_brier, output.adapter());
@@ -149,9 +149,9 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
 
 int train_command(const RunConfig& config, CommandContext& context) {
   const CommandArguments& arguments = context.arguments;
-  train_adapter(config,
-                {.output = RunPaths(config.run.dir), .resume = arguments.resume, .pause_at = arguments.pause_at, .stop_request = context.stop_request},
-                context.group, context.hosts);
+  train_adapter(
+      config, {.output = RunPaths(config.run.dir), .resume = arguments.resume, .pause_at = arguments.pause_at, .stop_request = context.stop_request},
+      context.group, context.hosts);
   return 0;
 }
 

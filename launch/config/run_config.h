@@ -30,7 +30,7 @@ struct ModelSection {
   std::string dtype = "fp32";
   std::string shared_weights;
   std::string products = "fp32";  // run_candor puts what auto chose here before a command sees it
-  std::string device = "auto";  // run_candor puts the one in use here before a command sees it
+  std::string device = "auto";    // run_candor puts the one in use here before a command sees it
   bool operator==(const ModelSection&) const = default;
 };
 

@@ -1,8 +1,8 @@
 // Which point is tried next: from a list, a grid, random numbers, Sobol's sequence, or what has gone well so far (TPE).
 //
-// Proposal number i of a list, a grid, random or Sobol depends on the sweep's seed and i alone. TPE also depends on the results that are there when it is
-// asked, so the journal keeps what it proposed.
-// Source: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization" (the tree-structured Parzen estimator, here each parameter on its own).
+// Proposal number i of a list, a grid, random or Sobol depends on the sweep's seed and i alone. TPE also depends on the results that are there when
+// it is asked, so the journal keeps what it proposed. Source: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization" (the
+// tree-structured Parzen estimator, here each parameter on its own).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Which training comes next: how far each point has come, and which is worth going on with. No processes, no clock, no files: what the journal replays.
+// Which training comes next: how far each point has come, and which is worth going on with. No processes, no clock, no files: what the journal
+// replays.
 //
 // A rung is a number of steps at which points are compared, by the mean of the objective over their trainings (sweep.repeat_seeds).
 // none: every point trains to the end. synchronous: all points reach a rung, then the best 1/factor go on; so the result doesn't depend on who was

@@ -108,8 +108,8 @@ std::vector<Point> grid_points(const SearchSpace& space, size_t most) {
   for (const Parameter& parameter : space) {
     const std::vector<std::string> values = parameter.grid_values();
     if (values.empty()) {
-      throw std::invalid_argument(
-          fmt::format("space.{}: a grid needs to know how many values to take: add grid: N, as in {{log_uniform: [1e-4, 1e-3], grid: 3}}", parameter.key));
+      throw std::invalid_argument(fmt::format(
+          "space.{}: a grid needs to know how many values to take: add grid: N, as in {{log_uniform: [1e-4, 1e-3], grid: 3}}", parameter.key));
     }
     std::vector<Point> longer;
     for (const Point& point : points) {
@@ -121,7 +121,8 @@ std::vector<Point> grid_points(const SearchSpace& space, size_t most) {
         longer.push_back(point);
         longer.back().values.emplace_back(parameter.key, value);
       }
-      if (longer.size() > most) throw std::invalid_argument(fmt::format("space: the grid has more than {} points; take fewer values, or method random", most));
+      if (longer.size() > most)
+        throw std::invalid_argument(fmt::format("space: the grid has more than {} points; take fewer values, or method random", most));
     }
     points = std::move(longer);
   }

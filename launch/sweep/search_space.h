@@ -1,7 +1,7 @@
 // What a sweep tries: parameters, each a key of a run's config with the values that it may take, and points, which give each its value.
 //
-// A point is made from a vector of the unit cube, one number a parameter, so every method (random, Sobol, TPE) is a way to choose such vectors. A value is
-// the text that `--set key=value` would have. A parameter with a condition is left out of the point where the condition doesn't hold.
+// A point is made from a vector of the unit cube, one number a parameter, so every method (random, Sobol, TPE) is a way to choose such vectors. A
+// value is the text that `--set key=value` would have. A parameter with a condition is left out of the point where the condition doesn't hold.
 #pragma once
 
 #include <cstdint>

@@ -37,7 +37,8 @@ std::vector<Slot> slots_of_hostfile(const std::string& path) {
         throw std::invalid_argument(fmt::format("{}:{}: slots: expected a whole number from 1, got \"{}\"", path, number, word.substr(6)));
       }
     }
-    if (!hosts.insert(host).second) throw std::invalid_argument(fmt::format("{}:{}: the host {} stands here twice; give its slots in one line", path, number, host));
+    if (!hosts.insert(host).second)
+      throw std::invalid_argument(fmt::format("{}:{}: the host {} stands here twice; give its slots in one line", path, number, host));
     for (int64_t slot = 0; slot < count; ++slot) slots.push_back({.host = host, .number = slot});
   }
   if (slots.empty()) throw std::invalid_argument(fmt::format("{}: no host in it; expected lines as \"node1 slots=8\"", path));

@@ -19,7 +19,8 @@ struct Slot {
 // `count` slots on this host.
 std::vector<Slot> local_slots(int64_t count);
 
-// Lines "host slots=N" as mpirun reads them (without slots: one), # begins a comment. Throws std::invalid_argument "PATH:LINE: ..." and std::system_error.
+// Lines "host slots=N" as mpirun reads them (without slots: one), # begins a comment. Throws std::invalid_argument "PATH:LINE: ..." and
+// std::system_error.
 std::vector<Slot> slots_of_hostfile(const std::string& path);
 
 class SlotPool {

@@ -20,8 +20,11 @@ namespace {
 
 using Kind = YamlNode::Kind;
 
-const std::map<std::string, SearchMethod> kMethods = {
-    {"grid", SearchMethod::kGrid}, {"random", SearchMethod::kRandom}, {"sobol", SearchMethod::kSobol}, {"tpe", SearchMethod::kTpe}, {"points", SearchMethod::kPoints}};
+const std::map<std::string, SearchMethod> kMethods = {{"grid", SearchMethod::kGrid},
+                                                      {"random", SearchMethod::kRandom},
+                                                      {"sobol", SearchMethod::kSobol},
+                                                      {"tpe", SearchMethod::kTpe},
+                                                      {"points", SearchMethod::kPoints}};
 const std::map<std::string, Halving> kHalvings = {
     {"none", Halving::kNone}, {"synchronous", Halving::kSynchronous}, {"asynchronous", Halving::kAsynchronous}};
 // Of metrics.jsonl's validation; true: larger is better.
@@ -52,8 +55,9 @@ template <typename Value>
 Value one_of(const YamlNode& node, const std::string& path, const std::map<std::string, Value>& choices) {
   const auto found = choices.find(node.kind == Kind::kScalar ? node.scalar : "");
   if (found == choices.end()) {
-    fail(node, path, fmt::format("one of {}{}", fmt::join(keys_of(choices), ", "),
-                                 node.kind == Kind::kScalar ? fmt::format(" (the nearest is {})", nearest(node.scalar, keys_of(choices))) : ""));
+    fail(node, path,
+         fmt::format("one of {}{}", fmt::join(keys_of(choices), ", "),
+                     node.kind == Kind::kScalar ? fmt::format(" (the nearest is {})", nearest(node.scalar, keys_of(choices))) : ""));
   }
   return found->second;
 }
@@ -127,8 +131,8 @@ Condition condition_in(const YamlNode& node, const std::string& path, const Sear
   for (const YamlNode& value : values.kind == Kind::kList ? values.items : std::vector<YamlNode>{values}) {
     condition.values.push_back(flow_text(value));
     if (parent->position_of(condition.values.back()) < 0 || parent->kind == ParameterKind::kUniform || parent->kind == ParameterKind::kLogUniform) {
-      throw std::invalid_argument(
-          fmt::format("{}: {}: {} is never {}: a condition names values of a choice or an integer", value.where, path, key.scalar, condition.values.back()));
+      throw std::invalid_argument(fmt::format("{}: {}: {} is never {}: a condition names values of a choice or an integer", value.where, path,
+                                              key.scalar, condition.values.back()));
     }
   }
   if (condition.values.empty()) fail(values, path, "at least one value");
@@ -148,8 +152,10 @@ void read_range(const YamlNode& node, const std::string& path, Parameter& parame
 }
 
 Parameter parameter_in(const YamlNode& key, const YamlNode& node, const SearchSpace& before) {
-  const std::map<std::string, ParameterKind> kinds = {
-      {"choice", ParameterKind::kChoice}, {"uniform", ParameterKind::kUniform}, {"log_uniform", ParameterKind::kLogUniform}, {"integer", ParameterKind::kInteger}};
+  const std::map<std::string, ParameterKind> kinds = {{"choice", ParameterKind::kChoice},
+                                                      {"uniform", ParameterKind::kUniform},
+                                                      {"log_uniform", ParameterKind::kLogUniform},
+                                                      {"integer", ParameterKind::kInteger}};
   Parameter parameter{.key = config_key(key)};
   const std::string path = "space." + parameter.key;
   if (node.kind != Kind::kMap) fail(node, path, "{choice: [...]}, {uniform: [low, high]}, {log_uniform: [low, high]} or {integer: [low, high]}");
@@ -191,8 +197,12 @@ struct HalvingSteps {
 };
 
 void read_sweep_section(const YamlNode& section, const std::string& folder, SweepConfig& sweep, HalvingSteps& steps) {
-  static const std::vector<std::string> keys = {"dir", "base", "set", "method", "trials", "seed", "objective", "halving", "first_rung_steps", "factor", "repeat_seeds",
-                                                "ranks_per_trial", "retries", "stall_s", "max_hours", "max_slot_hours"};
+  static const std::vector<std::string> keys = {"dir",           "base",         "set",
+                                                "method",        "trials",       "seed",
+                                                "objective",     "halving",      "first_rung_steps",
+                                                "factor",        "repeat_seeds", "ranks_per_trial",
+                                                "retries",       "stall_s",      "max_hours",
+                                                "max_slot_hours"};
   if (section.kind != Kind::kMap) fail(section, "sweep", "keys with values");
   sweep.objectives = {{.metric = "expectation_brier"}};
   for (const auto& [key, value] : section.entries) {
@@ -261,15 +271,18 @@ void choose_rungs(const YamlNode& root, const HalvingSteps& steps, SweepConfig& 
     sweep.rungs = {last};
     return;
   }
-  if (last == 0) throw std::invalid_argument(fmt::format("{}: sweep.halving compares at steps: give the base train.max_steps instead of epochs", root.where));
+  if (last == 0)
+    throw std::invalid_argument(fmt::format("{}: sweep.halving compares at steps: give the base train.max_steps instead of epochs", root.where));
   for (const Parameter& parameter : sweep.space) {
     if (parameter.key == "train.max_steps" || parameter.key == "train.epochs") {
-      throw std::invalid_argument(fmt::format("{}: space.{} and sweep.halving exclude each other: halving decides how long each trains", root.where, parameter.key));
+      throw std::invalid_argument(
+          fmt::format("{}: space.{} and sweep.halving exclude each other: halving decides how long each trains", root.where, parameter.key));
     }
   }
   const int64_t first = steps.first > 0 ? steps.first : every;
   if (first % every != 0) {
-    fail(steps.where, "sweep.first_rung_steps", fmt::format("a multiple of train.validate_every ({}), because trials are compared by a validation", every));
+    fail(steps.where, "sweep.first_rung_steps",
+         fmt::format("a multiple of train.validate_every ({}), because trials are compared by a validation", every));
   }
   for (int64_t step = first; step < last; step *= sweep.factor) sweep.rungs.push_back(step);
   sweep.rungs.push_back(last);

@@ -1,6 +1,7 @@
 // A sweep's YAML file: which run is varied, what is tried, how it is searched, and what may be spent (docs/sweeps.md).
 //
-// Reading is as strict as that of a run's config: each problem is a std::invalid_argument that begins with file:line:column and names the nearest key.
+// Reading is as strict as that of a run's config: each problem is a std::invalid_argument that begins with file:line:column and names the nearest
+// key.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ struct SweepConfig {
   SearchMethod method = SearchMethod::kRandom;
   int64_t trials = 0;  // points in all; 0: the whole grid, or all of `points`
   uint64_t seed = 1;
-  int64_t repeat_seeds = 1;  // trainings of each point, which differ in run.seed
+  int64_t repeat_seeds = 1;           // trainings of each point, which differ in run.seed
   std::vector<Objective> objectives;  // the first decides
 
   Halving halving = Halving::kNone;
@@ -38,7 +39,7 @@ struct SweepConfig {
 
   int64_t ranks_per_trial = 1;
   int64_t retries = 1;
-  double stall_s = 900;  // a trial that writes nothing for so long is ended
+  double stall_s = 900;                      // a trial that writes nothing for so long is ended
   double max_hours = 0, max_slot_hours = 0;  // 0: no limit
 
   int64_t factor = 3;

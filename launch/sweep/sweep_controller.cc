@@ -10,7 +10,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include "launch/commands/exit_codes.h"
 #include "launch/config/run_paths.h"
 #include "launch/sweep/sweep_history.h"
 
@@ -25,16 +24,15 @@ uint64_t size_of(const std::string& path) {
   return ignored ? 0 : size;
 }
 
-// A wrong config or a NaN comes again.
-bool is_repeated_by_a_retry(int code) { return code == kExitUserError || code == kExitNonFinite; }
-
 }  // namespace
 
 SweepController::SweepController(const SweepConfig& sweep, std::vector<Slot> slots, ControllerOptions options, SweepJournal& journal)
-    : sweep_(sweep), options_(std::move(options)), journal_(journal), pool_(std::move(slots)), files_(sweep, options_.threads_per_rank), proposals_(sweep),
-      schedule_(sweep) {}
+    : sweep_(sweep), options_(std::move(options)), journal_(journal), pool_(std::move(slots)), files_(sweep, options_.threads_per_rank),
+      proposals_(sweep), schedule_(sweep) {}
 
-std::string SweepController::token(const std::string& job) const { return std::filesystem::absolute(sweep_.dir).lexically_normal().string() + "|" + job; }
+std::string SweepController::token(const std::string& job) const {
+  return std::filesystem::absolute(sweep_.dir).lexically_normal().string() + "|" + job;
+}
 
 double SweepController::seconds_used() const { return seconds_before_ + now() - began_at_; }
 
@@ -53,7 +51,8 @@ void SweepController::replay() {
 bool SweepController::out_of_budget() const {
   double slot_seconds = slot_seconds_;
   for (const auto& trial : running_) slot_seconds += (now() - trial->started_at) * static_cast<double>(trial->slots.size());
-  return (sweep_.max_hours > 0 && seconds_used() > 3600 * sweep_.max_hours) || (sweep_.max_slot_hours > 0 && slot_seconds > 3600 * sweep_.max_slot_hours);
+  return (sweep_.max_hours > 0 && seconds_used() > 3600 * sweep_.max_hours) ||
+         (sweep_.max_slot_hours > 0 && slot_seconds > 3600 * sweep_.max_slot_hours);
 }
 
 // One more point, if a slot could take it. Synchronous halving and TPE propose no earlier than needed either.
@@ -125,8 +124,8 @@ bool SweepController::prepare_shared(const std::string& id, const Point& point) 
     if (options_.asked_to_stop()) break;
     if (*code != 0) {
       const std::string reason = reason_in_log(files_.shared_log_path(id));
-      throw std::runtime_error(fmt::format("candor {} of what trials share ended with {}: {} ({})", stage, *code, reason.empty() ? "see its log" : reason,
-                                           files_.shared_log_path(id)));
+      throw std::runtime_error(fmt::format("candor {} of what trials share ended with {}: {} ({})", stage, *code,
+                                           reason.empty() ? "see its log" : reason, files_.shared_log_path(id)));
     }
   }
   preparing_.clear();
@@ -168,7 +167,8 @@ void SweepController::start_training(const Task& task, std::vector<Slot> slots) 
   const bool last = task.rung + 1 == sweep_.rungs.size();
   if (!last) arguments.insert(arguments.end(), {"--pause-at", fmt::format("{}", sweep_.rungs[task.rung])});
   const int64_t job = ++largest_job_;
-  journal_.write({{"event", "start"}, {"job", job}, {"point", task.trial.point}, {"repeat", task.trial.repeat}, {"rung", task.rung}, {"slots", slots.size()}});
+  journal_.write(
+      {{"event", "start"}, {"job", job}, {"point", task.trial.point}, {"repeat", task.trial.repeat}, {"rung", task.rung}, {"slots", slots.size()}});
   auto trial = std::make_unique<RunningTrial>();
   trial->task = task;
   trial->started_at = trial->last_sign_at = now();
@@ -207,8 +207,8 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
   slot_seconds_ += slot_seconds;
   pool_.give_back(trial.slots);
   for (auto maker = trunk_makers_.begin(); maker != trunk_makers_.end();) maker = maker->second == id ? trunk_makers_.erase(maker) : std::next(maker);
-  nlohmann::ordered_json event = {{"event", "end"}, {"point", id.point}, {"repeat", id.repeat}, {"rung", trial.task.rung}, {"exit", code},
-                                  {"slot_seconds", slot_seconds}};
+  nlohmann::ordered_json event = {{"event", "end"},          {"point", id.point}, {"repeat", id.repeat},
+                                  {"rung", trial.task.rung}, {"exit", code},      {"slot_seconds", slot_seconds}};
   std::optional<std::map<std::string, double>> figures;
   if (code == 0) figures = figures_at(read_trial_curve(files_.metrics_path(id)), last ? 0 : sweep_.rungs[trial.task.rung]);
   if (figures) {
@@ -231,7 +231,7 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
   if (why.empty()) why = code == 0 ? "it left no validation figures in metrics.jsonl" : reason_in_log(files_.log_path(id));
   if (why.empty()) why = fmt::format("it ended with {} (see {})", code, files_.log_path(id));
   const int64_t failures = ++failures_[id];
-  const bool given_up = is_repeated_by_a_retry(code) || failures > sweep_.retries;
+  const bool given_up = !options_.retry_may_help(code) || failures > sweep_.retries;
   event["failure"] = true;
   event["given_up"] = given_up;
   event["why"] = why;
@@ -247,7 +247,9 @@ void SweepController::evaluate_best() {
   const std::optional<std::vector<Slot>> slots = pool_.take(pool_.total());
   preparing_ = "evaluate the best on the test split";
   on_event_(fmt::format("evaluate point {} on the test split", trial.text()));
-  TrialJob job({.command = mpirun_command(*slots, {"evaluate", files_.config_path(trial)}), .log_path = files_.log_path(trial), .token = token(fmt::format("{};", ++largest_job_))});
+  TrialJob job({.command = mpirun_command(*slots, {"evaluate", files_.config_path(trial)}),
+                .log_path = files_.log_path(trial),
+                .token = token(fmt::format("{};", ++largest_job_))});
   std::optional<int> code;
   while (!(code = job.poll())) {
     if (options_.asked_to_stop()) job.end();
@@ -267,7 +269,8 @@ bool SweepController::run(const std::function<void(const std::string&)>& on_even
   on_event_ = on_event;
   on_tick_ = on_tick;
   began_at_ = now();
-  if (const int orphans = end_orphans(token("")); orphans > 0) on_event_(fmt::format("{} processes of an earlier session were still there and were ended", orphans));
+  if (const int orphans = end_orphans(token("")); orphans > 0)
+    on_event_(fmt::format("{} processes of an earlier session were still there and were ended", orphans));
   replay();
   bool stopping = false;
   for (;;) {

@@ -24,6 +24,7 @@ struct ControllerOptions {
   int64_t threads_per_rank = 1;
   bool gpus = false;  // a slot's number is its GPU's
   std::function<bool()> asked_to_stop;
+  std::function<bool(int exit_code)> retry_may_help;  // of a training that failed with this code
 };
 
 struct RunningTrial {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "launch/commands/progress.h"
+#include "launch/progress/progress.h"
 #include "launch/sweep/sweep_journal.h"
 
 namespace candor {
@@ -75,8 +75,8 @@ SweepHistory history_of(const SweepConfig& sweep, const std::vector<nlohmann::or
     if (what == "done") history.done = true;
   }
   history.seconds += last - session_began;
-  history.summary = fmt::format("{} points begun, {} steps trained in {}, {} slot-hours{}", history.schedule.points().size(), history.schedule.steps_done(),
-                                format_duration(history.seconds), fmt::format("{:.2f}", history.slot_seconds / 3600),
+  history.summary = fmt::format("{} points begun, {} steps trained in {}, {} slot-hours{}", history.schedule.points().size(),
+                                history.schedule.steps_done(), format_duration(history.seconds), fmt::format("{:.2f}", history.slot_seconds / 3600),
                                 history.done ? "; done" : fmt::format("; {} trainings were running at the last entry", history.open.size()));
   return history;
 }

@@ -13,13 +13,13 @@ namespace candor {
 
 struct SweepHistory {
   ScheduleOfTrials schedule;
-  double seconds = 0, slot_seconds = 0;    // of all sessions; slots used times how long
-  int64_t largest_job = 0;                 // number of the last training that was started
-  std::set<std::string> trunks{};          // frozen layers that are there
-  std::map<TrialId, int64_t> failures{};   // of each training, one after the other
-  std::vector<Task> open{};                // started and not ended: running, or broken off by a kill
+  double seconds = 0, slot_seconds = 0;   // of all sessions; slots used times how long
+  int64_t largest_job = 0;                // number of the last training that was started
+  std::set<std::string> trunks{};         // frozen layers that are there
+  std::map<TrialId, int64_t> failures{};  // of each training, one after the other
+  std::vector<Task> open{};               // started and not ended: running, or broken off by a kill
   bool done = false;
-  std::string summary{};                   // a line for people
+  std::string summary{};  // a line for people
 };
 
 nlohmann::ordered_json json_of(const Point& point);

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "launch/commands/progress.h"
+#include "launch/progress/progress.h"
 #include "launch/sweep/sweep_report.h"
 #include "trainer/report/report_style.h"
 #include "trainer/report/svg_plot.h"
@@ -37,9 +37,10 @@ class Page {
   }
 
   std::string html() const {
-    std::string page = fmt::format("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
-                                   "<title>Sweep {0}</title><style>{1}{2}</style></head><body>\n<h1>Sweep {0}</h1>\n",
-                                   escape_html(sweep_.dir), report_style(), own_style());
+    std::string page = fmt::format(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">"
+        "<title>Sweep {0}</title><style>{1}{2}</style></head><body>\n<h1>Sweep {0}</h1>\n",
+        escape_html(sweep_.dir), report_style(), own_style());
     page += introduction();
     if (shown_.empty()) return page + "<p class=\"warn\">No point has a result.</p></body></html>\n";
     page += "<h2>All points</h2>\n<p class=\"soft\">A line a point, coloured by " + escape_html(metric()) +
@@ -56,7 +57,8 @@ class Page {
   const Point& point_of(const Shown& shown) const { return schedule_.points()[static_cast<size_t>(shown.point)].point; }
 
   static std::string own_style() {
-    return ".parallel { width: 100%; height: auto; background: var(--card); border-radius: 10px; } .parallel path { fill: none; stroke: var(--series-1); }"
+    return ".parallel { width: 100%; height: auto; background: var(--card); border-radius: 10px; } .parallel path { fill: none; stroke: "
+           "var(--series-1); }"
            ".parallel path.best { stroke: var(--series-0); } .parallel text { fill: var(--text); font: 11px system-ui, sans-serif; }"
            ".parallel line { stroke: var(--axis); }\n";
   }
@@ -64,14 +66,17 @@ class Page {
   std::string introduction() const {
     size_t failed = 0;
     for (int64_t point = 0; point < static_cast<int64_t>(schedule_.points().size()); ++point) failed += schedule_.has_failed(point) ? 1 : 0;
-    std::string text = fmt::format("<p>{} points were tried by {} search, halving {}, compared by {} on validation ({} is better); the test split decided nothing. "
-                                   "{} steps were trained in all, {:.0f} % of what training every point to the end would have taken.{}</p>\n",
-                                   schedule_.points().size(), method_name(sweep_.method), halving_name(sweep_.halving), escape_html(metric()),
-                                   sweep_.objectives.front().larger_is_better ? "more" : "less", schedule_.steps_done(), share_of_all(),
-                                   failed == 0 ? "" : fmt::format(" {} points failed; trials.csv says why.", failed));
+    std::string text = fmt::format(
+        "<p>{} points were tried by {} search, halving {}, compared by {} on validation ({} is better); the test split decided nothing. "
+        "{} steps were trained in all, {:.0f} % of what training every point to the end would have taken.{}</p>\n",
+        schedule_.points().size(), method_name(sweep_.method), halving_name(sweep_.halving), escape_html(metric()),
+        sweep_.objectives.front().larger_is_better ? "more" : "less", schedule_.steps_done(), share_of_all(),
+        failed == 0 ? "" : fmt::format(" {} points failed; trials.csv says why.", failed));
     if (const std::optional<int64_t> best = schedule_.best()) {
-      text += fmt::format("<p>The best is point {:04}: {}. Its folder is {}; if it was trained to the end, report.html there has its figures on the test split.</p>\n",
-                          *best, escape_html(schedule_.points()[static_cast<size_t>(*best)].point.text()), escape_html(files_.trial_dir({.point = *best})));
+      text += fmt::format(
+          "<p>The best is point {:04}: {}. Its folder is {}; if it was trained to the end, report.html there has its figures on the test "
+          "split.</p>\n",
+          *best, escape_html(schedule_.points()[static_cast<size_t>(*best)].point.text()), escape_html(files_.trial_dir({.point = *best})));
     }
     return text;
   }
@@ -95,16 +100,20 @@ class Page {
   std::string parallel_coordinates() const {
     const double width = 1100, height = 330, top = 40, bottom = 290, left = 60, right = 1040;
     const size_t axes = sweep_.space.size() + 1;  // the last is the objective
-    const auto x_of = [&](size_t axis) { return axes == 1 ? right : left + (right - left) * static_cast<double>(axis) / static_cast<double>(axes - 1); };
+    const auto x_of = [&](size_t axis) {
+      return axes == 1 ? right : left + (right - left) * static_cast<double>(axis) / static_cast<double>(axes - 1);
+    };
     std::string svg = fmt::format("<svg class=\"parallel\" viewBox=\"0 0 {} {}\" role=\"img\">", width, height);
     for (size_t axis = 0; axis < axes; ++axis) {
       const bool is_objective = axis + 1 == axes;
       svg += fmt::format("<line x1=\"{0:.0f}\" x2=\"{0:.0f}\" y1=\"{1}\" y2=\"{2}\"/>", x_of(axis), top, bottom);
       const std::string name = is_objective ? metric() : sweep_.space[axis].key.substr(sweep_.space[axis].key.find('.') + 1);
       svg += fmt::format("<text x=\"{:.0f}\" y=\"18\" text-anchor=\"middle\">{}</text>", x_of(axis), escape_html(name));
-      const std::string high = is_objective ? "best" : sweep_.space[axis].value_at(0.999999), low = is_objective ? "worst" : sweep_.space[axis].value_at(0);
-      svg += fmt::format("<text x=\"{0:.0f}\" y=\"33\" text-anchor=\"middle\">{1}</text><text x=\"{0:.0f}\" y=\"308\" text-anchor=\"middle\">{2}</text>", x_of(axis),
-                         escape_html(high), escape_html(low));
+      const std::string high = is_objective ? "best" : sweep_.space[axis].value_at(0.999999),
+                        low = is_objective ? "worst" : sweep_.space[axis].value_at(0);
+      svg +=
+          fmt::format("<text x=\"{0:.0f}\" y=\"33\" text-anchor=\"middle\">{1}</text><text x=\"{0:.0f}\" y=\"308\" text-anchor=\"middle\">{2}</text>",
+                      x_of(axis), escape_html(high), escape_html(low));
     }
     for (const Shown& shown : shown_) {
       const std::vector<double> position = position_of(sweep_.space, point_of(shown));
@@ -117,8 +126,9 @@ class Page {
       }
       const bool best = &shown == &shown_.back();
       const double opacity = (0.15 + 0.6 * good) * (shown.rung + 1 == sweep_.rungs.size() ? 1 : 0.5);
-      svg += fmt::format("<path{} stroke-width=\"{}\" stroke-opacity=\"{:.2f}\" d=\"{}\"><title>{:04}: {} {:.4f}, {}</title></path>", best ? " class=\"best\"" : "",
-                         best ? "3.5" : "1.5", best ? 1 : opacity, path, shown.point, escape_html(metric()), shown.value, escape_html(point_of(shown).text()));
+      svg += fmt::format("<path{} stroke-width=\"{}\" stroke-opacity=\"{:.2f}\" d=\"{}\"><title>{:04}: {} {:.4f}, {}</title></path>",
+                         best ? " class=\"best\"" : "", best ? "3.5" : "1.5", best ? 1 : opacity, path, shown.point, escape_html(metric()),
+                         shown.value, escape_html(point_of(shown).text()));
     }
     return svg + "</svg>\n";
   }
@@ -128,7 +138,8 @@ class Page {
     const auto [low, high] = value_range();
     for (size_t axis = 0; axis < sweep_.space.size(); ++axis) {
       const Parameter& parameter = sweep_.space[axis];
-      Series early{.label = "stopped early", .kind = SeriesKind::kPoints, .colour = 1, .points = {}, .sizes = {}}, late{.label = "to the end", .kind = SeriesKind::kPoints, .colour = 0, .points = {}, .sizes = {}};
+      Series early{.label = "stopped early", .kind = SeriesKind::kPoints, .colour = 1, .points = {}, .sizes = {}},
+          late{.label = "to the end", .kind = SeriesKind::kPoints, .colour = 0, .points = {}, .sizes = {}};
       for (const Shown& shown : shown_) {
         const double position = position_of(sweep_.space, point_of(shown))[axis];
         if (position < 0) continue;
@@ -137,8 +148,11 @@ class Page {
         series.notes.push_back(fmt::format("{:04}: {}", shown.point, point_of(shown).text()));
       }
       const std::string scale = parameter.kind == ParameterKind::kChoice ? "" : (parameter.kind == ParameterKind::kLogUniform ? ", logarithmic" : "");
-      plots += svg_plot({.title = parameter.key, .x_label = fmt::format("from {} to {}{}", parameter.value_at(0), parameter.value_at(0.999999), scale), .y_label = metric(),
-                         .y_min = low, .y_max = high},
+      plots += svg_plot({.title = parameter.key,
+                         .x_label = fmt::format("from {} to {}{}", parameter.value_at(0), parameter.value_at(0.999999), scale),
+                         .y_label = metric(),
+                         .y_min = low,
+                         .y_max = high},
                         {early, late});
     }
     return plots;
@@ -160,7 +174,8 @@ class Page {
     const size_t first = shown_.size() > kMostCurves ? shown_.size() - kMostCurves : 0;
     for (size_t i = first; i < shown_.size(); ++i) {
       const bool best = i + 1 == shown_.size();
-      Series loss{.label = best ? fmt::format("the best, {:04}", shown_[i].point) : "", .colour = best ? 0 : 1, .points = {}, .sizes = {}}, validation = loss;
+      Series loss{.label = best ? fmt::format("the best, {:04}", shown_[i].point) : "", .colour = best ? 0 : 1, .points = {}, .sizes = {}},
+          validation = loss;
       for (const CurvePointOfTrial& point : read_trial_curve(files_.metrics_path({.point = shown_[i].point}))) {
         const auto step = static_cast<double>(point.step);
         steps = std::max(steps, step);
@@ -177,10 +192,17 @@ class Page {
       of_loss.push_back(std::move(loss));
       of_metric.push_back(std::move(validation));
     }
-    std::string plots = svg_plot({.title = "loss of each step", .x_label = "step", .y_label = "loss", .x_max = steps, .y_max = loss_high, .width = 540}, of_loss);
+    std::string plots =
+        svg_plot({.title = "loss of each step", .x_label = "step", .y_label = "loss", .x_max = steps, .y_max = loss_high, .width = 540}, of_loss);
     if (high >= low) {
       const double margin = std::max(0.05 * (high - low), 1e-6);
-      plots += svg_plot({.title = metric() + " on validation", .x_label = "step", .y_label = metric(), .x_max = steps, .y_min = low - margin, .y_max = high + margin, .width = 540},
+      plots += svg_plot({.title = metric() + " on validation",
+                         .x_label = "step",
+                         .y_label = metric(),
+                         .x_max = steps,
+                         .y_min = low - margin,
+                         .y_max = high + margin,
+                         .width = 540},
                         of_metric);
     }
     return plots;
@@ -190,7 +212,8 @@ class Page {
     const std::vector<int64_t> best = pareto_front(sweep_, schedule_);
     std::string plots;
     for (size_t second = 1; second < sweep_.objectives.size(); ++second) {
-      Series all{.label = "to the end", .kind = SeriesKind::kPoints, .colour = 1, .points = {}, .sizes = {}}, on_front{.label = "no other is better in all", .kind = SeriesKind::kPoints, .colour = 0, .points = {}, .sizes = {}};
+      Series all{.label = "to the end", .kind = SeriesKind::kPoints, .colour = 1, .points = {}, .sizes = {}},
+          on_front{.label = "no other is better in all", .kind = SeriesKind::kPoints, .colour = 0, .points = {}, .sizes = {}};
       double x_low = std::numeric_limits<double>::infinity(), x_high = -x_low, y_low = x_low, y_high = -x_low;
       for (const Shown& shown : shown_) {
         if (shown.rung + 1 != sweep_.rungs.size()) continue;
@@ -206,8 +229,13 @@ class Page {
       }
       if (x_high < x_low) continue;
       const double x_margin = std::max(0.05 * (x_high - x_low), 1e-6), y_margin = std::max(0.05 * (y_high - y_low), 1e-6);
-      plots += svg_plot({.title = metric() + " and " + sweep_.objectives[second].metric, .x_label = metric(), .y_label = sweep_.objectives[second].metric,
-                         .x_min = x_low - x_margin, .x_max = x_high + x_margin, .y_min = y_low - y_margin, .y_max = y_high + y_margin},
+      plots += svg_plot({.title = metric() + " and " + sweep_.objectives[second].metric,
+                         .x_label = metric(),
+                         .y_label = sweep_.objectives[second].metric,
+                         .x_min = x_low - x_margin,
+                         .x_max = x_high + x_margin,
+                         .y_min = y_low - y_margin,
+                         .y_max = y_high + y_margin},
                         {all, on_front});
     }
     return plots;
@@ -222,7 +250,8 @@ class Page {
     size_t rows = 0;
     for (auto shown = shown_.rbegin(); shown != shown_.rend() && rows < 30; ++shown, ++rows) {
       const std::vector<TrialState>& trials = schedule_.points()[static_cast<size_t>(shown->point)].trials;
-      table += fmt::format("<tr><td>{:04}</td><td>{:.0f}</td>", shown->point, trials.front().figures.count(shown->rung) > 0 ? trials.front().figures.at(shown->rung).at("step") : 0);
+      table += fmt::format("<tr><td>{:04}</td><td>{:.0f}</td>", shown->point,
+                           trials.front().figures.count(shown->rung) > 0 ? trials.front().figures.at(shown->rung).at("step") : 0);
       for (const Objective& objective : sweep_.objectives) table += "<td>" + figure_text(*shown, trials, objective) + "</td>";
       table += "<td>" + escape_html(point_of(*shown).text()) + "</td></tr>\n";
     }
@@ -259,6 +288,8 @@ class Page {
 
 }  // namespace
 
-std::string sweep_html(const SweepConfig& sweep, const ScheduleOfTrials& schedule, const TrialFiles& files) { return Page(sweep, schedule, files).html(); }
+std::string sweep_html(const SweepConfig& sweep, const ScheduleOfTrials& schedule, const TrialFiles& files) {
+  return Page(sweep, schedule, files).html();
+}
 
 }  // namespace candor

@@ -37,7 +37,8 @@ std::vector<nlohmann::ordered_json> events_in(const std::string& text, const std
     const nlohmann::ordered_json event = nlohmann::ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!event.is_object() || event.value(kCheck, "") != check_of(event) || end == std::string::npos) {
       if (end == std::string::npos || end + 1 == text.size()) break;  // cut off by a kill
-      throw std::invalid_argument(fmt::format("{}: line {} is damaged; put a copy of the file back, or choose another sweep.dir", path, events.size() + 1));
+      throw std::invalid_argument(
+          fmt::format("{}: line {} is damaged; put a copy of the file back, or choose another sweep.dir", path, events.size() + 1));
     }
     events.push_back(event);
     begin = whole_bytes = end + 1;

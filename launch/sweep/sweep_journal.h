@@ -1,8 +1,8 @@
 // What a sweep did, in order: journal.jsonl in sweep.dir, a line an event, on the disk before anything is done about it. A sweep that was killed is
 // rebuilt from it.
 //
-// Each line ends with a hash of itself. A last line that was cut off by a kill is dropped; any other damage is an error, because decisions hang on it.
-// One process at a time: the journal is locked, and the lock isn't inherited by what the process starts.
+// Each line ends with a hash of itself. A last line that was cut off by a kill is dropped; any other damage is an error, because decisions hang on
+// it. One process at a time: the journal is locked, and the lock isn't inherited by what the process starts.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -36,8 +36,8 @@ std::vector<std::string> all_keys(const SweepConfig& sweep, const ScheduleOfTria
 std::string best_yaml(const SweepConfig& sweep, const ScheduleOfTrials& schedule, int64_t best) {
   RunConfig config = config_of_point(sweep, schedule.points()[static_cast<size_t>(best)].point);
   config.run.dir = sweep.dir + "/best";
-  return fmt::format("# The best of {} points of the sweep in {}: point {:04}, {}.\n# candor run {}/best.yaml\n", schedule.points().size(), sweep.dir, best,
-                     schedule.points()[static_cast<size_t>(best)].point.text(), sweep.dir) +
+  return fmt::format("# The best of {} points of the sweep in {}: point {:04}, {}.\n# candor run {}/best.yaml\n", schedule.points().size(), sweep.dir,
+                     best, schedule.points()[static_cast<size_t>(best)].point.text(), sweep.dir) +
          to_yaml(config);
 }
 
@@ -118,7 +118,8 @@ void write_sweep_report(const SweepConfig& sweep, const ScheduleOfTrials& schedu
       TensorBoardEvents events(folder);
       events.hyperparameters(state.point.values);
       for (const auto& [name, value] : trial.figures.rbegin()->second) {
-        if (name != "step") events.scalar("sweep/" + name, static_cast<int64_t>(trial.figures.rbegin()->second.at("step")), static_cast<float>(value));
+        if (name != "step")
+          events.scalar("sweep/" + name, static_cast<int64_t>(trial.figures.rbegin()->second.at("step")), static_cast<float>(value));
       }
       events.flush();
     }

@@ -9,7 +9,7 @@
 #include <chrono>
 #include <cmath>
 
-#include "launch/commands/progress.h"
+#include "launch/progress/progress.h"
 
 namespace candor {
 namespace {
@@ -110,13 +110,15 @@ std::string ranking_text(const SweepConfig& sweep, const ScheduleOfTrials& sched
 
 std::string plan_text(const SweepConfig& sweep, size_t slots) {
   const Proposals proposals(sweep);
-  std::string text = fmt::format("{} of {} points, {}{}, halving {}; {} training{} each, {} rank{} each; {} slots, so {} at a time\n", method_name(sweep.method),
-                                 proposals.count(), sweep.objectives.front().larger_is_better ? "most " : "least ", sweep.objectives.front().metric,
-                                 halving_name(sweep.halving), sweep.repeat_seeds, sweep.repeat_seeds == 1 ? "" : "s", sweep.ranks_per_trial,
-                                 sweep.ranks_per_trial == 1 ? "" : "s", slots, slots / static_cast<size_t>(sweep.ranks_per_trial));
+  std::string text =
+      fmt::format("{} of {} points, {}{}, halving {}; {} training{} each, {} rank{} each; {} slots, so {} at a time\n", method_name(sweep.method),
+                  proposals.count(), sweep.objectives.front().larger_is_better ? "most " : "least ", sweep.objectives.front().metric,
+                  halving_name(sweep.halving), sweep.repeat_seeds, sweep.repeat_seeds == 1 ? "" : "s", sweep.ranks_per_trial,
+                  sweep.ranks_per_trial == 1 ? "" : "s", slots, slots / static_cast<size_t>(sweep.ranks_per_trial));
   const std::vector<size_t> of_rung = points_by_rung(sweep, proposals.count());
   for (size_t rung = 0; rung < of_rung.size(); ++rung) {
-    text += sweep.rungs[rung] > 0 ? fmt::format("  to step {}: {} points\n", sweep.rungs[rung], of_rung[rung]) : fmt::format("  to the end: {} points\n", of_rung[rung]);
+    text += sweep.rungs[rung] > 0 ? fmt::format("  to step {}: {} points\n", sweep.rungs[rung], of_rung[rung])
+                                  : fmt::format("  to the end: {} points\n", of_rung[rung]);
   }
   const double steps = steps_of_plan(sweep, proposals.count()),
                all = static_cast<double>(proposals.count()) * static_cast<double>(sweep.rungs.back()) * static_cast<double>(sweep.repeat_seeds);
@@ -125,7 +127,8 @@ std::string plan_text(const SweepConfig& sweep, size_t slots) {
                         100 * steps / all);
   }
   const size_t shown = std::min<size_t>(proposals.count(), 10);
-  for (size_t i = 0; i < shown && (sweep.method != SearchMethod::kTpe || i < 10); ++i) text += fmt::format("  {:04}  {}\n", i, proposals.at(i, {}).text());
+  for (size_t i = 0; i < shown && (sweep.method != SearchMethod::kTpe || i < 10); ++i)
+    text += fmt::format("  {:04}  {}\n", i, proposals.at(i, {}).text());
   if (shown < proposals.count()) text += fmt::format("  and {} more\n", proposals.count() - shown);
   return text;
 }
@@ -149,7 +152,8 @@ void SweepDisplay::event(const std::string& line) {
 std::string SweepDisplay::table(const SweepProgress& progress) {
   const ScheduleOfTrials& schedule = progress.schedule;
   const double done = static_cast<double>(schedule.steps_done()), left = steps_left(progress.sweep, schedule, progress.points_in_all);
-  std::string text = fmt::format("{} of {} points begun, {} trainings run", schedule.points().size(), progress.points_in_all, progress.running.size());
+  std::string text =
+      fmt::format("{} of {} points begun, {} trainings run", schedule.points().size(), progress.points_in_all, progress.running.size());
   if (done > 0 && left > 0) text += fmt::format(", about {} left", format_duration(progress.seconds * left / done));
   if (!progress.preparing.empty()) text += ", " + progress.preparing;
   text += "\n";
@@ -164,8 +168,9 @@ std::string SweepDisplay::table(const SweepProgress& progress) {
     std::vector<double> losses;
     for (const CurvePointOfTrial& point : curve) losses.push_back(point.loss);
     const int64_t to = progress.sweep.rungs[trial->task.rung];
-    text += fmt::format("{}  step {:>4} of {:<4}  {}  {}\n", trial->task.trial.text(), curve.empty() ? 0 : curve.back().step, to > 0 ? fmt::format("{}", to) : "?",
-                        sparkline(losses, 24), schedule.points()[static_cast<size_t>(trial->task.trial.point)].point.text());
+    text += fmt::format("{}  step {:>4} of {:<4}  {}  {}\n", trial->task.trial.text(), curve.empty() ? 0 : curve.back().step,
+                        to > 0 ? fmt::format("{}", to) : "?", sparkline(losses, 24),
+                        schedule.points()[static_cast<size_t>(trial->task.trial.point)].point.text());
   }
   return text;
 }

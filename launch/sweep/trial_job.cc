@@ -57,7 +57,8 @@ int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 
   for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
   ::setenv(kToken, options.token.c_str(), 1);
   if (::geteuid() == 0) {  // whoever starts a sweep as root wants its trainings to run as root
-    for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "PRTE_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM"}) {
+    for (const char* name :
+         {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "PRTE_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM"}) {
       ::setenv(name, "1", 1);
     }
   }
@@ -86,7 +87,8 @@ int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 
   ::setsid();
   ::prctl(PR_SET_NAME, "candor-trial");
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // ranks that outlive mpirun become its children
-  const int log = ::open(options.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644), nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int log = ::open(options.log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644),
+            nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (log < 0 || nothing < 0) ::_exit(3);
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(log, STDOUT_FILENO);
@@ -96,7 +98,7 @@ int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 
   if (child == 0) run_command(options);
   if (child < 0) ::_exit(3);
   for (const int signal : kStopSignals) ::signal(signal, SIG_IGN);  // the child would inherit it
-  ::setpgid(child, child);  // here too: it may be told to end before it has come to do so itself
+  ::setpgid(child, child);                                          // here too: it may be told to end before it has come to do so itself
   double asked_at = 0;
   int status = 0;
   for (;;) {

@@ -1,9 +1,9 @@
 // One mpirun, watched by a process of its own that ends it when the sweep ends, however that happens.
 //
 // Usage:   TrialJob job({.command = {...}, .log_path = "job.log", .token = "..."});   if (auto code = job.poll()) ...
-// The watching process holds a pipe to the sweep. When the pipe closes, because the sweep asks or because it is gone, it sends mpirun SIGTERM (a training
-// saves then), and after kGrace_s ends whatever still carries the token in its environment. (A parent-death signal would end mpirun, but not its ranks.)
-// The sweep must have one thread when a job is made: it forks.
+// The watching process holds a pipe to the sweep. When the pipe closes, because the sweep asks or because it is gone, it sends mpirun SIGTERM (a
+// training saves then), and after kGrace_s ends whatever still carries the token in its environment. (A parent-death signal would end mpirun, but not
+// its ranks.) The sweep must have one thread when a job is made: it forks.
 #pragma once
 
 #include <sys/types.h>
@@ -16,10 +16,10 @@
 namespace candor {
 
 struct TrialJobOptions {
-  std::vector<std::string> command;  // program and arguments
+  std::vector<std::string> command;                                // program and arguments
   std::vector<std::pair<std::string, std::string>> environment{};  // added
-  std::string log_path;              // its output is appended there
-  std::string token;                 // CANDOR_SWEEP_JOB in the environment of all its processes; no other job's begins with it
+  std::string log_path;                                            // its output is appended there
+  std::string token;  // CANDOR_SWEEP_JOB in the environment of all its processes; no other job's begins with it
 };
 
 class TrialJob {

@@ -12,8 +12,8 @@
 #include "comm/comm_error.h"
 #include "launch/commands/exit_codes.h"
 #include "launch/commands/processor.h"
-#include "launch/commands/progress.h"
 #include "launch/commands/thread_environment.h"
+#include "launch/progress/progress.h"
 
 namespace candor {
 namespace {

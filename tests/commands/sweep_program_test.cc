@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 
 class SweepProgram : public TinyRun {
  protected:
-  void write_sweep(const std::string& more, const std::string& space = "  lora.rank: {choice: [2, 4]}\n  train.learning_rate: {choice: [0.001, 0.02]}\n") const {
+  void write_sweep(const std::string& more,
+                   const std::string& space = "  lora.rank: {choice: [2, 4]}\n  train.learning_rate: {choice: [0.001, 0.02]}\n") const {
     put("sweep.yaml", "sweep:\n  {dir: " + at("sweep") + ", base: line.yaml, method: grid" + more + "}\nspace:\n" + space);
   }
   Outcome sweep(const std::string& arguments) const { return shell(kTimeLimit + kCandor + "sweep " + at("sweep.yaml") + " " + arguments); }
@@ -35,8 +36,10 @@ TEST_F(SweepProgram, TriesEveryPointOnceAndLeavesAReport) {
   EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 4) << "each once";
   EXPECT_EQ(count_of("\"event\":\"end\"", journal()), 4);
   EXPECT_EQ(count_of("sweep  answer (", outcome.text), 1) << "what trials share is made once";
-  for (const char* file : {"sweep.html", "trials.csv", "best.yaml", "trials/0003/tensorboard_hparams"}) EXPECT_TRUE(fs::exists(at(std::string("sweep/") + file))) << file;
-  EXPECT_THAT(text_of(at("sweep/sweep.html")), AllOf(HasSubstr("Pareto front"), HasSubstr("class=\"parallel\""), HasSubstr("Learning curves"), Not(HasSubstr("src="))));
+  for (const char* file : {"sweep.html", "trials.csv", "best.yaml", "trials/0003/tensorboard_hparams"})
+    EXPECT_TRUE(fs::exists(at(std::string("sweep/") + file))) << file;
+  EXPECT_THAT(text_of(at("sweep/sweep.html")),
+              AllOf(HasSubstr("Pareto front"), HasSubstr("class=\"parallel\""), HasSubstr("Learning curves"), Not(HasSubstr("src="))));
   EXPECT_EQ(count_of("\n", text_of(at("sweep/trials.csv"))), 5);
   const RunConfig best = read_run_config(at("sweep/best.yaml"));
   EXPECT_EQ(best.run.dir, at("sweep/best"));

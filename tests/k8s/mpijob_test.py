@@ -112,7 +112,7 @@ class Manifest(unittest.TestCase):
         self.assertEqual(container(worker)["image"], "registry/candor:1")
 
     def test_every_shipped_config(self):
-        for config in sorted((ROOT / "configs").rglob("*.yaml")):
+        for config in sorted(path for path in (ROOT / "configs").rglob("*.yaml") if not path.name.startswith("sweep_")):
             with self.subTest(config.name):
                 self.assertEqual(all_problems(manifest(str(config), "--set", "model.gguf=''", "--set", "model.path=models/m")), [])
 

@@ -21,7 +21,9 @@ SweepConfig sweep_of(Halving halving, std::vector<int64_t> rungs, int64_t repeat
 }
 
 // What a point is worth; more steps show it more exactly.
-double worth(int64_t point, size_t rung) { return static_cast<double>(point * 37 % 27) / 27 + (rung == 0 ? 0.01 * static_cast<double>(point % 5) : 0); }
+double worth(int64_t point, size_t rung) {
+  return static_cast<double>(point * 37 % 27) / 27 + (rung == 0 ? 0.01 * static_cast<double>(point % 5) : 0);
+}
 
 struct Done {
   int64_t best = -1;

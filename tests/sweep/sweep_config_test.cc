@@ -22,7 +22,8 @@ class SweepFile : public testing::Test {
   void SetUp() override {
     dir_ = fs::temp_directory_path() / ("candor_sweep_config_" + std::to_string(::getpid()));
     fs::create_directories(dir_);
-    std::ofstream(dir_ / "base.yaml") << "run: {dir: runs/a}\nmodel: {path: m}\ndata: {questions: q.jsonl}\ntrain: {max_steps: 100, validate_every: 10}\n";
+    std::ofstream(dir_ / "base.yaml")
+        << "run: {dir: runs/a}\nmodel: {path: m}\ndata: {questions: q.jsonl}\ntrain: {max_steps: 100, validate_every: 10}\n";
   }
   void TearDown() override { fs::remove_all(dir_); }
 
@@ -87,6 +88,13 @@ points:
   EXPECT_EQ(config.objective[0].loss, "soft_target");
   EXPECT_EQ(config.lora.rank, 16);
   EXPECT_EQ(config.train.warmup_steps, 5);
+}
+
+TEST_F(SweepFile, TheShippedOneIsRepeatableAndShort) {
+  const SweepConfig sweep = read_sweep_config(CANDOR_SOURCE_DIR "/configs/sweep_quick.yaml");
+  EXPECT_EQ(sweep.halving, Halving::kSynchronous);
+  EXPECT_EQ(sweep.base.train.max_steps, sweep.rungs.back());
+  EXPECT_LE(sweep.trials * sweep.rungs.back(), 500);
 }
 
 TEST_F(SweepFile, ParametersMustBeKeysOfAConfigAndTakeItsValues) {

@@ -97,7 +97,8 @@ TEST_F(Slots, OfAHostfile) {
   ASSERT_EQ(slots.size(), 6U);
   EXPECT_EQ(slots[0], (Slot{"node1", 0}));
   EXPECT_EQ(slots[4], (Slot{"node2", 2}));
-  for (const auto& [text, message] : {std::pair{"", "no host in it"}, {"a slots=x\n", ":1: slots: expected a whole number"}, {"a\na\n", ":2: the host a stands here twice"}}) {
+  for (const auto& [text, message] :
+       {std::pair{"", "no host in it"}, {"a slots=x\n", ":1: slots: expected a whole number"}, {"a\na\n", ":2: the host a stands here twice"}}) {
     write("hosts", text);
     EXPECT_THAT(refusal_of([&] { slots_of_hostfile(at("hosts")); }), HasSubstr(message));
   }
@@ -137,7 +138,8 @@ int processes_with(const std::string& token) {
 }
 
 TEST_F(Jobs, GiveTheirCodeAndOutput) {
-  TrialJob job({.command = {"sh", "-c", "echo $GREETING; exit 3"}, .environment = {{"GREETING", "hello"}}, .log_path = at("log"), .token = dir_ + "|1;"});
+  TrialJob job(
+      {.command = {"sh", "-c", "echo $GREETING; exit 3"}, .environment = {{"GREETING", "hello"}}, .log_path = at("log"), .token = dir_ + "|1;"});
   EXPECT_EQ(wait_for(job), 3);
   EXPECT_EQ(read_file(at("log")), "hello\n");
   TrialJob missing({.command = {"no_such_program"}, .log_path = at("log2"), .token = dir_ + "|2;"});
@@ -149,7 +151,8 @@ TEST_F(Jobs, GiveTheirCodeAndOutput) {
 
 TEST_F(Jobs, AreAskedToEndAndLeaveNothingBehind) {
   // A child in a process group of its own, as Open MPI's ranks have, which doesn't hear of the signal.
-  TrialJob job({.command = {"sh", "-c", "trap 'exit 6' TERM; setsid sleep 60 & while :; do sleep 0.1; done"}, .log_path = at("log"), .token = dir_ + "|1;"});
+  TrialJob job(
+      {.command = {"sh", "-c", "trap 'exit 6' TERM; setsid sleep 60 & while :; do sleep 0.1; done"}, .log_path = at("log"), .token = dir_ + "|1;"});
   while (processes_with(dir_) < 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
   job.end();
   EXPECT_EQ(wait_for(job), 6);

@@ -32,7 +32,8 @@ ValidationFigures validation_figures(const std::vector<ScoredExample>& examples)
     target.push_back(y);
   }
   if (count == 0) throw std::invalid_argument("validation: no graded example; add validation questions or set train.validation_examples");
-  for (double* sum : {&figures.tokenized_brier, &figures.expectation_brier, &figures.argmax_brier, &figures.entropy, &figures.format_mass}) *sum /= count;
+  for (double* sum : {&figures.tokenized_brier, &figures.expectation_brier, &figures.argmax_brier, &figures.entropy, &figures.format_mass})
+    *sum /= count;
   figures.distinct_levels = static_cast<int64_t>(levels.size());
   const std::vector<int64_t> dataset(expectation.size(), 0), order = order_by_confidence(expectation), order_said = order_by_confidence(said);
   const MetricSample sample{.confidence = expectation, .target = target, .dataset = dataset, .order = order, .weight = {}};
@@ -50,12 +51,11 @@ std::optional<std::string> collapse_message(const ValidationFigures& figures, do
   const bool one_level = figures.distinct_levels <= 2 && figures.spread < 0.08;
   const bool stuck = figures.entropy < 0.05 && figures.spread < 0.08;
   if (!one_level && !stuck) return std::nullopt;
-  return fmt::format(
-      "the confidences are collapsing: {} level{} said, spread of E {:.3f}, mean entropy of q {:.3f}. {}", figures.distinct_levels,
-      figures.distinct_levels == 1 ? "" : "s", figures.spread, figures.entropy,
-      tokenized_brier_alone
-          ? "Tokenized Brier from scratch often ends so: leave `objective` out (the default schedule comes to tokenized Brier last)"
-          : "Try a later ramp in `objective`, all seven lora.modules, a higher train.learning_rate or more train.max_steps");
+  return fmt::format("the confidences are collapsing: {} level{} said, spread of E {:.3f}, mean entropy of q {:.3f}. {}", figures.distinct_levels,
+                     figures.distinct_levels == 1 ? "" : "s", figures.spread, figures.entropy,
+                     tokenized_brier_alone
+                         ? "Tokenized Brier from scratch often ends so: leave `objective` out (the default schedule comes to tokenized Brier last)"
+                         : "Try a later ramp in `objective`, all seven lora.modules, a higher train.learning_rate or more train.max_steps");
 }
 
 }  // namespace candor

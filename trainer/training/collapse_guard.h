@@ -13,14 +13,14 @@
 namespace candor {
 
 struct ValidationFigures {
-  double tokenized_brier = 0;    // mean over examples of sum_i q_i (y - i/N)^2: what a sampled level costs; chooses the best checkpoint
-  double expectation_brier = 0;  // mean (y - E)^2
-  double argmax_brier = 0;       // by the level that greedy decoding says
-  double auroc = 0;              // of the expectation; NaN with one class
-  double expectation_ece = 0;    // ten bins of equal width
+  double tokenized_brier = 0;               // mean over examples of sum_i q_i (y - i/N)^2: what a sampled level costs; chooses the best checkpoint
+  double expectation_brier = 0;             // mean (y - E)^2
+  double argmax_brier = 0;                  // by the level that greedy decoding says
+  double auroc = 0;                         // of the expectation; NaN with one class
+  double expectation_ece = 0;               // ten bins of equal width
   double argmax_auroc = 0, argmax_ece = 0;  // by the level that greedy decoding says
-  double entropy = 0;            // mean of q's, in nats
-  double spread = 0;             // standard deviation of E
+  double entropy = 0;                       // mean of q's, in nats
+  double spread = 0;                        // standard deviation of E
   double format_mass = 0;
   int64_t distinct_levels = 0;  // said by argmax
 };

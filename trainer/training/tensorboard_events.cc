@@ -86,8 +86,8 @@ void TensorBoardEvents::hyperparameters(const std::vector<std::pair<std::string,
     const std::string value = is_number ? key(2, 1) + little_endian(number) : delimited(3, text);
     start += delimited(1, delimited(1, name) + delimited(2, value));  // SessionStartInfo.hparams, a map
   }
-  const std::string plugin_data = delimited(3, start);                                                    // HParamsPluginData.session_start_info
-  const std::string metadata = delimited(1, delimited(1, "hparams") + delimited(2, plugin_data));          // SummaryMetadata.plugin_data
+  const std::string plugin_data = delimited(3, start);                                                        // HParamsPluginData.session_start_info
+  const std::string metadata = delimited(1, delimited(1, "hparams") + delimited(2, plugin_data));             // SummaryMetadata.plugin_data
   const std::string nothing = key(1, 0) + varint(1) + delimited(2, "") + delimited(5, std::string(4, '\0'));  // TensorProto: one float, 0
   const std::string entry = delimited(1, "_hparams_/session_start_info") + delimited(8, nothing) + delimited(9, metadata);
   write_event(delimited(5, delimited(1, entry)), 0);

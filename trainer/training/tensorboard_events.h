@@ -1,7 +1,8 @@
 // Writes scalars as a TensorBoard event file, which any TensorBoard reads.
 //
 // Format: TFRecord frames (length, masked CRC-32C of it, payload, masked CRC-32C of that) around hand-encoded Event protocol buffers; the first says
-// "brain.Event:2". Source: tensorflow/core/lib/io/record_writer.cc and tensorflow/core/util/event.proto; tensorboard/plugins/hparams/plugin_data.proto.
+// "brain.Event:2". Source: tensorflow/core/lib/io/record_writer.cc and tensorflow/core/util/event.proto;
+// tensorboard/plugins/hparams/plugin_data.proto.
 #pragma once
 
 #include <cstdint>

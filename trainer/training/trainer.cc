@@ -270,7 +270,11 @@ TrainResult Trainer::run() {
     if (!settled.same_place) throw GroupShrunkError(group_.rank(), group_.world_size(), "train", 0, "not all ranks were training when one was lost");
     ranks_lost = true;
   }
-  return {.steps = state_.step, .finished = state_.step == plan_.max_steps(), .best_step = state_.best_step, .best_brier = state_.best_brier, .last = last_validation_};
+  return {.steps = state_.step,
+          .finished = state_.step == plan_.max_steps(),
+          .best_step = state_.best_step,
+          .best_brier = state_.best_brier,
+          .last = last_validation_};
 }
 
 }  // namespace candor

@@ -60,7 +60,7 @@ struct TrainOptions {
   std::string checkpoints_dir{}, adapter_dir{}, metrics_path{}, events_dir{};
   std::string non_finite_dir{};  // for reproducers of losses and gradients that aren't finite
   std::string trunk_path{}, trunk_identity{};
-  bool trunk_of_all = false;  // also of train examples that this run's steps don't take: for a trunk_path that runs share
+  bool trunk_of_all = false;                    // also of train examples that this run's steps don't take: for a trunk_path that runs share
   std::string base_model{};                     // for adapter_config.json
   std::string model_dtype{}, model_products{};  // as the config says them, for reproducers
   std::string identity{};                       // of everything that fixes the bits; a checkpoint with another isn't resumed

@@ -1,4 +1,4 @@
-#include "launch/commands/progress.h"
+#include "launch/progress/progress.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
