@@ -144,8 +144,10 @@ class Hosts:
 
     def close(self):
         self.end_all()
-        for folder in self.mounted:
-            subprocess.run(["umount", str(folder)], capture_output=True)
-        for name in [self.switch, *map(self.space, self.names)]:
-            subprocess.run(["ip", "netns", "del", name], capture_output=True)
+        undoing = [["umount", str(folder)] for folder in self.mounted] + [["ip", "netns", "del", n] for n in [self.switch, *map(self.space, self.names)]]
+        for words in undoing:
+            try:
+                subprocess.run(words, capture_output=True)
+            except FileNotFoundError:  # then there was nothing to do either
+                pass
         shutil.rmtree(self.root, ignore_errors=True)

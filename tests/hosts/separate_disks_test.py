@@ -8,6 +8,7 @@ import hashlib
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -165,7 +166,7 @@ def goes_on_after_a_kill(bench):
         bench.end(hosts, (137, 1), [2, 2], fault="rank=3,call=rename,path=partial/group_,nth=2,when=after,do=SIGKILL")
         done = [run_folder.finished_groups(hosts.disk(name) / "run") for name in "ab"]
         check(done[1] - done[0], f"host b should have finished groups of its own, got {done}")
-        text = bench.end(hosts, (137, 1), [2, 2], fault="rank=0,call=rename,path=step_000006.tmp*step_000006,when=after,do=SIGKILL")
+        text = bench.end(hosts, (137, 1), [2, 2], fault="rank=0,call=rename,path=step_000006.tmp run/checkpoints/step_000006,when=after,do=SIGKILL")
         going_on = re.search(r"going on: (\d+) of 60 questions are answered", text)
         check(going_on and int(going_on[1]) >= 8 * len(done[0] | done[1]) - 4, f"groups that were finished on {done} were answered again", text)
         for path, content in bench.other.items():
@@ -211,10 +212,10 @@ def stopped_pid(hosts, limit_s=60):
 def a_cut_link_ends_the_job_and_the_next_goes_on(bench):
     """Cut while files are sent, and while the training runs."""
     # 137: mpirun waits for the daemon that it can't reach, and is ended.
-    for fault in ("rank=0,call=open,path=questions.jsonl,nth=2,do=SIGSTOP", "rank=0,call=rename,path=step_000004.tmp*step_000004,when=after,do=SIGSTOP"):
+    for place in ("call=open,path=questions.jsonl,nth=2", "call=rename,path=step_000004.tmp run/checkpoints/step_000004,when=after"):
         with Hosts_of("ab") as hosts:
             bench.fill(hosts)
-            bench.start(hosts, [2, 2], "run", "--set", "run.timeout_s=5", fault=fault)
+            bench.start(hosts, [2, 2], "run", "--set", "run.timeout_s=5", fault=f"rank=0,{place},do=SIGSTOP")
             pid = stopped_pid(hosts)
             hosts.cut("b")
             subprocess.run(["kill", "-CONT", str(pid)], check=True)
@@ -227,7 +228,7 @@ def a_cut_link_ends_the_job_and_the_next_goes_on(bench):
 
 def lost_ranks_are_survived_where_the_files_are(bench):
     """Under ULFM: rank 0 lost with another rank on its host; a keeper lost while files are sent; all ranks of rank 0's host lost."""
-    in_training = "rank=0,call=rename,path=step_000004.tmp*step_000004,when=after,do=SIGKILL"
+    in_training = "rank=0,call=rename,path=step_000004.tmp run/checkpoints/step_000004,when=after,do=SIGKILL"
     for ranks, fault in (([2, 2], in_training), ([2, 2], "rank=2,call=open,path=model/,nth=3,do=SIGKILL")):
         with Hosts_of("ab") as hosts:
             bench.fill(hosts)
@@ -254,6 +255,7 @@ CASES = [from_nothing_but_the_config, stale_files_are_not_read, goes_on_after_a_
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was made is taken away again
     failures = 0
     try:
         begun = time.monotonic()
