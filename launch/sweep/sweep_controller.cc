@@ -55,7 +55,6 @@ bool SweepController::out_of_budget() const {
          (sweep_.max_slot_hours > 0 && slot_seconds > 3600 * sweep_.max_slot_hours);
 }
 
-// One more point, if a slot could take it. Synchronous halving and TPE propose no earlier than needed either.
 void SweepController::propose() {
   std::vector<Observation> observations;
   for (int64_t point = 0; point < static_cast<int64_t>(schedule_.points().size()); ++point) {
@@ -84,6 +83,12 @@ bool SweepController::promote() {
     on_event_(fmt::format("point {} goes on to step {}", task.trial.text(), sweep_.rungs[task.rung]));
   }
   return !due.empty();
+}
+
+const SweepController::Needs& SweepController::needs_of(const Task& task) {
+  const auto [found, is_new] = needs_.try_emplace(task.trial.point);
+  if (is_new) found->second = {.shared = files_.shared_id(point_of(task)), .trunk = files_.trunk_id(point_of(task))};
+  return found->second;
 }
 
 std::vector<std::string> SweepController::mpirun_command(const std::vector<Slot>& slots, const std::vector<std::string>& arguments) const {
@@ -137,12 +142,12 @@ bool SweepController::start_next() {
   std::optional<std::vector<Slot>> slots = pool_.take(static_cast<size_t>(sweep_.ranks_per_trial));
   if (!slots) return false;
   const auto may_start = [&](const Task& task) {
-    const std::string trunk = files_.trunk_id(point_of(task));
+    const std::string& trunk = needs_of(task).trunk;
     return trunk.empty() || trunks_made_.count(trunk) > 0 || trunk_makers_.count(trunk) == 0;  // else somebody is computing what it would compute
   };
   std::optional<Task> task = schedule_.next(may_start);
-  // A point that has waited is nearer to a result than a new one.
-  if (!task && schedule_.points().size() < proposals_.count() && !out_of_budget()) {
+  // No point before it can be trained: TPE learns from those before.
+  if (!task && !schedule_.next() && schedule_.points().size() < proposals_.count() && !out_of_budget()) {
     propose();
     task = schedule_.next(may_start);
   }
@@ -150,7 +155,7 @@ bool SweepController::start_next() {
     pool_.give_back(*slots);
     return false;
   }
-  const std::string shared = files_.shared_id(point_of(*task));
+  const std::string& shared = needs_of(*task).shared;
   if (!files_.shared_is_there(shared)) {
     pool_.give_back(*slots);
     return prepare_shared(shared, point_of(*task));
@@ -162,7 +167,7 @@ bool SweepController::start_next() {
 void SweepController::start_training(const Task& task, std::vector<Slot> slots) {
   const Point& point = point_of(task);
   files_.make_trial(point, task.trial);
-  if (const std::string trunk = files_.trunk_id(point); !trunk.empty() && trunks_made_.count(trunk) == 0) trunk_makers_[trunk] = task.trial;
+  if (const std::string& trunk = needs_of(task).trunk; !trunk.empty() && trunks_made_.count(trunk) == 0) trunk_makers_[trunk] = task.trial;
   std::vector<std::string> arguments = {"train", files_.config_path(task.trial), "--resume"};
   const bool last = task.rung + 1 == sweep_.rungs.size();
   if (!last) arguments.insert(arguments.end(), {"--pause-at", fmt::format("{}", sweep_.rungs[task.rung])});
@@ -186,7 +191,7 @@ void SweepController::look_after(RunningTrial& trial) {
   if (size != trial.last_size) {
     trial.last_size = size;
     trial.last_sign_at = now();
-    const std::string trunk = files_.trunk_id(point_of(trial.task));
+    const std::string& trunk = needs_of(trial.task).trunk;
     const auto maker = trunk_makers_.find(trunk);
     if (maker != trunk_makers_.end() && maker->second == trial.task.trial && size_of(files_.metrics_path(trial.task.trial)) > 0) {
       trunk_makers_.erase(maker);

@@ -61,6 +61,10 @@ class SweepController {
   const TrialFiles& files() const { return files_; }
 
  private:
+  struct Needs {
+    std::string shared, trunk;  // ids, as TrialFiles has them
+  };
+
   void replay();
   bool out_of_budget() const;
   void propose();
@@ -74,6 +78,7 @@ class SweepController {
   std::string token(const std::string& job) const;
   double seconds_used() const;
   void stop_all();
+  const Needs& needs_of(const Task& task);  // kept, because a config is read to know them
   const Point& point_of(const Task& task) const { return schedule_.points()[static_cast<size_t>(task.trial.point)].point; }
 
   const SweepConfig& sweep_;
@@ -85,6 +90,7 @@ class SweepController {
   ScheduleOfTrials schedule_;
   std::vector<std::unique_ptr<RunningTrial>> running_;
   std::map<TrialId, int64_t> failures_;  // one after the other, of the training that is due
+  std::map<int64_t, Needs> needs_;       // by point
   std::set<std::string> trunks_made_;
   std::map<std::string, TrialId> trunk_makers_;
   std::function<void(const std::string&)> on_event_;

@@ -6,6 +6,7 @@ Usage: slurm_test.py --build build/cpu [--keep] [--case NAME]     --keep: leave 
 No time is measured: a training is held (SIGSTOP, all its processes) once its first checkpoint is there, until Slurm has sent what is tested.
 """
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -167,32 +168,30 @@ def ends_when_cancelled_and_goes_on(bench):
     check(f"step {saved}" in bench.output(place, again), f"the same command doesn't say that it went on from step {saved}:\n{bench.output(place, again)}")
 
 
-# Takes the place of candor in sweep.slurm: two trials, each with its own mpirun on a slot of each node, neither of which begins before both are there.
-CONTROLLER = """#!/usr/bin/env bash
-[ "$1 $2 $3" = "sweep sweep.yaml --hostfile" ] || { echo "called with: $*"; exit 2; }
-cd "$(dirname "$0")"
-for trial in one two; do
-  (cd $trial && exec mpirun --hostfile "$4" --map-by node -np 2 --bind-to none bash -c 'touch ../met.$0.$OMPI_COMM_WORLD_RANK
-    for ((i = 0; i < 1200; ++i)); do [ $(ls ../met.* | wc -l) = 4 ] && exec "$@"; sleep 0.05; done; echo "the other trial never came"; exit 4' $trial CANDOR run line.yaml SETTINGS) &
-done
-wait -n && wait -n
+SWEEP = """sweep: {dir: sweep, base: line.yaml, method: grid, halving: synchronous, first_rung_steps: 4, set: {train.max_steps: 8}}
+space: {train.learning_rate: {choice: [0.001, 0.002, 0.01, 0.02]}}
 """
 
 
-def sweep_script_lets_trials_run_side_by_side(bench):
-    place = bench.folder / "sweep"
-    for trial in ("one", "two"):
-        bench.new_folder(f"sweep/{trial}")
-    controller = place / "controller"
-    controller.write_text(CONTROLLER.replace("CANDOR", str(bench.candor)).replace("SETTINGS", " ".join(SETTINGS)))
-    controller.chmod(0o755)
-    job = bench.submit(place, "--nodes=2", "--ntasks-per-node=2", candor=controller, script=("sweep.slurm", "sweep.yaml"))
-    bench.expect_end(place, job)
-    for trial in ("one", "two"):
-        bench.expect_reference(place / trial)
+def sweeps_on_slots_of_all_nodes(bench):
+    place = bench.new_folder("sweep")
+    (place / "sweep.yaml").write_text(SWEEP)
+    bench.expect_end(place, bench.submit(place, "--nodes=2", "--ntasks-per-node=2", script=("sweep.slurm", "sweep.yaml")))
+    events = [json.loads(line) for line in (place / "sweep" / "journal.jsonl").read_text().splitlines()]
+    values = {(event["point"], event["rung"]): event["figures"]["expectation_brier"] for event in events if event["event"] == "end" and "figures" in event}
+    check(len(values) == 5, f"expected four points to step 4 and one to step 8, got {values}")
+    check((place / "sweep" / "best.yaml").exists(), "no best.yaml")
+    running, most = set(), 0
+    for event in events:
+        if event["event"] == "start":
+            running.add((event["point"], event["rung"]))
+            most = max(most, len(running))
+        if event["event"] == "end":
+            running.discard((event["point"], event["rung"]))
+    check(most > 1, "no two trainings ran side by side")
 
 
-CASES = [runs_to_its_end, sweep_script_lets_trials_run_side_by_side, says_that_the_program_is_missing, saves_before_its_time_limit_and_is_queued_again, ends_when_cancelled_and_goes_on]
+CASES = [runs_to_its_end, sweeps_on_slots_of_all_nodes, says_that_the_program_is_missing, saves_before_its_time_limit_and_is_queued_again, ends_when_cancelled_and_goes_on]
 
 
 def run_cases(folder, build, cases):
