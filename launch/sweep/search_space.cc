@@ -36,6 +36,10 @@ std::string Parameter::value_at(double u) const {
   return "";
 }
 
+std::string Parameter::last_value() const {
+  return kind == ParameterKind::kChoice ? choices.back() : (kind == ParameterKind::kInteger ? value_at(0.999999) : number_text(high));
+}
+
 double Parameter::position_of(const std::string& value) const {
   if (kind == ParameterKind::kChoice) {
     const auto found = std::find(choices.begin(), choices.end(), value);

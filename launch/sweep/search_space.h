@@ -30,6 +30,8 @@ struct Parameter {
 
   // u in [0, 1).
   std::string value_at(double u) const;
+  std::string first_value() const { return value_at(0); }
+  std::string last_value() const;  // choices in their order, numbers from low to high
   // Where a value lies in [0, 1): value_at gives it back. -1 for one that this parameter can't take.
   double position_of(const std::string& value) const;
   // In order. Empty: a kind without steps whose `grid` isn't given.

@@ -355,7 +355,7 @@ SweepConfig read_sweep_config(const std::string& path) {
   // A value that doesn't fit is told now, not when its trial starts.
   for (const Parameter& parameter : sweep.space) {
     std::vector<std::string> values = parameter.choices;
-    if (values.empty()) values = {parameter.value_at(0), parameter.value_at(0.999999)};
+    if (values.empty()) values = {parameter.first_value(), parameter.last_value()};
     for (const std::string& value : values) check_value(sweep, parameter, value);
   }
   for (const Point& point : sweep.points) config_of_point(sweep, point);

@@ -109,8 +109,8 @@ class Page {
       svg += fmt::format("<line x1=\"{0:.0f}\" x2=\"{0:.0f}\" y1=\"{1}\" y2=\"{2}\"/>", x_of(axis), top, bottom);
       const std::string name = is_objective ? metric() : sweep_.space[axis].key.substr(sweep_.space[axis].key.find('.') + 1);
       svg += fmt::format("<text x=\"{:.0f}\" y=\"18\" text-anchor=\"middle\">{}</text>", x_of(axis), escape_html(name));
-      const std::string high = is_objective ? "best" : sweep_.space[axis].value_at(0.999999),
-                        low = is_objective ? "worst" : sweep_.space[axis].value_at(0);
+      const std::string high = is_objective ? "best" : sweep_.space[axis].last_value(),
+                        low = is_objective ? "worst" : sweep_.space[axis].first_value();
       svg +=
           fmt::format("<text x=\"{0:.0f}\" y=\"33\" text-anchor=\"middle\">{1}</text><text x=\"{0:.0f}\" y=\"308\" text-anchor=\"middle\">{2}</text>",
                       x_of(axis), escape_html(high), escape_html(low));
@@ -138,8 +138,8 @@ class Page {
     const auto [low, high] = value_range();
     for (size_t axis = 0; axis < sweep_.space.size(); ++axis) {
       const Parameter& parameter = sweep_.space[axis];
-      Series early{.label = "stopped early", .kind = SeriesKind::kPoints, .colour = 1, .points = {}, .sizes = {}},
-          late{.label = "to the end", .kind = SeriesKind::kPoints, .colour = 0, .points = {}, .sizes = {}};
+      Series early{.label = "stopped early", .kind = SeriesKind::kScatter, .colour = 1, .points = {}, .sizes = {}},
+          late{.label = "to the end", .kind = SeriesKind::kScatter, .colour = 0, .points = {}, .sizes = {}};
       for (const Shown& shown : shown_) {
         const double position = position_of(sweep_.space, point_of(shown))[axis];
         if (position < 0) continue;
@@ -149,7 +149,7 @@ class Page {
       }
       const std::string scale = parameter.kind == ParameterKind::kChoice ? "" : (parameter.kind == ParameterKind::kLogUniform ? ", logarithmic" : "");
       plots += svg_plot({.title = parameter.key,
-                         .x_label = fmt::format("from {} to {}{}", parameter.value_at(0), parameter.value_at(0.999999), scale),
+                         .x_label = fmt::format("from {} to {}{}", parameter.first_value(), parameter.last_value(), scale),
                          .y_label = metric(),
                          .y_min = low,
                          .y_max = high},
@@ -212,8 +212,8 @@ class Page {
     const std::vector<int64_t> best = pareto_front(sweep_, schedule_);
     std::string plots;
     for (size_t second = 1; second < sweep_.objectives.size(); ++second) {
-      Series all{.label = "to the end", .kind = SeriesKind::kPoints, .colour = 1, .points = {}, .sizes = {}},
-          on_front{.label = "no other is better in all", .kind = SeriesKind::kPoints, .colour = 0, .points = {}, .sizes = {}};
+      Series all{.label = "to the end", .kind = SeriesKind::kScatter, .colour = 1, .points = {}, .sizes = {}},
+          on_front{.label = "no other is better in all", .kind = SeriesKind::kScatter, .colour = 0, .points = {}, .sizes = {}};
       double x_low = std::numeric_limits<double>::infinity(), x_high = -x_low, y_low = x_low, y_high = -x_low;
       for (const Shown& shown : shown_) {
         if (shown.rung + 1 != sweep_.rungs.size()) continue;
@@ -228,7 +228,8 @@ class Page {
         y_high = std::max(y_high, *y);
       }
       if (x_high < x_low) continue;
-      const double x_margin = std::max(0.05 * (x_high - x_low), 1e-6), y_margin = std::max(0.05 * (y_high - y_low), 1e-6);
+      const double x_margin = std::max(0.05 * (x_high - x_low), 0.01 * std::abs(x_high)),
+                   y_margin = std::max(0.05 * (y_high - y_low), 0.01 * std::abs(y_high));
       plots += svg_plot({.title = metric() + " and " + sweep_.objectives[second].metric,
                          .x_label = metric(),
                          .y_label = sweep_.objectives[second].metric,

@@ -87,6 +87,7 @@ class Canvas {
       case SeriesKind::kLine: return line(series, fmt::format("line series-{}{}", series.colour, series.dashed ? " dashed" : ""));
       case SeriesKind::kReference: return line(series, "reference");
       case SeriesKind::kPoints: line(series, fmt::format("line thin series-{}", series.colour)); return points(series);
+      case SeriesKind::kScatter: return points(series);
       case SeriesKind::kBars: return bars(series);
     }
   }

@@ -14,7 +14,7 @@ namespace candor {
 // &, <, >, " and ' become entities; control characters other than tab and new line, and bytes that aren't UTF-8, become U+FFFD.
 std::string escape_html(std::string_view text);
 
-enum class SeriesKind { kLine, kPoints, kBars, kReference };  // kReference: thin dashed line
+enum class SeriesKind { kLine, kPoints, kScatter, kBars, kReference };  // kPoints: joined by a thin line; kScatter: not; kReference: thin dashed line
 
 struct Series {
   std::string label;  // in the legend; empty: not there
