@@ -1,12 +1,12 @@
 // The ranks that work together, and the collectives between them.
 //
-// Collective: every call but rank_info() and abort() must be made by all ranks of the group, in the same order, with the same dtype and element
-// count. Tensors are contiguous and changed in place; they may be on the CPU or on a GPU. A call returns when its result is there for this rank's
-// next operation. Dtypes: all_reduce_* takes int64, int32, uint8, fp32 and fp64; broadcast takes any. all_reduce_max of a NaN is undefined: encode it
-// first. Threads: one thread at a time per group. Throws CommError when a rank doesn't arrive before the deadline, when ranks disagree about the call
-// (ProcessGroupOptions::check_agreement), or when the library fails; std::invalid_argument for a tensor that can't be sent. After a time-out the
-// group is broken: each later call throws at once. A lost rank is a RankLostError where the library lets the others go on (Open MPI 5 with ULFM), and
-// settle() makes a whole group of them again.
+// Collective: every call but rank_info() and abort() must be made by all ranks of the group, in the same order, with the same dtype and numel.
+// Tensors are contiguous and changed in place; they may be on the CPU or on a GPU. A call returns when its result is there for this rank's next one.
+// Dtypes: all_reduce_* takes int64, int32, uint8, fp32 and fp64; broadcast takes any. all_reduce_max of a NaN is undefined: encode it first.
+// Threads: one thread at a time per group.
+// Throws CommError when a rank doesn't arrive before the deadline, when ranks disagree about the call (ProcessGroupOptions::check_agreement), or if
+// the library fails; std::invalid_argument for a tensor that can't be sent. After a time-out the group is broken: each later call throws at once.
+// A lost rank is a RankLostError where the library lets the others go on (Open MPI 5 with ULFM), and settle() makes a whole group of them again.
 #pragma once
 
 #include <ATen/core/Tensor.h>

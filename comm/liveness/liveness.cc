@@ -24,18 +24,13 @@
 #include <sstream>
 #include <system_error>
 
+#include "comm/host_name.h"
 #include "comm/liveness/guardian.h"
 
 namespace candor {
 namespace {
 
 std::system_error failed(const char* what) { return {errno, std::generic_category(), fmt::format("liveness: {}", what)}; }
-
-std::string this_host() {
-  char name[256] = "?";
-  ::gethostname(name, sizeof name - 1);
-  return name;
-}
 
 // Two processes with the same text reach each other by 127.0.0.1.
 std::string this_loopback() {
@@ -109,7 +104,7 @@ Liveness::Liveness(const LivenessOptions& options) : options_(options) {
                            .launcher_limit_s = options.launcher_limit_s,
                            .rank = options.rank,
                            .world_size = options.world_size,
-                           .host = this_host()};
+                           .host = host_name()};
   std::random_device random;
   for (char& byte : guardian.token) byte = static_cast<char>(random());
   address_ = fmt::format("{} {} {} {} {} {}", guardian.host, ::getpid(), this_loopback(), port_of(guardian.socket), hex(guardian.token, kTokenBytes),

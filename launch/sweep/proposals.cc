@@ -10,7 +10,6 @@
 namespace candor {
 namespace {
 
-constexpr size_t kMostPoints = 100000;
 constexpr size_t kRandomBeforeTpe = 10;  // results before there is something to learn from
 constexpr int kTpeCandidates = 24;
 constexpr double kGoodShare = 0.25;
@@ -59,7 +58,7 @@ class Parzen {
 
 Proposals::Proposals(const SweepConfig& sweep) : sweep_(sweep), listed_(sweep.points) {
   if (sweep.method == SearchMethod::kGrid) {
-    for (Point& point : grid_points(sweep.space, kMostPoints)) listed_.push_back(std::move(point));
+    for (Point& point : grid_points(sweep.space)) listed_.push_back(std::move(point));
   }
   const bool finite = sweep.method == SearchMethod::kGrid || sweep.method == SearchMethod::kPoints;
   count_ = finite ? listed_.size() : static_cast<size_t>(sweep.trials);

@@ -54,6 +54,6 @@ std::vector<double> position_of(const SearchSpace& space, const Point& point);
 
 // Every combination, without those that a condition makes equal. Throws std::invalid_argument naming a parameter that needs `grid`, and for more than
 // `most` points.
-std::vector<Point> grid_points(const SearchSpace& space, size_t most);
+std::vector<Point> grid_points(const SearchSpace& space, size_t most = 100000);
 
 }  // namespace candor

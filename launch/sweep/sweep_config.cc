@@ -33,7 +33,6 @@ const std::map<std::string, bool> kMetrics = {{"tokenized_brier", false}, {"expe
                                               {"format_mass", true},      {"distinct_levels", true}};
 // What the sweep itself sets in each trial.
 const std::set<std::string> kOwnKeys = {"run.dir", "train.trunk_dir"};
-constexpr size_t kMostPoints = 100000;
 
 template <typename Value>
 std::vector<std::string> keys_of(const std::map<std::string, Value>& map) {
@@ -259,7 +258,7 @@ void check_method(const YamlNode& root, SweepConfig& sweep) {
   if (sweep.space.empty() && sweep.points.empty()) problem("the space is empty: expected at least one key under `space`, or `points`");
   if (sweep.method == SearchMethod::kPoints && sweep.points.empty()) problem("sweep.method: points needs a list `points`");
   if (sweep.method != SearchMethod::kPoints && sweep.space.empty()) sweep.method = SearchMethod::kPoints;
-  if (sweep.method == SearchMethod::kGrid) grid_points(sweep.space, kMostPoints);
+  if (sweep.method == SearchMethod::kGrid) grid_points(sweep.space);
   const bool finite = sweep.method == SearchMethod::kGrid || sweep.method == SearchMethod::kPoints;
   if (!finite && sweep.trials == 0) problem("sweep.trials: expected how many points to try");
 }

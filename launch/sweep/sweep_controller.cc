@@ -10,13 +10,11 @@
 #include <stdexcept>
 #include <thread>
 
-#include "launch/config/run_paths.h"
+#include "launch/sweep/steady_seconds.h"
 #include "launch/sweep/sweep_history.h"
 
 namespace candor {
 namespace {
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 uint64_t size_of(const std::string& path) {
   std::error_code ignored;
@@ -34,7 +32,7 @@ std::string SweepController::token(const std::string& job) const {
   return std::filesystem::absolute(sweep_.dir).lexically_normal().string() + "|" + job;
 }
 
-double SweepController::seconds_used() const { return seconds_before_ + now() - began_at_; }
+double SweepController::seconds_used() const { return seconds_before_ + steady_seconds() - began_at_; }
 
 void SweepController::replay() {
   SweepHistory history = history_of(sweep_, journal_.before());
@@ -50,7 +48,7 @@ void SweepController::replay() {
 
 bool SweepController::out_of_budget() const {
   double slot_seconds = slot_seconds_;
-  for (const auto& trial : running_) slot_seconds += (now() - trial->started_at) * static_cast<double>(trial->slots.size());
+  for (const auto& trial : running_) slot_seconds += (steady_seconds() - trial->started_at) * static_cast<double>(trial->slots.size());
   return (sweep_.max_hours > 0 && seconds_used() > 3600 * sweep_.max_hours) ||
          (sweep_.max_slot_hours > 0 && slot_seconds > 3600 * sweep_.max_slot_hours);
 }
@@ -69,9 +67,8 @@ void SweepController::propose() {
   schedule_.add_point(point);
 }
 
-bool SweepController::promote() {
-  const std::vector<Task> due = schedule_.due_promotions(schedule_.points().size() == proposals_.count());
-  for (const Task& task : due) {
+void SweepController::promote() {
+  for (const Task& task : schedule_.due_promotions(schedule_.points().size() == proposals_.count())) {
     nlohmann::ordered_json values = nlohmann::ordered_json::array();
     for (int64_t point = 0; point < static_cast<int64_t>(schedule_.points().size()); ++point) {
       const double value = schedule_.rank_value(point, task.rung - 1);
@@ -82,7 +79,6 @@ bool SweepController::promote() {
     schedule_.promoted(task.trial.point, task.rung);
     on_event_(fmt::format("point {} goes on to step {}", task.trial.text(), sweep_.rungs[task.rung]));
   }
-  return !due.empty();
 }
 
 const SweepController::Needs& SweepController::needs_of(const Task& task) {
@@ -109,33 +105,35 @@ std::vector<std::string> SweepController::mpirun_command(const std::vector<Slot>
   return command;
 }
 
+int SweepController::run_on_all_slots(const std::string& doing, const std::vector<std::string>& arguments, const std::string& log_path) {
+  const std::optional<std::vector<Slot>> slots = pool_.take(pool_.total());
+  TrialJob job({.command = mpirun_command(*slots, arguments), .log_path = log_path, .token = token(fmt::format("{};", ++largest_job_))});
+  std::optional<int> code;
+  while (!(code = job.poll())) {
+    if (options_.asked_to_stop()) job.end();
+    on_tick_({sweep_, schedule_, proposals_.count(), {}, doing, seconds_used()});
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  pool_.give_back(*slots);
+  return *code;
+}
+
 // Answers, grades and tokens, on all slots. False: not ready, because trials still run or it was asked to stop.
 bool SweepController::prepare_shared(const std::string& id, const Point& point) {
   if (!running_.empty()) return false;
   files_.write_shared_config(point);
-  const std::optional<std::vector<Slot>> slots = pool_.take(pool_.total());
+  const std::string log_path = files_.shared_log_path(id);
   for (const char* stage : {"answer", "grade", "prepare"}) {
-    preparing_ = fmt::format("{} for shared/{}", stage, id);
     on_event_(fmt::format("{} (shared/{}, once for all trials that need it)", stage, id));
-    TrialJob job({.command = mpirun_command(*slots, {stage, files_.shared_config_path(id)}),
-                  .log_path = files_.shared_log_path(id),
-                  .token = token(fmt::format("{};", ++largest_job_))});
-    std::optional<int> code;
-    while (!(code = job.poll())) {
-      if (options_.asked_to_stop()) job.end();
-      on_tick_({sweep_, schedule_, proposals_.count(), {}, preparing_, seconds_used()});
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    if (options_.asked_to_stop()) break;
-    if (*code != 0) {
-      const std::string reason = reason_in_log(files_.shared_log_path(id));
-      throw std::runtime_error(fmt::format("candor {} of what trials share ended with {}: {} ({})", stage, *code,
-                                           reason.empty() ? "see its log" : reason, files_.shared_log_path(id)));
+    const int code = run_on_all_slots(fmt::format("{} for shared/{}", stage, id), {stage, files_.shared_config_path(id)}, log_path);
+    if (options_.asked_to_stop()) return false;
+    if (code != 0) {
+      const std::string reason = reason_in_log(log_path);
+      throw std::runtime_error(
+          fmt::format("candor {} of what trials share ended with {}: {} ({})", stage, code, reason.empty() ? "see its log" : reason, log_path));
     }
   }
-  preparing_.clear();
-  pool_.give_back(*slots);
-  return !options_.asked_to_stop();
+  return true;
 }
 
 bool SweepController::start_next() {
@@ -176,7 +174,7 @@ void SweepController::start_training(const Task& task, std::vector<Slot> slots) 
       {{"event", "start"}, {"job", job}, {"point", task.trial.point}, {"repeat", task.trial.repeat}, {"rung", task.rung}, {"slots", slots.size()}});
   auto trial = std::make_unique<RunningTrial>();
   trial->task = task;
-  trial->started_at = trial->last_sign_at = now();
+  trial->started_at = trial->last_sign_at = steady_seconds();
   trial->job = std::make_unique<TrialJob>(TrialJobOptions{.command = mpirun_command(slots, arguments),
                                                           .environment = {{"CANDOR_SWEEP_POINT", task.trial.text()}},
                                                           .log_path = files_.log_path(task.trial),
@@ -190,7 +188,7 @@ void SweepController::look_after(RunningTrial& trial) {
   const uint64_t size = size_of(files_.log_path(trial.task.trial)) + size_of(files_.metrics_path(trial.task.trial));
   if (size != trial.last_size) {
     trial.last_size = size;
-    trial.last_sign_at = now();
+    trial.last_sign_at = steady_seconds();
     const std::string& trunk = needs_of(trial.task).trunk;
     const auto maker = trunk_makers_.find(trunk);
     if (maker != trunk_makers_.end() && maker->second == trial.task.trial && size_of(files_.metrics_path(trial.task.trial)) > 0) {
@@ -199,7 +197,7 @@ void SweepController::look_after(RunningTrial& trial) {
       journal_.write({{"event", "trunk"}, {"id", trunk}});
     }
   }
-  if (trial.why_ended.empty() && now() - trial.last_sign_at > sweep_.stall_s) {
+  if (trial.why_ended.empty() && steady_seconds() - trial.last_sign_at > sweep_.stall_s) {
     trial.why_ended = fmt::format("it wrote nothing for {:.0f} s (sweep.stall_s) and was ended", sweep_.stall_s);
     trial.job->end();
   }
@@ -208,7 +206,7 @@ void SweepController::look_after(RunningTrial& trial) {
 void SweepController::training_ended(RunningTrial& trial, int code) {
   const TrialId id = trial.task.trial;
   const bool last = trial.task.rung + 1 == sweep_.rungs.size();
-  const double slot_seconds = (now() - trial.started_at) * static_cast<double>(trial.slots.size());
+  const double slot_seconds = (steady_seconds() - trial.started_at) * static_cast<double>(trial.slots.size());
   slot_seconds_ += slot_seconds;
   pool_.give_back(trial.slots);
   for (auto maker = trunk_makers_.begin(); maker != trunk_makers_.end();) maker = maker->second == id ? trunk_makers_.erase(maker) : std::next(maker);
@@ -249,31 +247,15 @@ void SweepController::evaluate_best() {
   const std::optional<int64_t> best = schedule_.best();
   if (!best || *schedule_.rung_reached(*best) + 1 < sweep_.rungs.size()) return;  // its training isn't finished, so there is no adapter
   const TrialId trial{.point = *best};
-  const std::optional<std::vector<Slot>> slots = pool_.take(pool_.total());
-  preparing_ = "evaluate the best on the test split";
   on_event_(fmt::format("evaluate point {} on the test split", trial.text()));
-  TrialJob job({.command = mpirun_command(*slots, {"evaluate", files_.config_path(trial)}),
-                .log_path = files_.log_path(trial),
-                .token = token(fmt::format("{};", ++largest_job_))});
-  std::optional<int> code;
-  while (!(code = job.poll())) {
-    if (options_.asked_to_stop()) job.end();
-    on_tick_({sweep_, schedule_, proposals_.count(), {}, preparing_, seconds_used()});
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  preparing_.clear();
-  pool_.give_back(*slots);
-  if (*code != 0) on_event_(fmt::format("WARNING: the best point's evaluation ended with {}: {}", *code, reason_in_log(files_.log_path(trial))));
-}
-
-void SweepController::stop_all() {
-  for (const auto& trial : running_) trial->job->end();
+  const int code = run_on_all_slots("evaluate the best on the test split", {"evaluate", files_.config_path(trial)}, files_.log_path(trial));
+  if (code != 0) on_event_(fmt::format("WARNING: the best point's evaluation ended with {}: {}", code, reason_in_log(files_.log_path(trial))));
 }
 
 bool SweepController::run(const std::function<void(const std::string&)>& on_event, const std::function<void(const SweepProgress&)>& on_tick) {
   on_event_ = on_event;
   on_tick_ = on_tick;
-  began_at_ = now();
+  began_at_ = steady_seconds();
   if (const int orphans = end_orphans(token("")); orphans > 0)
     on_event_(fmt::format("{} processes of an earlier session were still there and were ended", orphans));
   replay();
@@ -282,7 +264,7 @@ bool SweepController::run(const std::function<void(const std::string&)>& on_even
     if (!stopping && options_.asked_to_stop()) {
       stopping = true;
       on_event_("asked to stop: trials save and leave");
-      stop_all();
+      for (const auto& trial : running_) trial->job->end();
     }
     for (auto trial = running_.begin(); trial != running_.end();) {
       look_after(**trial);

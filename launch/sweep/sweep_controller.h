@@ -68,8 +68,10 @@ class SweepController {
   void replay();
   bool out_of_budget() const;
   void propose();
-  bool promote();
+  void promote();
   bool start_next();
+  // Its exit code. doing: what onlookers are told meanwhile.
+  int run_on_all_slots(const std::string& doing, const std::vector<std::string>& arguments, const std::string& log_path);
   bool prepare_shared(const std::string& id, const Point& point);
   void start_training(const Task& task, std::vector<Slot> slots);
   void look_after(RunningTrial& trial);
@@ -77,7 +79,6 @@ class SweepController {
   std::vector<std::string> mpirun_command(const std::vector<Slot>& slots, const std::vector<std::string>& arguments) const;
   std::string token(const std::string& job) const;
   double seconds_used() const;
-  void stop_all();
   const Needs& needs_of(const Task& task);  // kept, because a config is read to know them
   const Point& point_of(const Task& task) const { return schedule_.points()[static_cast<size_t>(task.trial.point)].point; }
 
@@ -97,7 +98,6 @@ class SweepController {
   std::function<void(const SweepProgress&)> on_tick_;
   double began_at_ = 0, seconds_before_ = 0, slot_seconds_ = 0;
   int64_t largest_job_ = 0;  // number of the last job, for tokens
-  std::string preparing_;
   bool budget_told_ = false;
 };
 

@@ -275,10 +275,7 @@ class Page {
 
   std::string best_text() const {
     const std::optional<int64_t> best = schedule_.best();
-    if (!best) return "";
-    RunConfig config = config_of_point(sweep_, schedule_.points()[static_cast<size_t>(*best)].point);
-    config.run.dir = sweep_.dir + "/best";
-    return to_yaml(config);
+    return best ? to_yaml(best_config(sweep_, schedule_, *best)) : "";
   }
 
   const SweepConfig& sweep_;

@@ -34,14 +34,18 @@ std::vector<std::string> all_keys(const SweepConfig& sweep, const ScheduleOfTria
 }
 
 std::string best_yaml(const SweepConfig& sweep, const ScheduleOfTrials& schedule, int64_t best) {
-  RunConfig config = config_of_point(sweep, schedule.points()[static_cast<size_t>(best)].point);
-  config.run.dir = sweep.dir + "/best";
   return fmt::format("# The best of {} points of the sweep in {}: point {:04}, {}.\n# candor run {}/best.yaml\n", schedule.points().size(), sweep.dir,
                      best, schedule.points()[static_cast<size_t>(best)].point.text(), sweep.dir) +
-         to_yaml(config);
+         to_yaml(best_config(sweep, schedule, best));
 }
 
 }  // namespace
+
+RunConfig best_config(const SweepConfig& sweep, const ScheduleOfTrials& schedule, int64_t best) {
+  RunConfig config = config_of_point(sweep, schedule.points()[static_cast<size_t>(best)].point);
+  config.run.dir = sweep.dir + "/best";
+  return config;
+}
 
 std::vector<int64_t> pareto_front(const SweepConfig& sweep, const ScheduleOfTrials& schedule) {
   const size_t top = sweep.rungs.size() - 1;

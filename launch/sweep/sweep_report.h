@@ -14,6 +14,9 @@ void write_sweep_report(const SweepConfig& sweep, const ScheduleOfTrials& schedu
 // Points that no other is better than in one objective and at least as good in all; of those that came to the last rung.
 std::vector<int64_t> pareto_front(const SweepConfig& sweep, const ScheduleOfTrials& schedule);
 
+// The config of this point, ready for `candor run`.
+RunConfig best_config(const SweepConfig& sweep, const ScheduleOfTrials& schedule, int64_t best);
+
 // One line a training: point, repeat, steps, the values of every key of the space, every figure, why it failed.
 std::string trials_csv(const SweepConfig& sweep, const ScheduleOfTrials& schedule);
 

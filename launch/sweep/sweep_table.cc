@@ -6,15 +6,13 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
 #include "launch/progress/progress.h"
+#include "launch/sweep/steady_seconds.h"
 
 namespace candor {
 namespace {
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // Points that reach each rung when halving goes as planned.
 std::vector<size_t> points_by_rung(const SweepConfig& sweep, size_t points) {
@@ -176,8 +174,8 @@ std::string SweepDisplay::table(const SweepProgress& progress) {
 }
 
 void SweepDisplay::tick(const SweepProgress& progress) {
-  if (!terminal_ || now() - last_shown_ < 0.5) return;
-  last_shown_ = now();
+  if (!terminal_ || steady_seconds() - last_shown_ < 0.5) return;
+  last_shown_ = steady_seconds();
   winsize size{};
   const size_t width = ::ioctl(::fileno(stream_), TIOCGWINSZ, &size) == 0 && size.ws_col > 10 ? size.ws_col - 1 : 100;
   const std::string text = table(progress);

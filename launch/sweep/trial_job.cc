@@ -19,6 +19,8 @@
 #include <system_error>
 #include <thread>
 
+#include "launch/sweep/steady_seconds.h"
+
 extern char** environ;
 
 namespace candor {
@@ -26,8 +28,6 @@ namespace {
 
 constexpr const char* kToken = "CANDOR_SWEEP_JOB";
 constexpr int kStopSignals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-
-double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // All processes whose environment has kToken=token..., but for this one.
 std::vector<pid_t> processes_of(const std::string& token) {
@@ -107,12 +107,12 @@ int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 
     pollfd wait{.fd = asked_at > 0 ? -1 : pipe_end, .events = POLLIN, .revents = 0};
     const int events = ::poll(&wait, 1, 50);
     if (asked_at == 0 && events > 0) {
-      asked_at = seconds_now();
+      asked_at = steady_seconds();
       ::kill(-child, SIGTERM);
     }
-    if (asked_at > 0 && seconds_now() - asked_at > kGrace_s) {
+    if (asked_at > 0 && steady_seconds() - asked_at > kGrace_s) {
       for (const pid_t pid : processes_of(options.token)) ::kill(pid, SIGKILL);
-      asked_at = seconds_now();  // again, should one have been between two lives
+      asked_at = steady_seconds();  // again, should one have been between two lives
     }
   }
   // What mpirun left behind would write into files that the next try writes.

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "comm/host_name.h"
+
 namespace candor {
 namespace {
 
@@ -58,9 +60,7 @@ uint32_t crc32c(std::string_view bytes) {
 
 TensorBoardEvents::TensorBoardEvents(const std::string& folder) {
   std::filesystem::create_directories(folder);
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  path_ = fmt::format("{}/events.out.tfevents.{}.{}.{}", folder, static_cast<int64_t>(now_s()), host.data(), ::getpid());
+  path_ = fmt::format("{}/events.out.tfevents.{}.{}.{}", folder, static_cast<int64_t>(now_s()), host_name(), ::getpid());
   file_ = std::fopen(path_.c_str(), "wb");
   if (file_ == nullptr) throw std::system_error(errno, std::generic_category(), path_);
   write_event(delimited(3, "brain.Event:2"), 0);
