@@ -133,10 +133,12 @@ if [ -n "$bandwidth" ]; then doctor+=(--bandwidth); fi
 if [ -n "$bandwidth" ] && [ -n "$gbit" ]; then doctor+=(--expected-gbit "$gbit"); fi
 command=($mpirun --hostfile "$hostfile" -np "$ranks" --bind-to none "${mpirun_arguments[@]}" "${doctor[@]}")
 say "${command[*]}"
-setsid "${command[@]}" > "$answers/doctor" 2>&1 &
+exec 3>&2 2> /dev/null  # until the job has ended, whenever the shell notices it: it would say that it was killed
+: > "$answers/doctor"   # so that tail finds it, whichever of the two starts first
+setsid "${command[@]}" > "$answers/doctor" 2>&1 3>&- &
 job=$!
-trap 'kill -TERM -- -$job 2>/dev/null; exit 4' INT TERM
-tail -n +1 -s 0.2 -f --pid=$job "$answers/doctor" &
+trap 'kill -TERM -- -$job; exit 4' INT TERM
+tail -n +1 -s 0.2 -f --pid=$job "$answers/doctor" 3>&- &
 shown=$!
 find_verdict() { verdict=$(grep -aE '^(not )?ready: ' "$answers/doctor" | tail -1); }
 # Where a host is cut off, mpirun waits for its daemon there long after the ranks have given up; and a SIGTERM then makes Open MPI 4's crash.
@@ -148,10 +150,11 @@ while kill -0 $job; do
     if [ -n "$verdict" ]; then since=$SECONDS limit=10; fi
   fi
   if [ -z "$ended" ] && [ $((SECONDS - since)) -gt "$limit" ]; then ended=yes; kill -KILL -- -$job; fi
-done 2>/dev/null  # the shell would say that it was killed
+done
 code=0
-wait $job 2>/dev/null || code=$?
+wait $job || code=$?
 wait $shown
+exec 2>&3 3>&-
 find_verdict
 if [ -n "$ended" ] && [ -z "$verdict" ]; then
   echo "not ready: no verdict within $limit_s s (--limit): look at the network interfaces that MPI takes (docs/clusters.md)"
