@@ -17,6 +17,7 @@ struct DeviceGroupOptions {
   at::DeviceType device_type = at::DeviceType::CPU;
   double timeout_s = 600;
   bool check_agreement = true;
+  int gpu = -1;  // of this rank; -1: gpu_of its rank in the group
 };
 
 // GPUs that this process can use; 0 in a build without CUDA.

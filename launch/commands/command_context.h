@@ -22,10 +22,11 @@ struct DoctorArguments {
 
 // Filled from the command line; each command reads only those that its --help lists.
 struct CommandArguments {
-  bool resume = false;      // train: go on from the newest checkpoint
-  int64_t pause_at = 0;     // train: the step at which to save and leave; 0: only at the end
-  bool merge = false;       // export: also write the merged model
-  std::string input{};      // score: questions and responses (JSONL). import: the GGUF file. inspect: the file or folder
+  bool resume = false;          // train: go on from the newest checkpoint
+  int64_t pause_at = 0;         // train: the step at which to save and leave; 0: only at the end
+  int64_t ranks_per_trial = 1;  // pool: of a group
+  bool merge = false;           // export: also write the merged model
+  std::string input{};          // score: questions and responses (JSONL). import: the GGUF file. inspect: the file or folder
   std::string output{};     // score: scored JSONL. import: model folder. export: folder (empty: <run.dir>/export). k8s: file (empty: standard output)
   std::string adapter{};    // score, export, evaluate: adapter folder (empty: <run.dir>/adapter)
   std::string tokenizer{};  // inspect: model folder or tokenizer.json that decodes tokens.h5 (empty: model.path of config.yaml beside it)

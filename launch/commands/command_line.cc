@@ -46,11 +46,17 @@ class Parser {
     sweep->add_option("--slots", line_.sweep.slots, "ranks that run at a time on this host (default: its GPUs, or cores)")
         ->check(CLI::PositiveNumber);
     sweep->add_option("--hostfile", line_.sweep.hostfile, "instead: lines \"host slots=N\", as mpirun reads them");
+    sweep->add_flag("--in-process", line_.sweep.in_process,
+                    "one mpirun for all trainings, whose ranks keep the base model: less time between them, but a crash ends all that run");
     sweep->add_option("--mpirun", line_.sweep.mpirun, "the mpirun that starts each training")->capture_default_str();
     sweep->add_flag("--resume", line_.sweep.resume, "fail if there is nothing to go on with");
     sweep->add_flag("--status", line_.sweep.status, "print how far it is, also while it runs");
     sweep->add_flag("--dry-run", line_.sweep.dry_run, "print what would be tried, and its cost in steps");
     sweep->add_flag("--no-evaluation", line_.sweep.no_evaluation, "don't evaluate the best point on the test split at the end");
+
+    CLI::App* pool = with_config("pool", "The ranks of sweep --in-process");
+    pool->group("");  // only the sweep starts it
+    pool->add_option("--ranks-per-trial", args().ranks_per_trial, "of each group")->check(CLI::PositiveNumber);
 
     CLI::App* exporting = with_config("export", "Write the adapter for PEFT, and a merged model if asked");
     exporting->add_option("--output", args().output, "folder to make (default: <run.dir>/export)");
@@ -190,6 +196,7 @@ std::string request_text(const CommandLine& line) {
   std::string text = line.command;
   if (arguments.resume) text += " --resume";
   if (arguments.pause_at > 0) text += fmt::format(" --pause-at {}", arguments.pause_at);
+  if (arguments.ranks_per_trial > 1) text += fmt::format(" --ranks-per-trial {}", arguments.ranks_per_trial);
   if (arguments.merge) text += " --merge";
   if (!arguments.input.empty()) text += " --input " + arguments.input;
   if (!arguments.output.empty()) text += " --output " + arguments.output;

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "comm/device_group.h"
+#include "launch/config/run_paths.h"
 #include "trainer/model/frozen_product.h"
 
 namespace candor {
@@ -53,11 +54,21 @@ ModelSection resolve_products(ModelSection model, const std::string& recorded, P
   return model;
 }
 
-std::unique_ptr<ProcessGroup> make_compute_group(const std::string& device, ProcessGroup& host, double timeout_s) {
+std::string recorded_products(const RunConfig& config) {
+  if (config.model.products != "auto") return "";  // nobody asks
+  try {
+    const std::string products = read_run_config(RunPaths(config.run.dir).config()).model.products;
+    return products == "auto" ? "" : products;
+  } catch (const std::exception&) {
+    return "";
+  }
+}
+
+std::unique_ptr<ProcessGroup> make_compute_group(const std::string& device, ProcessGroup& host, double timeout_s, int gpu) {
   if (device != "cuda") return make_device_process_group(host, {.device_type = at::DeviceType::CPU, .timeout_s = timeout_s});
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
   at::globalContext().setDeterministicFillUninitializedMemory(false);  // it would write every new tensor once more; each is written before it is read
-  return make_device_process_group(host, {.device_type = at::DeviceType::CUDA, .timeout_s = timeout_s});
+  return make_device_process_group(host, {.device_type = at::DeviceType::CUDA, .timeout_s = timeout_s, .gpu = gpu});
 }
 
 }  // namespace candor

@@ -17,8 +17,11 @@ std::string resolve_device(const std::string& wanted, ProcessGroup& host);
 // run's config.yaml; empty: none yet), else what rank 0 measures. model.device is resolved already. Collective.
 ModelSection resolve_products(ModelSection model, const std::string& recorded, ProcessGroup& host);
 
-// `host` itself stays in use for what isn't on the device. For cuda also makes libtorch deterministic. Collective; throws as
-// make_device_process_group.
-std::unique_ptr<ProcessGroup> make_compute_group(const std::string& device, ProcessGroup& host, double timeout_s);
+// What auto was in this run before; empty where the run has no config.yaml yet, or none that this version reads.
+std::string recorded_products(const RunConfig& config);
+
+// `host` itself stays in use for what isn't on the device. gpu: as DeviceGroupOptions has it. For cuda also makes libtorch deterministic. Collective;
+// throws as make_device_process_group.
+std::unique_ptr<ProcessGroup> make_compute_group(const std::string& device, ProcessGroup& host, double timeout_s, int gpu = -1);
 
 }  // namespace candor

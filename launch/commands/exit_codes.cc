@@ -3,12 +3,15 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <new>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <thread>
 
 #include "comm/comm_error.h"
 #include "trainer/training/stop_request.h"
@@ -72,6 +75,11 @@ void tell(const Failure& failure, int rank, int world_size) {
     fmt::print(stderr, "candor: {}\n", failure.message);
   }
   std::fflush(stderr);
+}
+
+void wait_for_lower_ranks(const RankInfo& info) {
+  const bool one_host = info.local_world_size == info.world_size;
+  if (info.rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(std::min(300 + 200 * info.rank, 3000) + (one_host ? 0 : 3000)));
 }
 
 }  // namespace candor

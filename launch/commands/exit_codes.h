@@ -4,6 +4,8 @@
 #include <exception>
 #include <string>
 
+#include "comm/rank_info.h"
+
 namespace candor {
 
 enum ExitCode : int {
@@ -26,5 +28,8 @@ Failure describe_failure(const std::exception_ptr& error);
 
 // Prints it to stderr, behind what standard output still holds.
 void tell(const Failure& failure, int rank, int world_size);
+
+// When several ranks fail for one reason, rank 0 is heard: the others wait so long that its abort ends them first. To other hosts it takes longer.
+void wait_for_lower_ranks(const RankInfo& info);
 
 }  // namespace candor

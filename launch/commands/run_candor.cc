@@ -30,6 +30,7 @@
 #include "launch/commands/inspect_command.h"
 #include "launch/commands/k8s_command.h"
 #include "launch/commands/plan_command.h"
+#include "launch/commands/pool_command.h"
 #include "launch/commands/preemption.h"
 #include "launch/commands/prepare_command.h"
 #include "launch/commands/processor.h"
@@ -53,6 +54,7 @@ struct ConfigCommand {
 constexpr ConfigCommand kConfigCommands[] = {
     {"answer", answer_command}, {"grade", grade_command},   {"prepare", prepare_command}, {"train", train_command}, {"evaluate", evaluate_command},
     {"run", run_command},       {"export", export_command}, {"score", score_command},     {"doctor", plan_command},  // with --plan
+    {"pool", pool_command},
 };
 
 struct Request {
@@ -112,22 +114,11 @@ RankReport report_of(const Request& request) {
   return report;
 }
 
-// What auto was in this run before; empty where the run has no config.yaml yet, or none that this version reads.
-std::string recorded_products(const RunConfig& config) {
-  if (config.model.products != "auto") return "";  // nobody asks
-  try {
-    const std::string products = read_run_config(RunPaths(config.run.dir).config()).model.products;
-    return products == "auto" ? "" : products;
-  } catch (const std::exception&) {
-    return "";
-  }
-}
-
 // What comes before a command of a config: the ranks agree, and the group that computes is made. Its exit code where they fail together.
 std::optional<int> start_together(Request& request, ProcessGroup& host, std::unique_ptr<ProcessGroup>& computing) {
   if (const std::optional<int> failed = agreed_failure(request, host)) return failed;
   check_ranks_agree(report_of(request), host);
-  if (!is_config_command(request.line)) return std::nullopt;
+  if (!is_config_command(request.line) || request.line.command == "pool") return std::nullopt;  // a pool's groups are parts of the ranks
   request.config.model.device = resolve_device(request.config.model.device, host);
   request.config.model = resolve_products(request.config.model, recorded_products(request.config), host);
   computing = make_compute_group(request.config.model.device, host, request.config.run.timeout_s);
@@ -179,12 +170,6 @@ int run_sweep(const SweepArguments& arguments) {
   }
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) std::signal(signal, [](int) { sweep_is_to_stop = 1; });
   return sweep_command(arguments, [] { return sweep_is_to_stop != 0; });
-}
-
-// When several ranks fail for one reason, rank 0 is heard: the others wait so long that its abort ends them first. To other hosts it takes longer.
-void wait_for_lower_ranks(const RankInfo& info) {
-  const bool one_host = info.local_world_size == info.world_size;
-  if (info.rank > 0) std::this_thread::sleep_for(std::chrono::milliseconds(std::min(300 + 200 * info.rank, 3000) + (one_host ? 0 : 3000)));
 }
 
 }  // namespace

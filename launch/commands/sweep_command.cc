@@ -30,6 +30,19 @@ int64_t slots_on_first_host(const std::vector<Slot>& slots) {
   return count;
 }
 
+// What is fixed when a rank starts can't differ from point to point.
+void check_one_pool_can_train_all(const SweepConfig& sweep, const std::string& path) {
+  const auto check = [&](const std::string& key) {
+    if (key != "model.device" && (!key.starts_with("run.") || key == "run.seed")) return;
+    throw std::invalid_argument(
+        fmt::format("{}: {} is fixed when a rank starts, so it can't be varied with --in-process: leave --in-process out", path, key));
+  };
+  for (const Parameter& parameter : sweep.space) check(parameter.key);
+  for (const Point& point : sweep.points) {
+    for (const auto& [key, value] : point.values) check(key);
+  }
+}
+
 int print_status(const SweepConfig& sweep) {
   if (!std::filesystem::exists(SweepJournal::path(sweep.dir))) {
     throw std::invalid_argument(fmt::format("{}: no sweep has begun there", sweep.dir));
@@ -51,6 +64,7 @@ int sweep_command(const SweepArguments& arguments, const std::function<bool()>& 
         fmt::format("{}: sweep.ranks_per_trial: a trial of {} ranks doesn't fit on {} slots; give more with --slots or --hostfile", arguments.path,
                     sweep.ranks_per_trial, slots.size()));
   }
+  if (arguments.in_process) check_one_pool_can_train_all(sweep, arguments.path);
   if (arguments.dry_run) {
     fmt::print("{}", plan_text(sweep, slots.size()));
     return kExitOk;
@@ -63,6 +77,7 @@ int sweep_command(const SweepArguments& arguments, const std::function<bool()>& 
                             .mpirun = arguments.mpirun,
                             .threads_per_rank = std::max<int64_t>(1, resolve_threads_per_rank(0) / slots_on_first_host(slots)),
                             .gpus = gpus,
+                            .in_process = arguments.in_process,
                             .asked_to_stop = asked_to_stop,
                             // A wrong config or a NaN comes again.
                             .retry_may_help = [](int exit_code) { return exit_code != kExitUserError && exit_code != kExitNonFinite; }};

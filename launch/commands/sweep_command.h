@@ -11,7 +11,8 @@ struct SweepArguments {
   int64_t slots = 0;       // on this host; 0: as many as GPUs, or cores
   std::string hostfile{};  // instead of slots
   std::string mpirun = "mpirun";
-  bool resume = false;  // there must be something to go on with
+  bool in_process = false;  // trainings on ranks that stay
+  bool resume = false;      // there must be something to go on with
   bool status = false, dry_run = false, no_evaluation = false;
 };
 

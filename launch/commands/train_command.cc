@@ -84,7 +84,9 @@ std::string step_note(const StepRecord& record) {
 }  // namespace
 
 void train_adapter(const RunConfig& config, const AdapterTraining& training, ProcessGroup& group, HostFiles& hosts) {
-  const std::string identity = agreed_model_identity(config.model, group, hosts);
+  ResidentModel own;
+  ResidentModel& base = training.resident != nullptr ? *training.resident : own;
+  const std::string& identity = base.identity(config.model, group, hosts);
   const TextSetup text(config);
   hosts.send({RunPaths(config.run.dir).tokens()});
   const TokenData data = read_run_tokens(config, text, identity);
@@ -98,7 +100,7 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Pro
     write_file_atomically(output.config(), to_yaml(config));
   }
   group.barrier();
-  const LlamaModel model = load_model(config.model, group);
+  const LlamaModel& model = base.get(config.model, group);
 
   TrainOptions options = train_options(config, output);
   if (config.lora.active_from == "confidence_marker") options.lora.active_from = marker_tokens(data);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "launch/commands/command_context.h"
+#include "launch/commands/resident_model.h"
 #include "launch/config/run_config.h"
 #include "launch/config/run_paths.h"
 
@@ -16,6 +17,7 @@ struct AdapterTraining {
   bool resume = false;         // from the newest checkpoint, if there is one
   int64_t pause_at = 0;        // a step at which to save and return, without an adapter yet; 0: none
   StopRequest* stop_request = nullptr;
+  ResidentModel* resident = nullptr;  // null: the base model is read for this training alone
 };
 
 // What train_command does, but into any folder: tokens.h5 is that of config.run.dir. Collective.

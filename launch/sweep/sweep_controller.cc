@@ -25,8 +25,8 @@ uint64_t size_of(const std::string& path) {
 }  // namespace
 
 SweepController::SweepController(const SweepConfig& sweep, std::vector<Slot> slots, ControllerOptions options, SweepJournal& journal)
-    : sweep_(sweep), options_(std::move(options)), journal_(journal), pool_(std::move(slots)), files_(sweep, options_.threads_per_rank),
-      proposals_(sweep), schedule_(sweep) {}
+    : sweep_(sweep), options_(std::move(options)), journal_(journal), slots_(slots), pool_(std::move(slots)),
+      files_(sweep, options_.threads_per_rank), proposals_(sweep), schedule_(sweep) {}
 
 std::string SweepController::token(const std::string& job) const {
   return std::filesystem::absolute(sweep_.dir).lexically_normal().string() + "|" + job;
@@ -43,7 +43,7 @@ void SweepController::replay() {
   trunks_made_ = std::move(history.trunks);
   failures_ = std::move(history.failures);
   if (journal_.before().empty()) journal_.write({{"event", "sweep"}, {"version", 1}, {"config", sweep_.text}, {"base", to_yaml(sweep_.base)}});
-  journal_.write({{"event", "session"}, {"slots", pool_.total()}});
+  journal_.write({{"event", "session"}, {"slots", pool_.total()}, {"in_process", options_.in_process}});
 }
 
 bool SweepController::out_of_budget() const {
@@ -106,6 +106,7 @@ std::vector<std::string> SweepController::mpirun_command(const std::vector<Slot>
 }
 
 int SweepController::run_on_all_slots(const std::string& doing, const std::vector<std::string>& arguments, const std::string& log_path) {
+  end_pool();  // its ranks would keep what this needs, on GPUs above all
   const std::optional<std::vector<Slot>> slots = pool_.take(pool_.total());
   TrialJob job({.command = mpirun_command(*slots, arguments), .log_path = log_path, .token = token(fmt::format("{};", ++largest_job_))});
   std::optional<int> code;
@@ -136,7 +137,28 @@ bool SweepController::prepare_shared(const std::string& id, const Point& point) 
   return true;
 }
 
+void SweepController::make_pool() {
+  const auto groups = static_cast<int64_t>(slots_.size()) / sweep_.ranks_per_trial;
+  const std::vector<Slot> slots(slots_.begin(), slots_.begin() + groups * sweep_.ranks_per_trial);
+  files_.write_pool_config();
+  const std::vector<std::string> arguments = {"pool", files_.pool_config_path(), "--ranks-per-trial", fmt::format("{}", sweep_.ranks_per_trial)};
+  trial_pool_ = std::make_shared<TrialPool>(TrialPoolOptions{.folder = files_.pool_dir(),
+                                                             .groups = groups,
+                                                             .ranks_per_group = sweep_.ranks_per_trial,
+                                                             .job = {.command = mpirun_command(slots, arguments),
+                                                                     .log_path = files_.pool_dir() + "/job.log",
+                                                                     .token = token(fmt::format("{};", ++largest_job_))}});
+}
+
+void SweepController::end_pool() {
+  if (!trial_pool_) return;
+  trial_pool_->end();
+  while (trial_pool_->lives()) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  trial_pool_.reset();
+}
+
 bool SweepController::start_next() {
+  if (trial_pool_ && trial_pool_->lives() && !trial_pool_->takes_tasks()) return false;  // it ends; the next one is made then
   std::optional<std::vector<Slot>> slots = pool_.take(static_cast<size_t>(sweep_.ranks_per_trial));
   if (!slots) return false;
   const auto may_start = [&](const Task& task) {
@@ -166,19 +188,24 @@ void SweepController::start_training(const Task& task, std::vector<Slot> slots) 
   const Point& point = point_of(task);
   files_.make_trial(point, task.trial);
   if (const std::string& trunk = needs_of(task).trunk; !trunk.empty() && trunks_made_.count(trunk) == 0) trunk_makers_[trunk] = task.trial;
-  std::vector<std::string> arguments = {"train", files_.config_path(task.trial), "--resume"};
-  const bool last = task.rung + 1 == sweep_.rungs.size();
-  if (!last) arguments.insert(arguments.end(), {"--pause-at", fmt::format("{}", sweep_.rungs[task.rung])});
+  const int64_t pause_at = task.rung + 1 == sweep_.rungs.size() ? 0 : sweep_.rungs[task.rung];
   const int64_t job = ++largest_job_;
   journal_.write(
       {{"event", "start"}, {"job", job}, {"point", task.trial.point}, {"repeat", task.trial.repeat}, {"rung", task.rung}, {"slots", slots.size()}});
   auto trial = std::make_unique<RunningTrial>();
   trial->task = task;
   trial->started_at = trial->last_sign_at = steady_seconds();
-  trial->job = std::make_unique<TrialJob>(TrialJobOptions{.command = mpirun_command(slots, arguments),
-                                                          .environment = {{"CANDOR_SWEEP_POINT", task.trial.text()}},
-                                                          .log_path = files_.log_path(task.trial),
-                                                          .token = token(fmt::format("{};", job))});
+  if (options_.in_process) {
+    if (!trial_pool_ || !trial_pool_->lives()) make_pool();
+    trial->run = trial_pool_->start({.config_path = files_.config_path(task.trial), .pause_at = pause_at, .log_path = files_.log_path(task.trial)});
+  } else {
+    std::vector<std::string> arguments = {"train", files_.config_path(task.trial), "--resume"};
+    if (pause_at > 0) arguments.insert(arguments.end(), {"--pause-at", fmt::format("{}", pause_at)});
+    trial->run = std::make_unique<TrialJob>(TrialJobOptions{.command = mpirun_command(slots, arguments),
+                                                            .environment = {{"CANDOR_SWEEP_POINT", task.trial.text()}},
+                                                            .log_path = files_.log_path(task.trial),
+                                                            .token = token(fmt::format("{};", job))});
+  }
   trial->slots = std::move(slots);
   schedule_.started(task);
   running_.push_back(std::move(trial));
@@ -199,7 +226,7 @@ void SweepController::look_after(RunningTrial& trial) {
   }
   if (trial.why_ended.empty() && steady_seconds() - trial.last_sign_at > sweep_.stall_s) {
     trial.why_ended = fmt::format("it wrote nothing for {:.0f} s (sweep.stall_s) and was ended", sweep_.stall_s);
-    trial.job->end();
+    trial.run->end();
   }
 }
 
@@ -225,7 +252,7 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
                           value == figures->end() ? "none" : fmt::format("{:.4f}", value->second), point_of(trial.task).text()));
     return;
   }
-  if (options_.asked_to_stop()) {
+  if (options_.asked_to_stop() || (trial.why_ended.empty() && trial.run->blameless())) {
     journal_.write(event);
     schedule_.interrupted(trial.task);
     return;
@@ -264,11 +291,11 @@ bool SweepController::run(const std::function<void(const std::string&)>& on_even
     if (!stopping && options_.asked_to_stop()) {
       stopping = true;
       on_event_("asked to stop: trials save and leave");
-      for (const auto& trial : running_) trial->job->end();
+      for (const auto& trial : running_) trial->run->end();
     }
     for (auto trial = running_.begin(); trial != running_.end();) {
       look_after(**trial);
-      const std::optional<int> code = (*trial)->job->poll();
+      const std::optional<int> code = (*trial)->run->poll();
       if (!code) {
         ++trial;
         continue;
@@ -276,7 +303,10 @@ bool SweepController::run(const std::function<void(const std::string&)>& on_even
       training_ended(**trial, *code);
       trial = running_.erase(trial);
     }
-    if (stopping && running_.empty()) return false;
+    if (stopping && running_.empty()) {
+      end_pool();
+      return false;
+    }
     if (!stopping) {
       const bool broke = out_of_budget();
       if (broke && !budget_told_) {
@@ -299,6 +329,7 @@ bool SweepController::run(const std::function<void(const std::string&)>& on_even
     on_tick_({sweep_, schedule_, proposals_.count(), running, "", seconds_used()});
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
+  end_pool();
   const std::optional<int64_t> best = schedule_.best();
   journal_.write({{"event", "done"}, {"best", best ? nlohmann::ordered_json(*best) : nlohmann::ordered_json(nullptr)}});
   return true;

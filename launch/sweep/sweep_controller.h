@@ -15,6 +15,7 @@
 #include "launch/sweep/sweep_journal.h"
 #include "launch/sweep/trial_files.h"
 #include "launch/sweep/trial_job.h"
+#include "launch/sweep/trial_pool.h"
 
 namespace candor {
 
@@ -22,7 +23,8 @@ struct ControllerOptions {
   std::string program;  // candor
   std::string mpirun = "mpirun";
   int64_t threads_per_rank = 1;
-  bool gpus = false;  // a slot's number is its GPU's
+  bool gpus = false;        // a slot's number is its GPU's
+  bool in_process = false;  // trainings run on ranks that stay (trial_pool.h)
   std::function<bool()> asked_to_stop;
   std::function<bool(int exit_code)> retry_may_help;  // of a training that failed with this code
 };
@@ -30,7 +32,7 @@ struct ControllerOptions {
 struct RunningTrial {
   Task task;
   std::vector<Slot> slots;
-  std::unique_ptr<TrialJob> job;
+  std::unique_ptr<TrialRun> run;
   double started_at = 0, last_sign_at = 0;
   uint64_t last_size = 0;  // of its log and metrics, which grow while it works
   std::string why_ended;   // by the controller
@@ -74,6 +76,8 @@ class SweepController {
   int run_on_all_slots(const std::string& doing, const std::vector<std::string>& arguments, const std::string& log_path);
   bool prepare_shared(const std::string& id, const Point& point);
   void start_training(const Task& task, std::vector<Slot> slots);
+  void make_pool();
+  void end_pool();  // and wait
   void look_after(RunningTrial& trial);
   void training_ended(RunningTrial& trial, int code);
   std::vector<std::string> mpirun_command(const std::vector<Slot>& slots, const std::vector<std::string>& arguments) const;
@@ -85,10 +89,12 @@ class SweepController {
   const SweepConfig& sweep_;
   ControllerOptions options_;
   SweepJournal& journal_;
+  const std::vector<Slot> slots_;
   SlotPool pool_;
   TrialFiles files_;
   Proposals proposals_;
   ScheduleOfTrials schedule_;
+  std::shared_ptr<TrialPool> trial_pool_;  // null: not started yet, or not in_process
   std::vector<std::unique_ptr<RunningTrial>> running_;
   std::map<TrialId, int64_t> failures_;  // one after the other, of the training that is due
   std::map<int64_t, Needs> needs_;       // by point

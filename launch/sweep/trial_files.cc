@@ -56,6 +56,13 @@ void TrialFiles::write_shared_config(const Point& point) const {
   write_file_atomically(shared_config_path(id), to_yaml(config));
 }
 
+void TrialFiles::write_pool_config() const {
+  RunConfig config = with_threads(sweep_.base);
+  config.run.dir = pool_dir();
+  fs::create_directories(config.run.dir);
+  write_file_atomically(pool_config_path(), to_yaml(config));
+}
+
 std::string TrialFiles::trunk_id(const Point& point) const {
   const RunConfig config = config_of_point(sweep_, point);
   const bool alora = config.lora.active_from != "start";

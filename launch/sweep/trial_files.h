@@ -2,6 +2,7 @@
 //
 //   sweep.dir/shared/<hash>/   answers, grades and tokens of every trial with the same model, data and prompt
 //   sweep.dir/trunks/          what frozen layers give (train.trunk_dir)
+//   sweep.dir/pool/            ranks that stay: their config, tasks and output
 //   sweep.dir/trials/0007/     run.dir of point 7; 0007.1 of its second seed
 #pragma once
 
@@ -32,6 +33,11 @@ class TrialFiles {
   std::string shared_log_path(const std::string& id) const { return shared_dir(id) + "/job.log"; }
   bool shared_is_there(const std::string& id) const;
   void write_shared_config(const Point& point) const;
+
+  // Of ranks that stay (trial_pool.h): what is the same for all points.
+  std::string pool_dir() const { return sweep_.dir + "/pool"; }
+  std::string pool_config_path() const { return pool_dir() + "/pool.yaml"; }
+  void write_pool_config() const;
 
   // Of the frozen layers that this point's trainings read; empty: none.
   std::string trunk_id(const Point& point) const;

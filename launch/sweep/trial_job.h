@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "launch/sweep/trial_run.h"
+
 namespace candor {
 
 struct TrialJobOptions {
@@ -22,18 +24,14 @@ struct TrialJobOptions {
   std::string token;  // CANDOR_SWEEP_JOB in the environment of all its processes; no other job's begins with it
 };
 
-class TrialJob {
+class TrialJob final : public TrialRun {
  public:
   // Throws std::system_error.
   explicit TrialJob(const TrialJobOptions& options);
-  ~TrialJob();  // ends it and waits
-  TrialJob(const TrialJob&) = delete;
-  TrialJob& operator=(const TrialJob&) = delete;
+  ~TrialJob() override;  // ends it and waits
 
-  // The exit code once it is over (128 + signal where a signal ended mpirun); doesn't wait.
-  std::optional<int> poll();
-  // Asks it to end; poll() says when it has.
-  void end();
+  std::optional<int> poll() override;
+  void end() override;
 
  private:
   pid_t watcher_ = -1;

@@ -58,12 +58,49 @@ TEST_F(SweepProgram, TriesEveryPointOnceAndLeavesAReport) {
 
 TEST_F(SweepProgram, ATrialThatCantWorkIsGivenUpAndTheOthersFinish) {
   // An adapter that is scaled beyond what fp32 holds gives NaN, which a retry would only repeat.
-  write_sweep(", retries: 5", "  lora.alpha: {choice: [8, 1e38]}\n");
-  const Outcome outcome = sweep("--slots 1 --no-evaluation");
+  write_sweep(", retries: 5", "  lora.alpha: {choice: [1e38, 8]}\n");
+  for (const char* where : {"", " --in-process"}) {
+    fs::remove_all(at("sweep"));
+    const Outcome outcome = sweep(std::string("--slots 1 --no-evaluation") + where);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
+    EXPECT_EQ(count_of("0000 failed", outcome.text), 1) << outcome.text;
+    EXPECT_THAT(text_of(at("sweep/best.yaml")), HasSubstr("alpha: 8"));
+    EXPECT_THAT(text_of(at("sweep/trials.csv")), HasSubstr("1e38"));
+  }
+  EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 2) << "the rank goes on with the next point";
+  EXPECT_THAT(text_of(at("sweep/trials/0000/job.log")), AllOf(HasSubstr("candor: "), Not(HasSubstr("0001"))));
+}
+
+TEST_F(SweepProgram, AFailureOfRanksThatStayEndsOnlyItsTraining) {
+  // What the model hasn't is found by each rank alone, so the others of its group might wait for it for ever.
+  write_sweep(", ranks_per_trial: 2", "  lora.layers: {choice: [0-99, 0-0, 0-1]}\n");
+  const Outcome outcome = sweep("--slots 4 --in-process --no-evaluation");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
-  EXPECT_EQ(count_of("0001 failed", outcome.text), 1) << outcome.text;
-  EXPECT_THAT(text_of(at("sweep/best.yaml")), HasSubstr("alpha: 8"));
-  EXPECT_THAT(text_of(at("sweep/trials.csv")), HasSubstr("1e38"));
+  EXPECT_EQ(count_of("0000 failed", outcome.text), 1) << outcome.text;
+  EXPECT_EQ(count_of("0001 failed", outcome.text) + count_of("0002 failed", outcome.text), 0) << outcome.text;
+  EXPECT_EQ(count_of("\"figures\"", journal()), 2) << journal();
+}
+
+TEST_F(SweepProgram, RanksThatStayTrainTheSameBits) {
+  write_sweep(", ranks_per_trial: 2, halving: synchronous, first_rung_steps: 3, factor: 2");
+  const Outcome own = sweep("--slots 4 --no-evaluation");
+  ASSERT_EQ(own.exit_code, 0) << own.text;
+  const std::string best = text_of(at("sweep/best.yaml"));
+  fs::rename(at("sweep"), at("own"));
+
+  const Outcome outcome = sweep("--slots 5 --in-process --no-evaluation");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_EQ(text_of(at("sweep/best.yaml")), best);
+  int compared = 0;
+  for (const auto& trial : fs::directory_iterator(at("own/trials"))) {
+    const std::string adapter = "/adapter/adapter_model.safetensors", name = trial.path().filename().string();
+    if (!fs::exists(at("own/trials/" + name + adapter))) continue;  // not among the better half
+    EXPECT_EQ(text_of(at("own/trials/" + name + adapter)), text_of(at("sweep/trials/" + name + adapter))) << name;
+    ++compared;
+  }
+  EXPECT_EQ(compared, 2);
+  EXPECT_TRUE(fs::exists(at("sweep/pool/group1.done"))) << "two groups of two of the five slots";
+  EXPECT_FALSE(fs::exists(at("sweep/pool/group2.done")));
 }
 
 TEST_F(SweepProgram, MistakesAreOneErrorEach) {
@@ -80,6 +117,8 @@ TEST_F(SweepProgram, MistakesAreOneErrorEach) {
   expect("--status", 2, "no sweep has begun");
   fs::remove_all(at("sweep"));
   expect("--resume --slots 3", 2, "no sweep has begun");
+  write_sweep("", "  run.threads_per_rank: {choice: [1, 2]}\n");
+  expect("--slots 2 --in-process", 2, "run.threads_per_rank is fixed when a rank starts");
   const Outcome on_ranks_of_mpirun = on_ranks(2, "sweep " + at("sweep.yaml"));
   EXPECT_NE(on_ranks_of_mpirun.exit_code, 0);
   EXPECT_EQ(count_of("give it without mpirun", on_ranks_of_mpirun.text), 1) << on_ranks_of_mpirun.text;

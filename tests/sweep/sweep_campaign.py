@@ -3,7 +3,7 @@
 
 Usage: sweep_campaign.py [--build build/cpu] [--trials 9] [--kills 3] [--bad-trials 30] [--seed 1]
 Three sweeps of the same points: undisturbed; with the controller killed so many times and given again; with so many percent of the points going wrong at
-their first try. For the last two: every rung that was reached stands in the journal once, every training's metrics have each step once, and values and
+their first try (with --in-process: with so many ranks of the pool killed or stopped, at random moments). For the last two: every rung that was reached stands in the journal once, every training's metrics have each step once, and values and
 winner are those of the first. Ends with one line.
 """
 import argparse
@@ -32,6 +32,8 @@ parser.add_argument("--seed", type=int, default=1)
 parser.add_argument("--slots", type=int, default=2)
 parser.add_argument("--method", default="random", choices=["random", "grid"])
 parser.add_argument("--check-hparams", action="store_true", help="read the hyperparameters back with the package tensorboard")
+parser.add_argument("--in-process", action="store_true", help="the second and third sweep on ranks that stay")
+parser.add_argument("--rank-kills", type=int, default=3, help="of the third, with --in-process")
 parser.add_argument("--halving", default="synchronous", choices=["synchronous", "none"])
 options = parser.parse_args()
 numbers = random.Random(options.seed)
@@ -44,13 +46,16 @@ tiny_folder.make(folder, True, "cpu")
 def write_sweep(name):
     space = ("train.learning_rate: {log_uniform: [1e-4, 3e-2], grid: 6}\n  lora.rank: {choice: [2, 4]}\n"
              "  lora.alpha: {choice: [8, 16, 32]}\n")
+    retries = options.rank_kills if options.in_process else 2
     halving = "halving: synchronous, first_rung_steps: 4, factor: 3" if options.halving == "synchronous" else "halving: none"
     (folder / f"{name}.yaml").write_text(
-        f"sweep: {{dir: {name}, base: line.yaml, method: {options.method}, trials: {options.trials}, {halving}, stall_s: 12, retries: 2,\n"
+        f"sweep: {{dir: {name}, base: line.yaml, method: {options.method}, trials: {options.trials}, {halving}, stall_s: 12, retries: {retries},\n"
         f"  set: {{train.max_steps: 12, evaluate.bootstrap_samples: 10}}}}\nspace:\n  {space}")
 
 
 def start(name, *extra):
+    if options.in_process and name != "undisturbed":
+        extra = ("--in-process", *extra)
     return subprocess.Popen([candor, "sweep", f"{name}.yaml", "--slots", str(options.slots), "--no-evaluation", *extra], cwd=folder, env=environment,
                             stdout=open(folder / f"{name}.out", "a"), stderr=subprocess.STDOUT)
 
@@ -102,6 +107,36 @@ def hyperparameter_problems(name):
     return [] if found == expected else [f"{name}: TensorBoard reads {found} instead of {expected}"]
 
 
+def pool_ranks():
+    ranks = []
+    for process in pathlib.Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                arguments = (process / "cmdline").read_bytes().split(b"\0")
+                if arguments[:2] == [candor.encode(), b"pool"] and f"CANDOR_SWEEP_JOB={folder}".encode() in (process / "environ").read_bytes() \
+                        and (process / "comm").read_text() == "candor\n":
+                    ranks.append(int(process.name))
+            except OSError:
+                pass
+    return ranks
+
+
+def disturb_ranks(name):
+    """Kills or stops a rank now and then, until the sweep is done; how often."""
+    sweep, done = start(name), 0
+    while sweep.poll() is None:
+        try:
+            sweep.wait(numbers.uniform(0.5, max(1, usual_s / (options.rank_kills + 1))))
+        except subprocess.TimeoutExpired:
+            ranks = pool_ranks()
+            if done < options.rank_kills and ranks:
+                os.kill(numbers.choice(ranks), numbers.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGSTOP]))
+                done += 1
+    if sweep.returncode != 0:
+        raise SystemExit(f"the sweep {name} ended with {sweep.returncode}:\n{(folder / f'{name}.out').read_text()[-3000:]}")
+    return done
+
+
 problems, kills, failures = [], 0, 0
 began = time.monotonic()
 try:
@@ -125,17 +160,20 @@ try:
         print(f"{kills} of {options.kills} kills", end="\r", file=sys.stderr, flush=True)
     finish("killed")
     problems += problems_of("killed", reference)
-    if options.bad_trials > 0:
+    if options.in_process:
+        failures = disturb_ranks("bad")
+        problems += problems_of("bad", reference)
+    elif options.bad_trials > 0:
         (folder / "tried").mkdir()
         environment |= {"CANDOR_BAD_TRIALS": str(options.bad_trials), "CANDOR_BAD_FOLDER": str(folder / "tried")}
         finish("bad", "--mpirun", str(here / "bad_mpirun.sh"))
         problems += problems_of("bad", reference)
         failures = sum(event.get("failure", False) for event in outcome("bad")[2])
-        if failures == 0:
-            problems.append("no training went wrong, so nothing was tried")
+    if failures == 0 and (options.in_process or options.bad_trials > 0):
+        problems.append("nothing went wrong, so nothing was tried")
 finally:
     shutil.rmtree(folder, ignore_errors=True)
 for problem in problems:
     print(problem)
-print(f"{options.trials} points, {kills} kills of the sweep, {failures} failures of trainings in {time.monotonic() - began:.0f} s: {len(problems)} problems")
+print(f"{options.trials} points, {kills} kills of the sweep, {failures} {'lost ranks' if options.in_process else 'failures of trainings'} in {time.monotonic() - began:.0f} s: {len(problems)} problems")
 sys.exit(1 if problems else 0)

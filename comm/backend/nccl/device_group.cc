@@ -33,7 +33,7 @@ std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host, cons
   if (options.device_type != at::DeviceType::CUDA) {
     throw std::invalid_argument(fmt::format("device group: expected cpu or cuda, got {}", c10::DeviceTypeName(options.device_type, true)));
   }
-  const int device_index = gpu_of(own_host->rank_info());
+  const int device_index = options.gpu >= 0 ? options.gpu : gpu_of(own_host->rank_info());
   if (ranks_share_gpus()) {
     // NCCL takes one rank per GPU of a host, so each rank is a host to it.
     setenv("NCCL_HOSTID", fmt::format("{} rank {}", host_name(), own_host->rank()).c_str(), 1);

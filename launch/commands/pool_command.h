@@ -1,0 +1,16 @@
+// candor pool: the ranks of `candor sweep --in-process`. They form groups, and each trains one point after the other with the base model that it
+// keeps.
+//
+// A training that fails with all ranks of its group together, such as one with NaN, ends alone. Else, since ranks may wait for the one that failed,
+// the job ends and the sweep starts another.
+#pragma once
+
+#include "launch/commands/command_context.h"
+#include "launch/config/run_config.h"
+
+namespace candor {
+
+// Collective over context.group, which is the whole job. config: what is the same for all points. Returns when it was asked to stop.
+int pool_command(const RunConfig& config, CommandContext& context);
+
+}  // namespace candor

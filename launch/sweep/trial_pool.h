@@ -1,0 +1,68 @@
+// Trainings on ranks that stay: one mpirun for all slots, whose ranks form groups that train one point after the other and keep the base model.
+//
+// Usage:   auto pool = std::make_shared<TrialPool>(TrialPoolOptions{...});   auto run = pool->start(task);   if (auto code = run->poll()) ...
+// Nothing but time is saved: a training gives the same bits as in an mpirun of its own. What it costs: when a rank dies, so do all, and the trainings
+// beside it go on from their checkpoints in the next pool. Which training was to blame is what the failing rank or mpirun said; where neither said
+// anything, all of them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "launch/sweep/pool_task.h"
+#include "launch/sweep/trial_job.h"
+#include "launch/sweep/trial_run.h"
+
+namespace candor {
+
+struct TrialPoolOptions {
+  std::string folder;  // of tasks and results; those of an earlier pool are removed
+  int64_t groups = 1;  // ranks_per_group ranks each, in the order of the job's ranks
+  int64_t ranks_per_group = 1;
+  TrialJobOptions job;
+};
+
+class TrialPool : public std::enable_shared_from_this<TrialPool> {
+ public:
+  // Throws std::system_error.
+  explicit TrialPool(TrialPoolOptions options);
+
+  // On a free group: no more than `groups` run at a time. The id is given here.
+  std::unique_ptr<TrialRun> start(PoolTask task);
+  // False once its mpirun has ended.
+  bool lives();
+  // False too while it ends.
+  bool takes_tasks() { return lives() && !ending_; }
+  // Asks all ranks to save and end.
+  void end();
+
+ private:
+  class Run;
+
+  struct Group {
+    int64_t task = 0;  // 0: free
+    std::optional<int> code{};
+    bool blameless = false;
+  };
+
+  void look(int64_t group);
+  void read_result(int64_t group);
+  void settle_blame(int code);
+
+  TrialPoolOptions options_;
+  PoolFolder folder_;
+  size_t log_begins_at_;  // an earlier pool's log goes on
+  TrialJob job_;
+  std::vector<Group> groups_;
+  std::optional<int> ended_with_;
+  bool ending_ = false;  // as asked, or because a rank said so
+  int64_t last_task_ = 0;
+};
+
+// The rank that mpirun says was lost, the first that it names in its output; nothing if it names none.
+std::optional<int64_t> lost_rank_in(const std::string& output);
+
+}  // namespace candor
