@@ -25,6 +25,7 @@ namespace {
 
 constexpr const char* kLeave = "leave";
 constexpr double kQuiet_s = 1;  // between two words of a group that has nothing to do
+constexpr std::chrono::milliseconds kLook(20);
 
 // While it lives, what this process prints goes to the end of a file.
 class OutputInto {
@@ -61,6 +62,8 @@ class PoolGroup {
     config_.model.device = resolve_device(config.model.device, context.group);
     const int gpu = config_.model.device == "cuda" ? gpu_of(context.group.rank_info()) : -1;
     group_ = make_compute_group(config_.model.device, *host_, config.run.timeout_s, gpu);
+    context.group.barrier();
+    if (context.group.rank() == 0) folder_.write_ready();
   }
 
   void work() {
@@ -83,7 +86,7 @@ class PoolGroup {
     while (!quiet.passed()) {
       if (stop_->requested()) return kLeave;
       if (const auto text = folder_.task_after(number_, last_task_)) return *text;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      std::this_thread::sleep_for(kLook);
     }
     return "";
   }
@@ -97,7 +100,7 @@ class PoolGroup {
       tell_result({.id = task.id});
     } catch (const PreemptedError&) {
       if (host_->rank() == 0) tell(describe_failure(std::current_exception()), 0, 1);
-      tell_result({.id = task.id, .exit_code = kExitPreempted});
+      tell_result({.id = task.id, .exit_code = kExitPreempted, .stopped = true});
     } catch (...) {
       failed(task, describe_failure(std::current_exception()));
     }
@@ -119,7 +122,7 @@ class PoolGroup {
   }
 
   void failed(const PoolTask& task, const Failure& failure) {
-    const bool together = host_->world_size() == 1 || failure.exit_code == kExitNonFinite;
+    const bool together = failure.exit_code == kExitNonFinite || (host_->world_size() == 1 && failure.exit_code == kExitUserError);
     if (!together) wait_for_lower_ranks(host_->rank_info());
     if (!together || host_->rank() == 0) {
       tell(failure, host_->rank(), host_->world_size());

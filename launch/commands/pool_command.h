@@ -1,8 +1,8 @@
 // candor pool: the ranks of `candor sweep --in-process`. They form groups, and each trains one point after the other with the base model that it
 // keeps.
 //
-// A training that fails with all ranks of its group together, such as one with NaN, ends alone. Else, since ranks may wait for the one that failed,
-// the job ends and the sweep starts another.
+// A training that fails on all ranks of its group together, such as one with NaN, ends alone. Else the job ends, and the sweep starts another: ranks
+// may wait for the one that failed, or be left with a broken GPU or connection.
 #pragma once
 
 #include "launch/commands/command_context.h"

@@ -26,11 +26,16 @@ PoolTask task_from(const std::string& text) {
 
 std::string PoolFolder::path(int64_t group, const char* kind) const { return fmt::format("{}/group{}.{}", folder_, group, kind); }
 
+void PoolFolder::write_ready() const { write_file_atomically(folder_ + "/ready", ""); }
+
+bool PoolFolder::is_ready() const { return std::filesystem::exists(folder_ + "/ready"); }
+
 void PoolFolder::write_task(int64_t group, const PoolTask& task) const { write_file_atomically(path(group, "task"), task_text(task)); }
 
 void PoolFolder::write_result(int64_t group, const PoolResult& result) const {
-  write_file_atomically(path(group, "done"),
-                        nlohmann::ordered_json{{"id", result.id}, {"exit", result.exit_code}, {"ends_all", result.ends_all}}.dump());
+  write_file_atomically(
+      path(group, "done"),
+      nlohmann::ordered_json{{"id", result.id}, {"exit", result.exit_code}, {"stopped", result.stopped}, {"ends_all", result.ends_all}}.dump());
 }
 
 std::optional<std::string> PoolFolder::task_after(int64_t group, int64_t last_id) const {
@@ -44,7 +49,7 @@ std::optional<PoolResult> PoolFolder::result_of(int64_t group, int64_t id) const
   if (!std::filesystem::exists(path(group, "done"))) return std::nullopt;
   const nlohmann::json json = nlohmann::json::parse(read_file(path(group, "done")), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || json.value("id", int64_t{-1}) != id) return std::nullopt;
-  return PoolResult{.id = id, .exit_code = json.value("exit", 1), .ends_all = json.value("ends_all", false)};
+  return PoolResult{.id = id, .exit_code = json.value("exit", 1), .stopped = json.value("stopped", false), .ends_all = json.value("ends_all", false)};
 }
 
 }  // namespace candor

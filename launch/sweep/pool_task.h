@@ -1,7 +1,8 @@
-// What a sweep and its resident ranks tell each other: a file for each task and each result, in <sweep.dir>/pool.
+// What a sweep and its resident ranks tell each other: files in <sweep.dir>/pool/N, a folder for each pool.
 //
+//   ready                                                                     of rank 0, once all groups are there
 //   group3.task   {"id": 12, "config": "...", "pause_at": 50, "log": "..."}   of the sweep
-//   group3.done   {"id": 12, "exit": 0, "ends_all": false}                     of the group's rank 0, or of the rank that failed
+//   group3.done   {"id": 12, "exit": 0, "stopped": false, "ends_all": false}   of the group's rank 0, or of the rank that failed
 // Each is replaced whole, so a reader sees one or the other.
 #pragma once
 
@@ -21,6 +22,7 @@ struct PoolTask {
 struct PoolResult {
   int64_t id = 0;
   int exit_code = 0;
+  bool stopped = false;   // saved because a signal asked for it, not because it failed
   bool ends_all = false;  // the rank that says so ends the whole job, because ranks of its group may wait for it
 };
 
@@ -32,6 +34,8 @@ class PoolFolder {
  public:
   explicit PoolFolder(std::string folder) : folder_(std::move(folder)) {}
 
+  void write_ready() const;
+  bool is_ready() const;
   void write_task(int64_t group, const PoolTask& task) const;
   void write_result(int64_t group, const PoolResult& result) const;
   // task_text of the task there, if its id is above last_id.

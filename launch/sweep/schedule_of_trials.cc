@@ -98,6 +98,15 @@ std::vector<Task> ScheduleOfTrials::due_promotions(bool all_proposed) const {
   return due;
 }
 
+std::vector<Task> ScheduleOfTrials::promotions_now(bool all_proposed, bool slot_is_free) const {
+  const bool limited = sweep_->max_hours > 0 || sweep_->max_slot_hours > 0;  // then an early result is worth more
+  if (sweep_->halving != Halving::kAsynchronous || limited) return due_promotions(all_proposed);
+  if (!all_proposed || !slot_is_free || next()) return {};
+  std::vector<Task> due = due_promotions(all_proposed);
+  if (due.size() > 1) due.resize(1);
+  return due;
+}
+
 std::optional<Task> ScheduleOfTrials::next(const std::function<bool(const Task&)>& may_start) const {
   std::optional<Task> chosen;
   for (int64_t point = 0; point < static_cast<int64_t>(points_.size()); ++point) {

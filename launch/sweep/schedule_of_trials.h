@@ -56,8 +56,11 @@ class ScheduleOfTrials {
   void interrupted(const Task& task) { trial(task.trial).running = false; }
   void promoted(int64_t point, size_t rung) { points_[static_cast<size_t>(point)].promoted_to = rung; }
 
-  // Promotions that are due now, in order; the caller records them and then calls promoted(). all_proposed: no more points will be added.
+  // Promotions that are due, in order. all_proposed: no more points will be added.
   std::vector<Task> due_promotions(bool all_proposed) const;
+  // Those of them to make now; the caller records them and then calls promoted(). Asynchronous halving without a limit of time makes one when a slot has
+  // nothing else to do: while new points can be begun no slot is idle, and a decision on fewer points would only be a worse one.
+  std::vector<Task> promotions_now(bool all_proposed, bool slot_is_free) const;
   // A training that may start now, of those that `may_start` allows; nothing: wait for one that runs, or propose another point.
   std::optional<Task> next(const std::function<bool(const Task&)>& may_start = {}) const;
   bool anything_running() const;

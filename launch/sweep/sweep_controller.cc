@@ -16,6 +16,8 @@
 namespace candor {
 namespace {
 
+constexpr int kMostPoolsWithoutResult = 4;
+
 uint64_t size_of(const std::string& path) {
   std::error_code ignored;
   const auto size = std::filesystem::file_size(path, ignored);
@@ -68,7 +70,8 @@ void SweepController::propose() {
 }
 
 void SweepController::promote() {
-  for (const Task& task : schedule_.due_promotions(schedule_.points().size() == proposals_.count())) {
+  const bool slot_is_free = pool_.free() >= static_cast<size_t>(sweep_.ranks_per_trial);
+  for (const Task& task : schedule_.promotions_now(schedule_.points().size() == proposals_.count(), slot_is_free)) {
     nlohmann::ordered_json values = nlohmann::ordered_json::array();
     for (int64_t point = 0; point < static_cast<int64_t>(schedule_.points().size()); ++point) {
       const double value = schedule_.rank_value(point, task.rung - 1);
@@ -138,16 +141,21 @@ bool SweepController::prepare_shared(const std::string& id, const Point& point) 
 }
 
 void SweepController::make_pool() {
+  if (++pools_without_result_ > kMostPoolsWithoutResult) {
+    throw std::runtime_error(fmt::format("the ranks that stay ended {} times before a training did, and none was to blame: {}",
+                                         kMostPoolsWithoutResult, trial_pool_ ? trial_pool_->last_words() : ""));
+  }
   const auto groups = static_cast<int64_t>(slots_.size()) / sweep_.ranks_per_trial;
   const std::vector<Slot> slots(slots_.begin(), slots_.begin() + groups * sweep_.ranks_per_trial);
-  files_.write_pool_config();
-  const std::vector<std::string> arguments = {"pool", files_.pool_config_path(), "--ranks-per-trial", fmt::format("{}", sweep_.ranks_per_trial)};
-  trial_pool_ = std::make_shared<TrialPool>(TrialPoolOptions{.folder = files_.pool_dir(),
-                                                             .groups = groups,
-                                                             .ranks_per_group = sweep_.ranks_per_trial,
-                                                             .job = {.command = mpirun_command(slots, arguments),
-                                                                     .log_path = files_.pool_dir() + "/job.log",
-                                                                     .token = token(fmt::format("{};", ++largest_job_))}});
+  const int64_t job = ++largest_job_;
+  journal_.write({{"event", "pool"}, {"job", job}});
+  files_.make_pool_folder(job);
+  const std::vector<std::string> arguments = {"pool", files_.pool_config_path(job), "--ranks-per-trial", fmt::format("{}", sweep_.ranks_per_trial)};
+  trial_pool_ = std::make_shared<TrialPool>(TrialPoolOptions{
+      .folder = files_.pool_dir(job),
+      .groups = groups,
+      .ranks_per_group = sweep_.ranks_per_trial,
+      .job = {.command = mpirun_command(slots, arguments), .log_path = files_.pool_dir(job) + "/job.log", .token = token(fmt::format("{};", job))}});
 }
 
 void SweepController::end_pool() {
@@ -195,6 +203,7 @@ void SweepController::start_training(const Task& task, std::vector<Slot> slots) 
   auto trial = std::make_unique<RunningTrial>();
   trial->task = task;
   trial->started_at = trial->last_sign_at = steady_seconds();
+  trial->log_begins_at = size_of(files_.log_path(task.trial));
   if (options_.in_process) {
     if (!trial_pool_ || !trial_pool_->lives()) make_pool();
     trial->run = trial_pool_->start({.config_path = files_.config_path(task.trial), .pause_at = pause_at, .log_path = files_.log_path(task.trial)});
@@ -224,6 +233,7 @@ void SweepController::look_after(RunningTrial& trial) {
       journal_.write({{"event", "trunk"}, {"id", trunk}});
     }
   }
+  if (trial_pool_ && !trial_pool_->takes_tasks()) return;  // silent because it is ended
   if (trial.why_ended.empty() && steady_seconds() - trial.last_sign_at > sweep_.stall_s) {
     trial.why_ended = fmt::format("it wrote nothing for {:.0f} s (sweep.stall_s) and was ended", sweep_.stall_s);
     trial.run->end();
@@ -245,6 +255,7 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
     event["figures"] = *figures;
     journal_.write(event);
     failures_.erase(id);
+    pools_without_result_ = 0;
     schedule_.finished(trial.task, *figures);
     const Objective& objective = sweep_.objectives.front();
     const auto value = figures->find(objective.metric);
@@ -258,8 +269,10 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
     return;
   }
   std::string why = trial.why_ended;
-  if (why.empty()) why = code == 0 ? "it left no validation figures in metrics.jsonl" : reason_in_log(files_.log_path(id));
+  if (why.empty()) why = code == 0 ? "it left no validation figures in metrics.jsonl" : reason_in_log(files_.log_path(id), trial.log_begins_at);
+  if (why.empty()) why = trial.run->last_words();
   if (why.empty()) why = fmt::format("it ended with {} (see {})", code, files_.log_path(id));
+  pools_without_result_ = 0;
   const int64_t failures = ++failures_[id];
   const bool given_up = !options_.retry_may_help(code) || failures > sweep_.retries;
   event["failure"] = true;

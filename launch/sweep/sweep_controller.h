@@ -34,8 +34,9 @@ struct RunningTrial {
   std::vector<Slot> slots;
   std::unique_ptr<TrialRun> run;
   double started_at = 0, last_sign_at = 0;
-  uint64_t last_size = 0;  // of its log and metrics, which grow while it works
-  std::string why_ended;   // by the controller
+  uint64_t log_begins_at = 0;  // of this try
+  uint64_t last_size = 0;      // of its log and metrics, which grow while it works
+  std::string why_ended;       // by the controller
 };
 
 // What onlookers are shown.
@@ -95,6 +96,7 @@ class SweepController {
   Proposals proposals_;
   ScheduleOfTrials schedule_;
   std::shared_ptr<TrialPool> trial_pool_;  // null: not started yet, or not in_process
+  int pools_without_result_ = 0;           // started since a training was done or to blame
   std::vector<std::unique_ptr<RunningTrial>> running_;
   std::map<TrialId, int64_t> failures_;  // one after the other, of the training that is due
   std::map<int64_t, Needs> needs_;       // by point

@@ -67,10 +67,8 @@ SweepHistory history_of(const SweepConfig& sweep, const std::vector<nlohmann::or
     if (what == "point") history.schedule.add_point(point_in(event.at("values")));
     if (what == "promote") history.schedule.promoted(event.at("point"), event.at("rung"));
     if (what == "trunk") history.trunks.insert(event.at("id").get<std::string>());
-    if (what == "start") {
-      history.largest_job = std::max(history.largest_job, event.at("job").get<int64_t>());
-      history.open.push_back(task_in(event));
-    }
+    if (what == "start" || what == "pool") history.largest_job = std::max(history.largest_job, event.at("job").get<int64_t>());
+    if (what == "start") history.open.push_back(task_in(event));
     if (what == "end") training_ended(event, history);
     if (what == "done") history.done = true;
   }

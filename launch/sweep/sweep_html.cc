@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "launch/progress/progress.h"
+#include "launch/sweep/parameter_ticks.h"
 #include "launch/sweep/sweep_report.h"
 #include "trainer/report/report_style.h"
 #include "trainer/report/svg_plot.h"
@@ -60,7 +61,7 @@ class Page {
     return ".parallel { width: 100%; height: auto; background: var(--card); border-radius: 10px; } .parallel path { fill: none; stroke: "
            "var(--series-1); }"
            ".parallel path.best { stroke: var(--series-0); } .parallel text { fill: var(--text); font: 11px system-ui, sans-serif; }"
-           ".parallel line { stroke: var(--axis); }\n";
+           ".parallel line { stroke: var(--axis); } .parallel .tick { paint-order: stroke; stroke: var(--card); stroke-width: 3px; }\n";
   }
 
   std::string introduction() const {
@@ -109,11 +110,6 @@ class Page {
       svg += fmt::format("<line x1=\"{0:.0f}\" x2=\"{0:.0f}\" y1=\"{1}\" y2=\"{2}\"/>", x_of(axis), top, bottom);
       const std::string name = is_objective ? metric() : sweep_.space[axis].key.substr(sweep_.space[axis].key.find('.') + 1);
       svg += fmt::format("<text x=\"{:.0f}\" y=\"18\" text-anchor=\"middle\">{}</text>", x_of(axis), escape_html(name));
-      const std::string high = is_objective ? "best" : sweep_.space[axis].last_value(),
-                        low = is_objective ? "worst" : sweep_.space[axis].first_value();
-      svg +=
-          fmt::format("<text x=\"{0:.0f}\" y=\"33\" text-anchor=\"middle\">{1}</text><text x=\"{0:.0f}\" y=\"308\" text-anchor=\"middle\">{2}</text>",
-                      x_of(axis), escape_html(high), escape_html(low));
     }
     for (const Shown& shown : shown_) {
       const std::vector<double> position = position_of(sweep_.space, point_of(shown));
@@ -129,6 +125,17 @@ class Page {
       svg += fmt::format("<path{} stroke-width=\"{}\" stroke-opacity=\"{:.2f}\" d=\"{}\"><title>{:04}: {} {:.4f}, {}</title></path>",
                          best ? " class=\"best\"" : "", best ? "3.5" : "1.5", best ? 1 : opacity, path, shown.point, escape_html(metric()),
                          shown.value, escape_html(point_of(shown).text()));
+    }
+    for (size_t axis = 0; axis < axes; ++axis) {  // above the lines
+      const std::vector<std::pair<double, std::string>> ends = {{0, "worst"}, {1, "best"}};
+      const bool last = axis + 1 == axes;
+      // Each tick has a line of text of its own, as wide as the space between two axes.
+      const size_t room = static_cast<size_t>((right - left) / static_cast<double>(axes) / 8);
+      for (const auto& [where, text] : last ? ends : ticks_of(sweep_.space[axis], room * std::max<size_t>(1, sweep_.space[axis].choices.size()))) {
+        svg += fmt::format("<text class=\"tick\" x=\"{:.0f}\" y=\"{:.0f}\"{}>{}</text>", last ? x_of(axis) : x_of(axis) + 5,
+                           bottom - where * (bottom - top) + (last ? (where > 0 ? -6 : 16) : 4), last ? " text-anchor=\"middle\"" : "",
+                           escape_html(text));
+      }
     }
     return svg + "</svg>\n";
   }
@@ -147,12 +154,12 @@ class Page {
         series.points.push_back({position, shown.value});
         series.notes.push_back(fmt::format("{:04}: {}", shown.point, point_of(shown).text()));
       }
-      const std::string scale = parameter.kind == ParameterKind::kChoice ? "" : (parameter.kind == ParameterKind::kLogUniform ? ", logarithmic" : "");
       plots += svg_plot({.title = parameter.key,
-                         .x_label = fmt::format("from {} to {}{}", parameter.first_value(), parameter.last_value(), scale),
+                         .x_label = parameter.kind == ParameterKind::kLogUniform ? "logarithmic" : "",
                          .y_label = metric(),
                          .y_min = low,
-                         .y_max = high},
+                         .y_max = high,
+                         .x_ticks = ticks_of(parameter, 48)},
                         {early, late});
     }
     return plots;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -56,11 +57,13 @@ void TrialFiles::write_shared_config(const Point& point) const {
   write_file_atomically(shared_config_path(id), to_yaml(config));
 }
 
-void TrialFiles::write_pool_config() const {
+std::string TrialFiles::pool_dir(int64_t job) const { return fmt::format("{}/pool/{}", sweep_.dir, job); }
+
+void TrialFiles::make_pool_folder(int64_t job) const {
   RunConfig config = with_threads(sweep_.base);
-  config.run.dir = pool_dir();
+  config.run.dir = pool_dir(job);
   fs::create_directories(config.run.dir);
-  write_file_atomically(pool_config_path(), to_yaml(config));
+  write_file_atomically(pool_config_path(job), to_yaml(config));
 }
 
 std::string TrialFiles::trunk_id(const Point& point) const {
@@ -123,9 +126,10 @@ std::optional<std::map<std::string, double>> figures_at(const std::vector<CurveP
   return std::nullopt;
 }
 
-std::string reason_in_log(const std::string& log_path) {
+std::string reason_in_log(const std::string& log_path, uint64_t from) {
   if (!fs::exists(log_path)) return "";
-  std::istringstream lines(read_file(log_path));
+  const std::string log = read_file(log_path);
+  std::istringstream lines(log.substr(std::min<uint64_t>(from, log.size())));
   std::string reason;
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("candor: ")) reason = line.substr(8);

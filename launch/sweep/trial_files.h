@@ -2,7 +2,7 @@
 //
 //   sweep.dir/shared/<hash>/   answers, grades and tokens of every trial with the same model, data and prompt
 //   sweep.dir/trunks/          what frozen layers give (train.trunk_dir)
-//   sweep.dir/pool/            ranks that stay: their config, tasks and output
+//   sweep.dir/pool/9/          ranks that stay: their config, tasks and output
 //   sweep.dir/trials/0007/     run.dir of point 7; 0007.1 of its second seed
 #pragma once
 
@@ -34,10 +34,11 @@ class TrialFiles {
   bool shared_is_there(const std::string& id) const;
   void write_shared_config(const Point& point) const;
 
-  // Of ranks that stay (trial_pool.h): what is the same for all points.
-  std::string pool_dir() const { return sweep_.dir + "/pool"; }
-  std::string pool_config_path() const { return pool_dir() + "/pool.yaml"; }
-  void write_pool_config() const;
+  // Of ranks that stay (trial_pool.h), each time in another folder: what a rank writes that outlived an earlier pool isn't read.
+  std::string pool_dir(int64_t job) const;
+  std::string pool_config_path(int64_t job) const { return pool_dir(job) + "/pool.yaml"; }
+  // Its folder, and what is the same for all points.
+  void make_pool_folder(int64_t job) const;
 
   // Of the frozen layers that this point's trainings read; empty: none.
   std::string trunk_id(const Point& point) const;
@@ -65,7 +66,7 @@ std::vector<CurvePointOfTrial> read_trial_curve(const std::string& metrics_path)
 // The validation figures at this step (0: at the last step of all), with "step" and "loss"; nothing if there are none.
 std::optional<std::map<std::string, double>> figures_at(const std::vector<CurvePointOfTrial>& curve, int64_t step);
 
-// The last line that tells a reason, of a job's log; "" for none.
-std::string reason_in_log(const std::string& log_path);
+// The last line that tells a reason, of a job's log from this byte on; "" for none.
+std::string reason_in_log(const std::string& log_path, uint64_t from = 0);
 
 }  // namespace candor

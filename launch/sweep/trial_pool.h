@@ -2,8 +2,8 @@
 //
 // Usage:   auto pool = std::make_shared<TrialPool>(TrialPoolOptions{...});   auto run = pool->start(task);   if (auto code = run->poll()) ...
 // Nothing but time is saved: a training gives the same bits as in an mpirun of its own. What it costs: when a rank dies, so do all, and the trainings
-// beside it go on from their checkpoints in the next pool. Which training was to blame is what the failing rank or mpirun said; where neither said
-// anything, all of them.
+// beside it go on from their checkpoints in the next pool. To blame is the training of the rank that said so, or that mpirun names; all that ran if
+// neither said anything; none if the pool didn't come so far that its ranks could train, or lost a rank that had nothing to do.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 namespace candor {
 
 struct TrialPoolOptions {
-  std::string folder;  // of tasks and results; those of an earlier pool are removed
+  std::string folder;  // of tasks and results, its own
   int64_t groups = 1;  // ranks_per_group ranks each, in the order of the job's ranks
   int64_t ranks_per_group = 1;
   TrialJobOptions job;
@@ -35,9 +35,11 @@ class TrialPool : public std::enable_shared_from_this<TrialPool> {
   // False once its mpirun has ended.
   bool lives();
   // False too while it ends.
-  bool takes_tasks() { return lives() && !ending_; }
+  bool takes_tasks() { return lives() && !asked_to_end_ && !going_down_since_; }
   // Asks all ranks to save and end.
   void end();
+  // What its ranks or mpirun said of the end, and where; "" if nothing.
+  std::string last_words() const;
 
  private:
   class Run;
@@ -54,15 +56,20 @@ class TrialPool : public std::enable_shared_from_this<TrialPool> {
 
   TrialPoolOptions options_;
   PoolFolder folder_;
-  size_t log_begins_at_;  // an earlier pool's log goes on
   TrialJob job_;
   std::vector<Group> groups_;
   std::optional<int> ended_with_;
-  bool ending_ = false;  // as asked, or because a rank said so
+  bool asked_to_end_ = false;
+  bool rank_ends_all_ = false;                // and has said so
+  std::optional<double> going_down_since_{};  // seen in a result: it ends, or others were stopped by a signal that isn't ours
   int64_t last_task_ = 0;
 };
 
-// The rank that mpirun says was lost, the first that it names in its output; nothing if it names none.
-std::optional<int64_t> lost_rank_in(const std::string& output);
+// What mpirun says of the first rank that it names as lost.
+struct LostRank {
+  int64_t rank = 0;
+  std::string words;
+};
+std::optional<LostRank> lost_rank_in(const std::string& output);
 
 }  // namespace candor

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 
 namespace candor {
 
@@ -18,6 +19,8 @@ class TrialRun {
   virtual void end() = 0;
   // After poll() gave a code: it ended only because another training beside it did.
   virtual bool blameless() const { return false; }
+  // After poll() gave a code: why, where that isn't in its own log; "" if nothing is known.
+  virtual std::string last_words() const { return ""; }
 };
 
 }  // namespace candor

@@ -5,13 +5,20 @@ or FileNotFoundError, which problem_text() puts into a line.
 """
 import itertools
 import os
+import pathlib
 import subprocess
+import tempfile
 
 NUMBERS = itertools.count()
 SUBNET = "10.77.0"
 # Does what ssh would: a command on another host, by its name or address. CANDOR_HOSTS is the folder with the map; where CANDOR_HOSTS_CHECK is set, it
 # first looks whether the other host can be reached, as ssh would have to (a port where nobody listens refuses at once). A file prepare.HOST there is run
 # before the command, in a mount namespace of its own (which `ip netns exec` makes).
+ENTER = """
+  hostname "$1"
+  if [ -e "$CANDOR_HOSTS/prepare.$1" ]; then . "$CANDOR_HOSTS/prepare.$1" || exit 255; fi
+  shift
+"""
 AGENT = """#!/bin/sh
 wanted=$1
 shift
@@ -24,11 +31,7 @@ if [ -n "$CANDOR_HOSTS_CHECK" ]; then
   reached=$(timeout 4 bash -c ": < /dev/tcp/$address/9" 2>&1)
   case "$reached" in *refused*) ;; *) echo "ssh: connect to host $wanted port 22: No route to host" >&2; exit 255 ;; esac
 fi
-exec ip netns exec "$namespace" unshare -u sh -c '
-  hostname "$1"
-  if [ -e "$CANDOR_HOSTS/prepare.$1" ]; then . "$CANDOR_HOSTS/prepare.$1" || exit 255; fi
-  shift
-  exec sh -c "$*"' sh "$name" "$@"
+exec ip netns exec "$namespace" unshare -u sh -c '""" + ENTER + """exec sh -c "$*"' sh "$name" "$@"
 """
 
 
@@ -41,6 +44,22 @@ def problem_text(error):
         return f"{error.filename} isn't there"
     lines = error.stderr.strip().splitlines()
     return f"{' '.join(error.cmd[:3])} ...: {lines[-1] if lines else error.returncode}"
+
+
+def what_is_missing(with_rate=False):
+    """What keeps this machine from playing several hosts; "" for nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            hosts = Hosts(pathlib.Path(folder), ["node1", "node2"])
+            try:
+                if with_rate:
+                    hosts.limit(1, 20)
+            finally:
+                hosts.remove()
+        except (FileNotFoundError, subprocess.CalledProcessError) as error:
+            needed = "namespaces, veth, bridges and tbf" if with_rate else "namespaces, veth and bridges"
+            return f"this machine can't play several hosts ({'root' if os.getuid() else needed} needed): {problem_text(error)}"
+    return ""
 
 
 class Hosts:
@@ -89,8 +108,7 @@ class Hosts:
 
     def on_first(self, command):
         """The command as it would be given on the first host."""
-        named = 'hostname "$1"; shift; exec "$@"'
-        return ["ip", "netns", "exec", self.namespaces[0], "unshare", "-u", "sh", "-c", named, "sh", self.names[0], *command]
+        return ["ip", "netns", "exec", self.namespaces[0], "unshare", "-u", "sh", "-c", ENTER + 'exec "$@"', "sh", self.names[0], *command]
 
     def environment(self):
         subnet = f"{SUBNET}.0/24"

@@ -7,7 +7,6 @@ import argparse
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -16,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "faults"), str(ROOT / "tests" / "hosts")]
 import job  # noqa: E402
 import tiny_folder  # noqa: E402
-from namespaces import Hosts, problem_text  # noqa: E402
+from namespaces import Hosts, what_is_missing  # noqa: E402
 
 PREFLIGHT = str(ROOT / "launch" / "preflight.sh")
 PROGRAM = ROOT / "build" / "cpu" / "candor"  # --build says another
@@ -144,19 +143,6 @@ class PreflightTest(unittest.TestCase):
         self.assertNotIn("node1 to node2,", ended.text)
 
 
-def what_is_missing():
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            hosts = Hosts(pathlib.Path(folder), ["node1", "node2"])
-            try:
-                hosts.limit(1, 20)
-            finally:
-                hosts.remove()
-        except (FileNotFoundError, subprocess.CalledProcessError) as error:
-            return problem_text(error)
-    return ""
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "cpu")
@@ -165,7 +151,7 @@ if __name__ == "__main__":
     PROGRAM = chosen.build / "candor"
     if not os.access(PROGRAM, os.X_OK):
         sys.exit(f"{PROGRAM} isn't there: build it with launch/setup/build.sh cpu candor")
-    if missing := what_is_missing():
-        sys.exit(f"this machine can't play several hosts ({'root' if os.getuid() else 'namespaces, veth, bridges and tbf'} needed): {missing}")
+    if missing := what_is_missing(with_rate=True):
+        sys.exit(missing)
     job.LIMIT_S, job.QUIET_S = 100, 60  # only stop a hang
     unittest.main(argv=[sys.argv[0], "-v", *(f"PreflightTest.{name}" for name in chosen.names)])

@@ -18,7 +18,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path += [str(HERE), str(HERE.parent / "faults")]
 import run_folder  # noqa: E402
 import tiny_folder  # noqa: E402
-from hosts import Hosts, Missing  # noqa: E402
+from disks import HostsWithDisks  # noqa: E402
+from namespaces import what_is_missing  # noqa: E402
 
 SURVIVE = HERE.parent.parent / "launch" / "mpirun_survive.sh"
 NOTICE = "file system of its own: what is read there is sent from a"
@@ -41,7 +42,7 @@ class Bench:
         for needed in (self.program, *libraries):
             check(needed.exists(), f"{needed} isn't there: build it with launch/setup/build.sh cpu candor candor_fault_points candor_fault_recovery")
         self.faults = ":".join(map(str, libraries))
-        with Hosts_of("a") as hosts:
+        with HostsWithDisks("a") as hosts:
             disk = hosts.disk("a")
             tiny_folder.make(disk, has_heartbeat=True, device="cpu")
             self.end(hosts, 0, [2], "answer")
@@ -99,17 +100,6 @@ class Bench:
             check(not rests, f"left on host {name}: {rests}", text)
 
 
-def Hosts_of(names):
-    class Closing(Hosts):
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            self.close()
-
-    return Closing(names)
-
-
 def put(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
@@ -118,7 +108,7 @@ def put(path, content):
 def from_nothing_but_the_config(bench):
     """Two and three hosts: the inputs are sent, and there is one line about it."""
     for names, ranks in (("ab", [2, 2]), ("abc", [2, 1, 1])):
-        with Hosts_of(names) as hosts:
+        with HostsWithDisks(names) as hosts:
             bench.fill(hosts)
             arguments = ["--set", "model.shared_weights=weights"] if names == "abc" else []
             text = bench.end(hosts, 0, ranks, "run", *arguments)
@@ -143,7 +133,7 @@ def from_nothing_but_the_config(bench):
 
 def stale_files_are_not_read(bench):
     """Host b has all of another run, a damaged model and other questions."""
-    with Hosts_of("ab") as hosts:
+    with HostsWithDisks("ab") as hosts:
         bench.fill(hosts)
         for path, content in bench.other.items():
             put(hosts.disk("b") / "run" / path, content)
@@ -152,7 +142,7 @@ def stale_files_are_not_read(bench):
         put(hosts.disk("b") / "model" / "model.safetensors", bytes(model))
         put(hosts.disk("b") / "questions.jsonl", bench.template[pathlib.Path("questions.jsonl")].replace(b"what", b"whom"))
         bench.compare(hosts, bench.end(hosts, 0, [2, 2]))
-    with Hosts_of("ab") as hosts:
+    with HostsWithDisks("ab") as hosts:
         bench.fill(hosts)
         put(hosts.disk("b") / "model" / "generation_config.json", b'{"eos_token_id": 7}')
         text = bench.end(hosts, 2, [1, 1])
@@ -161,7 +151,7 @@ def stale_files_are_not_read(bench):
 
 def goes_on_after_a_kill(bench):
     """Killed while answering and while training; then host b has checkpoints of the same name with other bytes, and later ones."""
-    with Hosts_of("ab") as hosts:
+    with HostsWithDisks("ab") as hosts:
         bench.fill(hosts)
         bench.end(hosts, (137, 1), [2, 2], fault="rank=3,call=rename,path=partial/group_,nth=2,when=after,do=SIGKILL")
         done = [run_folder.finished_groups(hosts.disk(name) / "run") for name in "ab"]
@@ -185,7 +175,7 @@ def goes_on_after_a_kill(bench):
 
 
 def a_full_disk_is_named(bench):
-    with Hosts_of("ab") as hosts:
+    with HostsWithDisks("ab") as hosts:
         hosts.small_disk("b", "40k")
         bench.fill(hosts)
         text = bench.end(hosts, 3, [2, 2])
@@ -198,7 +188,7 @@ def a_full_disk_is_named(bench):
 def stopped_pid(hosts, limit_s=60):
     """The rank that a fault has stopped."""
     until = time.monotonic() + limit_s
-    while time.monotonic() < until and hosts.job.poll() is None:
+    while time.monotonic() < until and hosts.job.front.poll() is None:
         for pid in hosts.processes():
             try:
                 if "\nState:\tT" in pathlib.Path(f"/proc/{pid}/status").read_text():
@@ -213,7 +203,7 @@ def a_cut_link_ends_the_job_and_the_next_goes_on(bench):
     """Cut while files are sent, and while the training runs."""
     # 137: mpirun waits for the daemon that it can't reach, and is ended.
     for place in ("call=open,path=questions.jsonl,nth=2", "call=rename,path=step_000004.tmp run/checkpoints/step_000004,when=after"):
-        with Hosts_of("ab") as hosts:
+        with HostsWithDisks("ab") as hosts:
             bench.fill(hosts)
             bench.start(hosts, [2, 2], "run", "--set", "run.timeout_s=5", fault=f"rank=0,{place},do=SIGSTOP")
             pid = stopped_pid(hosts)
@@ -230,12 +220,12 @@ def lost_ranks_are_survived_where_the_files_are(bench):
     """Under ULFM: rank 0 lost with another rank on its host; a keeper lost while files are sent; all ranks of rank 0's host lost."""
     in_training = "rank=0,call=rename,path=step_000004.tmp run/checkpoints/step_000004,when=after,do=SIGKILL"
     for ranks, fault in (([2, 2], in_training), ([2, 2], "rank=2,call=open,path=model/,nth=3,do=SIGKILL")):
-        with Hosts_of("ab") as hosts:
+        with HostsWithDisks("ab") as hosts:
             bench.fill(hosts)
             text = bench.end(hosts, 0, ranks, fault=fault, survive=True)
             check(text.count("going on with 3 ranks") == 1, "expected one lost rank", text)
             bench.compare(hosts, text)
-    with Hosts_of("ab") as hosts:
+    with HostsWithDisks("ab") as hosts:
         bench.fill(hosts)
         text = bench.end(hosts, 4, [1, 1], fault=in_training, survive=True)
         check("the run's files lie on a, whose ranks are all lost, and b has a file system of its own" in text, "expected where the files are", text)
@@ -243,9 +233,9 @@ def lost_ranks_are_survived_where_the_files_are(bench):
 
 
 def a_slow_link_only_takes_longer(bench):
-    with Hosts_of("ab") as hosts:
+    with HostsWithDisks("ab") as hosts:
         bench.fill(hosts)
-        hosts.slow("b", "2mbit")
+        hosts.slow("b", 2)
         text = bench.end(hosts, 0, [1, 1])
         bench.compare(hosts, text)
 
@@ -256,6 +246,8 @@ CASES = [from_nothing_but_the_config, stale_files_are_not_read, goes_on_after_a_
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was made is taken away again
+    if missing := what_is_missing(with_rate=True):
+        sys.exit(missing)
     failures = 0
     try:
         begun = time.monotonic()
@@ -272,7 +264,7 @@ def main():
                 failures += 1
                 where = traceback.extract_tb(failure.__traceback__)[1].lineno
                 print(f"FAILED  {case.__name__}, line {where}: {failure}", flush=True)
-    except (Missing, Failed) as reason:
+    except Failed as reason:
         print(f"FAILED: {reason}")
         return 1
     return 1 if failures else 0

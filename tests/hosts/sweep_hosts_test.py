@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
@@ -18,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "faults"), str(ROOT / "tests" / "hosts")]
 import job  # noqa: E402
 import tiny_folder  # noqa: E402
-from namespaces import Hosts, problem_text  # noqa: E402
+from namespaces import Hosts, what_is_missing  # noqa: E402
 
 PROGRAM = ROOT / "build" / "cpu" / "candor"  # --build says another
 
@@ -87,15 +86,6 @@ class SweepHostsTest(unittest.TestCase):
             self.assertNotEqual(self.failures(name), [], text)
 
 
-def what_is_missing():
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            Hosts(pathlib.Path(folder), ["node1", "node2"]).remove()
-        except (FileNotFoundError, subprocess.CalledProcessError) as error:
-            return problem_text(error)
-    return ""
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "cpu")
@@ -105,6 +95,6 @@ if __name__ == "__main__":
     if not os.access(PROGRAM, os.X_OK):
         sys.exit(f"{PROGRAM} isn't there: build it with launch/setup/build.sh cpu candor")
     if missing := what_is_missing():
-        sys.exit(f"this machine can't play several hosts ({'root' if os.getuid() else 'namespaces, veth and bridges'} needed): {missing}")
+        sys.exit(missing)
     job.LIMIT_S, job.QUIET_S, job.MOST_S = 200, 90, 600  # only stop a hang
     unittest.main(argv=[sys.argv[0], "-v", *(f"SweepHostsTest.{name}" for name in chosen.names)])

@@ -32,15 +32,18 @@ struct Done {
   int starts = 0;
 };
 
+double worth_of_the_later(int64_t point, size_t) { return static_cast<double>(point); }
+
 // Runs all trials on so many slots; which of those that run ends next is chosen at random.
-Done run(const SweepConfig& sweep, int64_t points, size_t slots, unsigned seed, const std::set<int64_t>& failing = {}) {
+Done run(const SweepConfig& sweep, int64_t points, size_t slots, unsigned seed, const std::set<int64_t>& failing = {},
+         double (*worth_of)(int64_t, size_t) = worth) {
   ScheduleOfTrials schedule(sweep);
   std::mt19937 numbers(seed);
   std::vector<Task> running;
   Done done;
   for (;;) {
     const bool all = static_cast<int64_t>(schedule.points().size()) == points;
-    for (const Task& task : schedule.due_promotions(all)) schedule.promoted(task.trial.point, task.rung);
+    for (const Task& task : schedule.promotions_now(all, running.size() < slots)) schedule.promoted(task.trial.point, task.rung);
     while (running.size() < slots) {
       auto task = schedule.next();
       if (!task && static_cast<int64_t>(schedule.points().size()) < points) {
@@ -62,7 +65,7 @@ Done run(const SweepConfig& sweep, int64_t points, size_t slots, unsigned seed, 
     if (failing.count(task.trial.point) > 0 && task.trial.repeat == 0) {
       schedule.failed(task, "it broke");
     } else {
-      schedule.finished(task, {{"auroc", worth(task.trial.point, task.rung)}, {"step", static_cast<double>(sweep.rungs[task.rung])}});
+      schedule.finished(task, {{"auroc", worth_of(task.trial.point, task.rung)}, {"step", static_cast<double>(sweep.rungs[task.rung])}});
     }
   }
   done.best = schedule.best().value_or(-1);
@@ -112,6 +115,21 @@ TEST(ScheduleOfTrials, AsynchronousHalvingPromotesWithoutWaitingAndFindsAGoodPoi
     schedule.finished({.trial = {.point = point}, .rung = 0}, {{"auroc", worth(point, 0)}});
   }
   EXPECT_EQ(schedule.due_promotions(false).size(), 1U) << "one of three goes on, whatever is still to come";
+}
+
+// As in a grid whose last learning rates are the best: each would be among the best so far.
+TEST(ScheduleOfTrials, AsynchronousHalvingInAnUnluckyOrderCostsLittleMore) {
+  SweepConfig sweep = sweep_of(Halving::kAsynchronous, {10, 30, 90});
+  const int64_t synchronous = run(sweep_of(Halving::kSynchronous, {10, 30, 90}), 54, 4, 1, {}, worth_of_the_later).steps;
+  for (const size_t slots : {1, 2, 4}) {
+    const Done done = run(sweep, 54, slots, 1, {}, worth_of_the_later);
+    EXPECT_EQ(done.best, 53);
+    EXPECT_LE(done.steps, synchronous * 5 / 4) << slots;
+  }
+  sweep.max_hours = 1;
+  const Done hurried = run(sweep, 54, 2, 1, {}, worth_of_the_later);
+  EXPECT_EQ(hurried.best, 53);
+  EXPECT_GT(hurried.steps, synchronous * 5 / 4) << "with a limit of time, it has results early instead";
 }
 
 TEST(ScheduleOfTrials, FewPointsStillGetToTheEnd) {

@@ -163,6 +163,9 @@ try:
     if options.in_process:
         failures = disturb_ranks("bad")
         problems += problems_of("bad", reference)
+        charged = sum(event.get("failure", False) for event in outcome("bad")[2])
+        if charged > failures:
+            problems.append(f"bad: {charged} trainings were charged for {failures} lost ranks")
     elif options.bad_trials > 0:
         (folder / "tried").mkdir()
         environment |= {"CANDOR_BAD_TRIALS": str(options.bad_trials), "CANDOR_BAD_FOLDER": str(folder / "tried")}

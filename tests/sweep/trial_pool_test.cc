@@ -1,7 +1,7 @@
 // Who is to blame when ranks that stay are lost, and the files by which a sweep and they talk. Small scripts stand for mpirun.
 #include "launch/sweep/trial_pool.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <chrono>
 #include <filesystem>
@@ -13,22 +13,33 @@
 namespace candor {
 namespace {
 
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::optional<int64_t> lost_rank(const std::string& output) {
+  const auto found = lost_rank_in(output);
+  return found ? std::optional<int64_t>(found->rank) : std::nullopt;
+}
+
 TEST(LostRank, IsReadFromWhatMpirunPrints) {
-  EXPECT_EQ(lost_rank_in("mpirun noticed that process rank 1 with PID 0 on node vm exited on signal 9 (Killed)."), 1);
-  EXPECT_EQ(lost_rank_in("prterun noticed that process rank 12 with PID 15035 on node vm exited on\nsignal 9 (Killed)."), 12);
-  EXPECT_EQ(lost_rank_in("The first process to do so was:\n\n  Process name: [[22099,1],3]\n  Exit code:    7\n"), 3);
-  EXPECT_EQ(lost_rank_in("The first process to do so was:\n\n   Process name: [prterun-vm-15038@1,0]\n   Exit code:    7\n"), 0);
-  EXPECT_EQ(lost_rank_in("MPI_ABORT was invoked on rank 2 in communicator MPI_COMM_WORLD\n  Proc: [[3656,1],2]\n"), 2);
-  EXPECT_EQ(lost_rank_in("There are not enough slots available in the system"), std::nullopt);
-  EXPECT_EQ(lost_rank_in(""), std::nullopt);
+  EXPECT_EQ(lost_rank("mpirun noticed that process rank 1 with PID 0 on node vm exited on signal 9 (Killed)."), 1);
+  EXPECT_EQ(lost_rank("prterun noticed that process rank 12 with PID 15035 on node vm exited on\nsignal 9 (Killed)."), 12);
+  EXPECT_EQ(lost_rank("The first process to do so was:\n\n  Process name: [[22099,1],3]\n  Exit code:    7\n"), 3);
+  EXPECT_EQ(lost_rank("The first process to do so was:\n\n   Process name: [prterun-vm-15038@1,0]\n   Exit code:    7\n"), 0);
+  EXPECT_EQ(lost_rank("MPI_ABORT was invoked on rank 2 in communicator MPI_COMM_WORLD\n  Proc: [[3656,1],2]\n"), 2);
+  EXPECT_EQ(lost_rank("There are not enough slots available in the system"), std::nullopt);
+  EXPECT_EQ(lost_rank(""), std::nullopt);
+  EXPECT_EQ(lost_rank_in("prterun noticed that process rank 12 with PID 15035 on node vm exited on\nsignal 9 (Killed).\n---")->words,
+            "prterun noticed that process rank 12 with PID 15035 on node vm exited on signal 9 (Killed)");
 }
 
 class TrialPoolTest : public testing::Test {
  protected:
   static constexpr int64_t kRanksPerGroup = 2;
 
-  // A pool of two groups whose ranks do what the script says, in the pool's folder.
+  // A pool of two groups whose ranks have met and do what the script says, in the pool's folder.
   std::shared_ptr<TrialPool> pool(const std::string& script) {
+    folder().write_ready();
     return std::make_shared<TrialPool>(TrialPoolOptions{
         .folder = folder_.path(),
         .groups = 2,
@@ -76,25 +87,43 @@ TEST_F(TrialPoolTest, TheGroupOfTheLostRankIsToBlame) {
   EXPECT_FALSE(pool->takes_tasks());
 }
 
-TEST_F(TrialPoolTest, AnEarlierPoolsLastWordsBlameNobody) {
-  {
-    const auto earlier = this->pool("echo 'mpirun noticed that process rank 0 with PID 0 on node a exited on signal 9'; exit 1");
-    EXPECT_EQ(code_of(*earlier->start({})), 1);
-  }
+TEST_F(TrialPoolTest, WhereNobodySaysWhoAllThatRanAreToBlame) {
   const auto pool = this->pool(std::string(kBothBegan) + "exit 3");
-  EXPECT_FALSE(std::filesystem::exists(folder_ / "group0.done"));
   const auto first = pool->start({}), second = pool->start({});
   EXPECT_EQ(code_of(*first), 3);
   EXPECT_EQ(code_of(*second), 3);
-  EXPECT_FALSE(first->blameless()) << "nobody said who";
+  EXPECT_FALSE(first->blameless());
   EXPECT_FALSE(second->blameless());
 }
 
-TEST_F(TrialPoolTest, ALostRankThatHadNothingToDoBlamesAllThatRan) {
+TEST_F(TrialPoolTest, ATrainingThatSavedBecauseAnotherRankWasLostIsBlameless) {
+  // mpirun stops the others before it ends.
+  const auto pool = this->pool(std::string(kBothBegan) +
+                               "while [ ! -e group0.done ]; do sleep 0.02; done; sleep 0.2; "
+                               "echo 'mpirun noticed that process rank 3 with PID 0 on node a exited on signal 9'; exit 137");
+  const auto saved = pool->start({}), lost = pool->start({});
+  folder().write_result(0, {.id = 1, .exit_code = 6, .stopped = true});
+  EXPECT_EQ(code_of(*saved), 6);
+  EXPECT_TRUE(saved->blameless());
+  EXPECT_FALSE(pool->takes_tasks()) << "it goes down";
+  EXPECT_EQ(code_of(*lost), 137);
+  EXPECT_FALSE(lost->blameless());
+  EXPECT_THAT(lost->last_words(), AllOf(HasSubstr("mpirun noticed that process rank 3"), HasSubstr("job.log")));
+}
+
+TEST_F(TrialPoolTest, TheLossOfARankThatHadNothingToDoBlamesNobody) {
   const auto pool = this->pool("while [ ! -e group0.task ]; do sleep 0.02; done; echo 'Process name: [[1,1],3]'; exit 1");
   const auto run = pool->start({});
   EXPECT_EQ(code_of(*run), 1);
-  EXPECT_FALSE(run->blameless()) << "else a pool that can't start would be made for ever";
+  EXPECT_TRUE(run->blameless());
+}
+
+TEST_F(TrialPoolTest, APoolThatDidNotComeToTrainBlamesNobody) {
+  const auto pool = this->pool("rm ready; while [ ! -e group0.task ]; do sleep 0.02; done; echo 'candor: node2: another processor'; exit 2");
+  const auto run = pool->start({});
+  EXPECT_EQ(code_of(*run), 2);
+  EXPECT_TRUE(run->blameless());
+  EXPECT_THAT(pool->last_words(), HasSubstr("node2: another processor"));
 }
 
 TEST_F(TrialPoolTest, ARankThatEndsTheJobTakesTheBlame) {
@@ -109,7 +138,8 @@ TEST_F(TrialPoolTest, ARankThatEndsTheJobTakesTheBlame) {
 }
 
 TEST_F(TrialPoolTest, WhatEndsBecauseThePoolWasAskedToIsBlameless) {
-  const auto pool = this->pool(R"(trap 'echo "{\"id\": 1, \"exit\": 6}" > group0.done; exit 6' TERM; touch ready; while :; do sleep 0.05; done)");
+  const auto pool = this->pool(
+      R"(trap 'echo "{\"id\": 1, \"exit\": 6, \"stopped\": true}" > group0.done; exit 6' TERM; touch ready; while :; do sleep 0.05; done)");
   const auto saved = pool->start({}), cut_off = pool->start({});
   while (!std::filesystem::exists(folder_ / "ready")) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   pool->end();

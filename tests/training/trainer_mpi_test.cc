@@ -240,18 +240,44 @@ TEST_F(TrainerTest, PlainSumTrainsTooAndNonFiniteWeightsEndAllRanks) {
   EXPECT_THROW(Trainer(model_, data_, wild, *all_).run(), NonFiniteError);
 }
 
-// A token that one train example alone holds, and whose embedding is NaN.
+// A token that one example alone holds, and a model in which its embedding is NaN.
+constexpr uint32_t kPoison = 50;
+
+TokenData with_poison(TokenData data, size_t victim) {
+  for (uint32_t& token : data.tokens) token = token == kPoison ? kPoison - 1 : token;
+  for (uint32_t& token : data.prefix_tokens) token = token == kPoison ? kPoison - 1 : token;
+  for (const uint32_t level : data.level_ids) EXPECT_NE(level, kPoison);
+  data.tokens[data.offsets[victim]] = kPoison;
+  return data;
+}
+
+LlamaModel poisoned_model(const ModelConfig& config) {
+  ModelWeights weights = ModelWeights::load(kTinyModel, config, at::kFloat, at::kCPU);
+  weights.head_VD = weights.head_VD.clone();  // it may be the embedding itself
+  weights.embedding_VD[kPoison].fill_(std::numeric_limits<double>::quiet_NaN());
+  return LlamaModel(kTinyModel, std::move(weights), at::kFloat);
+}
+
+// Also where one rank alone meets it; the others learn it, and all go on together.
+TEST_F(TrainerTest, AScoreThatIsNotFiniteNamesItsExampleOnAllRanks) {
+  const size_t victim = 6;
+  const TokenData data = with_poison(data_, victim);
+  const LlamaModel poisoned = poisoned_model(model_.config());
+  std::vector<int64_t> examples = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+  try {
+    score_examples(poisoned, nullptr, data, examples, {.batch_examples = 2}, *all_);
+    ADD_FAILURE() << "expected an error";
+  } catch (const NonFiniteError& error) {
+    EXPECT_THAT(error.what(), HasSubstr(data.example_id[victim] + ";"));
+  }
+  examples.erase(examples.begin() + static_cast<int64_t>(victim));
+  EXPECT_EQ(score_examples(poisoned, nullptr, data, examples, {.batch_examples = 2}, *all_).examples.size(), 13U);
+}
+
 TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
-  const uint32_t poison = 50;
-  TokenData data = data_;
-  for (uint32_t& token : data.tokens) token = token == poison ? poison - 1 : token;
-  for (uint32_t& token : data.prefix_tokens) token = token == poison ? poison - 1 : token;
-  for (const uint32_t level : data.level_ids) ASSERT_NE(level, poison);
-  const auto victim = static_cast<size_t>(StepPlan(choose_train_examples(data, 0).examples, 7, 12, 3, 10, 0).micro_batches_of(1)[2][1]);
-  data.tokens[data.offsets[victim]] = poison;
-  ModelWeights weights = ModelWeights::load(kTinyModel, model_.config(), at::kFloat, at::kCPU);
-  weights.embedding_VD[poison].fill_(std::numeric_limits<double>::quiet_NaN());
-  const LlamaModel poisoned(kTinyModel, std::move(weights), at::kFloat);
+  const auto victim = static_cast<size_t>(StepPlan(choose_train_examples(data_, 0).examples, 7, 12, 3, 10, 0).micro_batches_of(1)[2][1]);
+  const TokenData data = with_poison(data_, victim);
+  const LlamaModel poisoned = poisoned_model(model_.config());
 
   TrainOptions stop = options("non_finite");
   stop.base_model = kTinyModel;

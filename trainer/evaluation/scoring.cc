@@ -14,7 +14,8 @@
 namespace candor {
 namespace {
 
-// What travels: for each example its place, q, format mass and argmax level, then the hidden states.
+// What travels: the place of an example whose logits aren't finite, or -1; then for each example its place, q, format mass and argmax level, then the
+// hidden states. A rank that threw alone would leave the others waiting for it.
 class Packet {
  public:
   template <typename T>
@@ -53,6 +54,7 @@ struct LevelReading {
   std::vector<double> q;
   double format_mass = 0;
   int32_t argmax_level = -1;
+  bool is_finite = true;
 };
 
 template <typename Real>
@@ -76,7 +78,7 @@ LevelReading read_levels(const Real* logits_V, int64_t vocabulary, const std::ve
   }
   for (double& p : reading.q) p /= levels;
   reading.format_mass = std::min(1.0, levels * std::exp(level_largest - largest) / all);
-  if (!std::isfinite(all) || !std::isfinite(levels)) throw NonFiniteError("scoring: the model's logits aren't finite; is the adapter damaged?");
+  reading.is_finite = std::isfinite(all) && std::isfinite(levels);
   return reading;
 }
 
@@ -93,8 +95,8 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
   const auto levels = data.level_ids.size();
   const auto hidden_numel = options.collect_hidden ? static_cast<size_t>(model.config().layers * model.config().width) : 0;
   Packet packet;
-  int64_t done = 0;
-  for (size_t m = 0; m < micro_batches.size(); ++m) {
+  int64_t done = 0, not_finite_at = -1;
+  for (size_t m = 0; m < micro_batches.size() && not_finite_at < 0; ++m) {
     if (rank_of[m] != group.rank()) continue;
     const MicroBatch batch = make_micro_batch(data, micro_batches[m], options.share_prefix);
     ForwardOptions forward{.adapter = adapter, .collect_hidden = options.collect_hidden};
@@ -109,7 +111,9 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
       const LevelReading reading = logits_BV.scalar_type() == at::kDouble
                                        ? read_levels(logits_BV.const_data_ptr<double>() + row, vocabulary, data.level_ids)
                                        : read_levels(logits_BV.const_data_ptr<float>() + row, vocabulary, data.level_ids);
-      packet.put(static_cast<int64_t>(m) * options.batch_examples + static_cast<int64_t>(b));
+      const int64_t place = static_cast<int64_t>(m) * options.batch_examples + static_cast<int64_t>(b);
+      if (!reading.is_finite) not_finite_at = place;
+      packet.put(place);
       for (const double p : reading.q) packet.put(p);
       packet.put(reading.format_mass);
       packet.put(reading.argmax_level);
@@ -121,8 +125,15 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
   ScoringResult result;
   result.examples.resize(examples.size());
   if (options.collect_hidden) result.hidden.assign(examples.size(), std::vector<float>(hidden_numel));
-  for (const std::string& bytes : group.all_gather_bytes(packet.bytes())) {
-    for (PacketReader reader(bytes); !reader.done();) {
+  Packet whole;
+  whole.put(not_finite_at);
+  for (const std::string& bytes : group.all_gather_bytes(whole.bytes() + packet.bytes())) {
+    PacketReader reader(bytes);
+    if (const auto place = reader.get<int64_t>(); place >= 0) {
+      const auto index = static_cast<size_t>(examples[static_cast<size_t>(place)]);
+      throw NonFiniteError(fmt::format("scoring: the model's logits aren't finite for {}; is the adapter damaged?", data.example_id[index]));
+    }
+    while (!reader.done()) {
       const auto place = static_cast<size_t>(reader.get<int64_t>());
       const auto index = static_cast<size_t>(examples[place]);
       ScoredExample& scored = result.examples.at(place);

@@ -66,10 +66,15 @@ class Canvas {
     const double x_largest = std::max(std::abs(options_.x_min), std::abs(options_.x_max));
     const double y_largest = std::max(std::abs(options_.y_min), std::abs(options_.y_max));
     // Whole multiples, not sums of steps: no 0.30000000000000004.
-    for (auto k = std::ceil(options_.x_min / x_step - 1e-9); k * x_step <= options_.x_max + 1e-9 * x_step; ++k) {
-      add("<line class=\"grid\" x1=\"{0:.1f}\" y1=\"{1}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\"/>", x(k * x_step), top_, bottom);
-      add("<text class=\"tick\" text-anchor=\"middle\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", x(k * x_step), bottom + 14,
-          tick_text(k * x_step, x_largest));
+    std::vector<std::pair<double, std::string>> x_ticks = options_.x_ticks;
+    if (x_ticks.empty()) {
+      for (auto k = std::ceil(options_.x_min / x_step - 1e-9); k * x_step <= options_.x_max + 1e-9 * x_step; ++k) {
+        x_ticks.emplace_back(k * x_step, tick_text(k * x_step, x_largest));
+      }
+    }
+    for (const auto& [value, text] : x_ticks) {
+      add("<line class=\"grid\" x1=\"{0:.1f}\" y1=\"{1}\" x2=\"{0:.1f}\" y2=\"{2:.1f}\"/>", x(value), top_, bottom);
+      add("<text class=\"tick\" text-anchor=\"middle\" x=\"{:.1f}\" y=\"{:.1f}\">{}</text>", x(value), bottom + 14, escape_html(text));
     }
     for (auto k = std::ceil(options_.y_min / y_step - 1e-9); k * y_step <= options_.y_max + 1e-9 * y_step; ++k) {
       add("<line class=\"grid\" x1=\"{}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>", kLeft, y(k * y_step), right, y(k * y_step));

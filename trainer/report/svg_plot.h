@@ -31,8 +31,9 @@ struct Series {
 
 struct PlotOptions {
   std::string title, x_label, y_label;
-  double x_min = 0, x_max = 1, y_min = 0, y_max = 1;  // points outside are moved to the frame; NaN points are left out
-  bool whole_x = false, whole_y = false;              // ticks at whole numbers only
+  double x_min = 0, x_max = 1, y_min = 0, y_max = 1;      // points outside are moved to the frame; NaN points are left out
+  bool whole_x = false, whole_y = false;                  // ticks at whole numbers only
+  std::vector<std::pair<double, std::string>> x_ticks{};  // in place of numbers: where, and what stands there
   int width = 360, height = 280;
 };
 
