@@ -102,9 +102,9 @@ std::vector<Task> ScheduleOfTrials::promotions_now(bool all_proposed, bool slot_
   const bool limited = sweep_->max_hours > 0 || sweep_->max_slot_hours > 0;  // then an early result is worth more
   if (sweep_->halving != Halving::kAsynchronous || limited) return due_promotions(all_proposed);
   if (!all_proposed || !slot_is_free || next()) return {};
-  std::vector<Task> due = due_promotions(all_proposed);
-  if (due.size() > 1) due.resize(1);
-  return due;
+  const std::vector<Task> due = due_promotions(all_proposed);
+  const auto lowest = std::min_element(due.begin(), due.end(), [](const Task& a, const Task& b) { return a.rung < b.rung; });
+  return lowest == due.end() ? std::vector<Task>{} : std::vector<Task>{*lowest};
 }
 
 std::optional<Task> ScheduleOfTrials::next(const std::function<bool(const Task&)>& may_start) const {

@@ -80,8 +80,8 @@ class SweepHostsTest(unittest.TestCase):
 
     def test_a_cut_link_costs_a_retry(self):
         self.sweep("alone", 4, "--slots", "4")
-        for name, more in (("own", ()), ("pool", ("--in-process",))):
-            text = self.sweep(name, 4, "--hostfile", "hosts", *more, actions=[CutUntil(self.hosts, 1, name, '"step":2,')])
+        for name, ranks_per_trial, more in (("own", 4, ()), ("pool", 4, ("--in-process",)), ("pool_of_own_hosts", 2, ("--in-process",))):
+            text = self.sweep(name, ranks_per_trial, "--hostfile", "hosts", *more, actions=[CutUntil(self.hosts, 1, name, '"step":2,')])
             self.assertEqual(self.adapters(name), self.adapters("alone"), text)
             self.assertNotEqual(self.failures(name), [], text)
 
