@@ -58,8 +58,8 @@ class ScheduleOfTrials {
 
   // Promotions that are due, in order. all_proposed: no more points will be added.
   std::vector<Task> due_promotions(bool all_proposed) const;
-  // Those of them to make now; the caller records them and then calls promoted(). Asynchronous halving without a limit of time makes one when a slot has
-  // nothing else to do, to the lowest rung first: as long as no slot is idle, a decision on fewer points would only be a worse one.
+  // Those of them to make now; the caller records them and then calls promoted(). Asynchronous halving without a limit of time makes one when a slot
+  // has nothing else to do, to the lowest rung first: as long as no slot is idle, a decision on fewer points would only be a worse one.
   std::vector<Task> promotions_now(bool all_proposed, bool slot_is_free) const;
   // A training that may start now, of those that `may_start` allows; nothing: wait for one that runs, or propose another point.
   std::optional<Task> next(const std::function<bool(const Task&)>& may_start = {}) const;

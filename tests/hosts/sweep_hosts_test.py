@@ -78,12 +78,13 @@ class SweepHostsTest(unittest.TestCase):
             self.assertEqual(self.adapters(name), reference, text)
             self.assertEqual(self.failures(name), [], text)
 
-    def test_a_cut_link_costs_a_retry(self):
+    def test_a_cut_link_costs_retries(self):
         self.sweep("alone", 4, "--slots", "4")
         for name, ranks_per_trial, more in (("own", 4, ()), ("pool", 4, ("--in-process",)), ("pool_of_own_hosts", 2, ("--in-process",))):
             text = self.sweep(name, ranks_per_trial, "--hostfile", "hosts", *more, actions=[CutUntil(self.hosts, 1, name, '"step":2,')])
             self.assertEqual(self.adapters(name), self.adapters("alone"), text)
-            self.assertNotEqual(self.failures(name), [], text)
+            if ranks_per_trial == 4:  # a training on one host may be done before anybody misses the other
+                self.assertNotEqual(self.failures(name), [], text)
 
 
 if __name__ == "__main__":
