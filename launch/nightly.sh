@@ -16,11 +16,11 @@ done
 launch/setup/install.sh --tests && launch/setup/build.sh cpu || exit
 if [ "$(id -u)" = 0 ]; then export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1; fi
 failed=()
-attempt() { echo "=== $*"; "$@" || failed+=("$1 $2"); }
+attempt() { echo "=== $*"; "$@" || failed+=("$*"); }
 attempt tests/fuzz/run.sh --seconds "$seconds"
 attempt launch/test.sh --clusters
 attempt tests/faults/run.sh --faults "$faults" --seed "$seed"
 for sanitizer in asan tsan; do
-  launch/setup/build.sh $sanitizer && attempt ctest --preset $sanitizer
+  if launch/setup/build.sh $sanitizer; then attempt ctest --preset $sanitizer; else failed+=("build $sanitizer"); fi
 done
 if [ ${#failed[@]} = 0 ]; then echo "all well"; else printf 'failed: %s\n' "${failed[@]}"; exit 1; fi
