@@ -27,7 +27,7 @@ inline std::string file_text(const std::string& path) {
 // Made by rank 0 and known to all.
 class SharedFolder {
  public:
-  explicit SharedFolder(ProcessGroup& group) : owner_(group.rank() == 0) {
+  explicit SharedFolder(ProcessGroup& group) : group_(group), owner_(group.rank() == 0) {
     if (owner_) {
       std::string pattern = (std::filesystem::temp_directory_path() / "candor_training_XXXXXX").string();
       path_ = ::mkdtemp(pattern.data());
@@ -35,6 +35,10 @@ class SharedFolder {
     group.broadcast_bytes(path_, 0);
   }
   ~SharedFolder() {
+    try {
+      group_.barrier();  // others may still read there
+    } catch (const std::exception&) {
+    }
     std::error_code ignored;
     if (owner_) std::filesystem::remove_all(path_, ignored);
   }
@@ -43,6 +47,7 @@ class SharedFolder {
   const std::string& path() const { return path_; }
 
  private:
+  ProcessGroup& group_;
   bool owner_;
   std::string path_;
 };
