@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 #include <sys/prctl.h>
 
-#include <algorithm>
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
-#include <thread>
 
 #include "comm/comm_error.h"
 #include "comm/liveness/liveness.h"
@@ -41,7 +38,6 @@
 #include "launch/commands/sweep_command.h"
 #include "launch/commands/thread_environment.h"
 #include "launch/commands/train_command.h"
-#include "launch/config/run_paths.h"
 #include "trainer/kernels/keep_memory.h"
 
 namespace candor {
