@@ -3,7 +3,7 @@
 #include <c10/core/ScalarType.h>
 #include <fmt/format.h>
 
-namespace candor {
+namespace candor::comm {
 
 const char* collective_name(Collective operation) {
   switch (operation) {
@@ -24,8 +24,11 @@ namespace {
 
 std::string describe(const CollectiveCall::Fields& fields) {
   const auto& [operation, dtype, numel, root, sequence] = fields;
-  std::string text = fmt::format("{} as call {}", collective_name(static_cast<Collective>(operation)), sequence);
-  if (dtype >= 0) text += fmt::format(" with {} elements of {}", numel, c10::toString(static_cast<c10::ScalarType>(dtype)));
+  std::string text =
+      fmt::format("{} as call {}", collective_name(static_cast<Collective>(operation)), sequence);
+  if (dtype >= 0)
+    text += fmt::format(" with {} elements of {}", numel,
+                        c10::toString(static_cast<c10::ScalarType>(dtype)));
   if (root >= 0) text += fmt::format(" from root {}", root);
   return text;
 }
@@ -35,10 +38,11 @@ std::string describe(const CollectiveCall::Fields& fields) {
 std::optional<std::string> find_disagreement(std::span<const CollectiveCall::Fields> call_by_rank) {
   for (std::size_t rank = 1; rank < call_by_rank.size(); ++rank) {
     if (call_by_rank[rank] != call_by_rank[0]) {
-      return fmt::format("ranks disagree: rank 0 calls {}, rank {} calls {}", describe(call_by_rank[0]), rank, describe(call_by_rank[rank]));
+      return fmt::format("ranks disagree: rank 0 calls {}, rank {} calls {}",
+                         describe(call_by_rank[0]), rank, describe(call_by_rank[rank]));
     }
   }
   return std::nullopt;
 }
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -7,9 +7,19 @@
 #include <span>
 #include <string>
 
-namespace candor {
+namespace candor::comm {
 
-enum class Collective : std::int64_t { kAllReduceSum, kAllReduceMax, kBroadcast, kAllGatherBytes, kBroadcastBytes, kBarrier, kSplit, kSettle, kCreate };
+enum class Collective : std::int64_t {
+  kAllReduceSum,
+  kAllReduceMax,
+  kBroadcast,
+  kAllGatherBytes,
+  kBroadcastBytes,
+  kBarrier,
+  kSplit,
+  kSettle,
+  kCreate
+};
 
 const char* collective_name(Collective operation);
 
@@ -21,10 +31,13 @@ struct CollectiveCall {
   std::int64_t sequence = 0;  // calls made on the group before this one
 
   using Fields = std::array<std::int64_t, 5>;
-  Fields fields() const { return {static_cast<std::int64_t>(operation), dtype, numel, root, sequence}; }
+  Fields fields() const {
+    return {static_cast<std::int64_t>(operation), dtype, numel, root, sequence};
+  }
 };
 
-// Nothing if all ranks make the same call; else one sentence about rank 0's call and that of the first rank that differs. The same text on all ranks.
+// Nothing if all ranks make the same call; else one sentence about rank 0's call and that of the
+// first rank that differs. The same text on all ranks.
 std::optional<std::string> find_disagreement(std::span<const CollectiveCall::Fields> call_by_rank);
 
-}  // namespace candor
+}  // namespace candor::comm

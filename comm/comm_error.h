@@ -1,4 +1,5 @@
-// The exceptions of comm/: CommError for ranks and networks, with two cases that a caller may survive; NonFiniteError for numbers.
+// The exceptions of comm/: CommError for ranks and networks, with two cases that a caller may
+// survive; NonFiniteError for numbers.
 #pragma once
 
 #include <fmt/format.h>
@@ -7,13 +8,17 @@
 #include <stdexcept>
 #include <string>
 
-namespace candor {
+namespace candor::comm {
 
-// A collective that failed, timed out or was called differently by different ranks. what() names the rank, the operation, the element count and why.
+// A collective that failed, timed out or was called differently by different ranks. what() names
+// the rank, the operation, the element count and why.
 class CommError : public std::runtime_error {
  public:
-  CommError(int rank, int world_size, const std::string& operation, std::int64_t numel, const std::string& reason)
-      : std::runtime_error(fmt::format("rank {} of {}: {}{}: {}", rank, world_size, operation, numel > 0 ? fmt::format(" of {} elements", numel) : "", reason)),
+  CommError(int rank, int world_size, const std::string& operation, std::int64_t numel,
+            const std::string& reason)
+      : std::runtime_error(fmt::format("rank {} of {}: {}{}: {}", rank, world_size, operation,
+                                       numel > 0 ? fmt::format(" of {} elements", numel) : "",
+                                       reason)),
         rank_(rank),
         operation_(operation),
         numel_(numel) {}
@@ -28,14 +33,15 @@ class CommError : public std::runtime_error {
   std::int64_t numel_;
 };
 
-// Ranks are gone and the library lets the others go on: every rank that lives gets one of these from its current or next call on the group, and must
-// then call ProcessGroup::settle(false, ...).
+// Ranks are gone and the library lets the others go on: every rank that lives gets one of these
+// from its current or next call on the group, and must then call ProcessGroup::settle(false, ...).
 class RankLostError : public CommError {
  public:
   using CommError::CommError;
 };
 
-// settle() has already made the group smaller, but the ranks were at different places of the program: whoever knows where to begin again does so.
+// settle() has already made the group smaller, but the ranks were at different places of the
+// program: whoever knows where to begin again does so.
 class GroupShrunkError : public CommError {
  public:
   using CommError::CommError;
@@ -47,4 +53,4 @@ class NonFiniteError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -5,14 +5,15 @@
 #include <chrono>
 #include <thread>
 
-namespace candor {
+namespace candor::comm {
 
 class Deadline {
  public:
   explicit Deadline(double timeout_s) : last_look_(Clock::now()), timeout_s_(timeout_s) {}
 
-  // To be asked again and again. Of the time between two looks at most a second counts, so that a job that was stopped and goes on (a suspended
-  // laptop, a batch system that makes room) doesn't find its ranks late.
+  // To be asked again and again. Of the time between two looks at most a second counts, so that a
+  // job that was stopped and goes on (a suspended laptop, a batch system that makes room) doesn't
+  // find its ranks late.
   bool passed() {
     const Clock::time_point now = Clock::now();
     elapsed_s_ += std::min(std::chrono::duration<double>(now - last_look_).count(), 1.0);
@@ -29,7 +30,8 @@ class Deadline {
   double timeout_s_;
 };
 
-// Yields for the first 2 ms, so that a short collective stays short, and sleeps after that, so that a waiting rank leaves the core to a computing one.
+// Yields for the first 2 ms, so that a short collective stays short, and sleeps after that, so that
+// a waiting rank leaves the core to a computing one.
 class PollPause {
  public:
   void operator()() {
@@ -44,4 +46,4 @@ class PollPause {
   Deadline since_{0.002};
 };
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
-namespace candor {
+namespace candor::comm {
 
 bool ranks_share_gpus() {
   const char* const shared = std::getenv("CANDOR_SHARE_GPUS");
@@ -16,4 +16,4 @@ int gpu_of(const RankInfo& rank_info) {
   return gpus > 0 && ranks_share_gpus() ? rank_info.local_rank % gpus : -1;
 }
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -1,14 +1,21 @@
-// Sums one flat gradient per micro-batch over all micro-batches of a step and all ranks, reproducibly: the result has the same bits for any number
+// Sums one flat gradient per micro-batch over all micro-batches of a step and all ranks,
+// reproducibly: the result has the same bits for any number
 // of ranks and any assignment of micro-batches to them, in any order.
 //
-// Usage:   GradientSum sum(process_group, layout, global_micro_batches);   sum.add(grad_T) per micro-batch;   sum.finish(out_T);
-// Collective: finish() must be reached by every rank, also by one that added nothing. It empties the sum for the next step.
-// Shapes: grad_T, out_T are fp32 or fp64 [layout.total_numel()], contiguous. add() copies; the copies live until finish().
-// How: the largest magnitude per tensor over all micro-batches is agreed on (MAX), each gradient is rounded once to that tensor's fixed-point grid of
-// 62 - ceil(log2(global_micro_batches)) bits below it, and the int64 values are summed, which is associative. The sum isn't divided by anything.
-// Throws std::invalid_argument for a wrong shape or dtype, and on all ranks together if the ranks didn't add global_micro_batches in all;
-// NonFiniteError, on all ranks together, if any rank added a NaN or an infinity or the sum overflows out_T's dtype; CommError past the deadline.
-// Source: Demmel & Nguyen 2015, "Parallel Reproducible Summation", section 4 (pre-rounding), with one exponent per tensor.
+// Usage:   GradientSum sum(process_group, layout, global_micro_batches);   sum.add(grad_T) per
+// micro-batch;   sum.finish(out_T);
+// Collective: finish() must be reached by every rank, also by one that added nothing. It empties
+// the sum for the next step.
+// Shapes: grad_T, out_T are fp32 or fp64 [layout.total_numel()], contiguous. add() copies; the
+// copies live until finish().
+// How: the largest magnitude per tensor over all micro-batches is agreed on (MAX), each gradient is
+// rounded once to that tensor's fixed-point grid of 62 - ceil(log2(global_micro_batches)) bits
+// below it, and the int64 values are summed, which is associative. The sum isn't divided by
+// anything. Throws std::invalid_argument for a wrong shape or dtype, and on all ranks together if
+// the ranks didn't add global_micro_batches in all; NonFiniteError, on all ranks together, if any
+// rank added a NaN or an infinity or the sum overflows out_T's dtype; CommError past the deadline.
+// Source: Demmel & Nguyen 2015, "Parallel Reproducible Summation", section 4 (pre-rounding), with
+// one exponent per tensor.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,7 +26,7 @@
 
 #include "comm/process_group.h"
 
-namespace candor {
+namespace candor::comm {
 
 // The tensors that lie one after the other in a flat gradient.
 struct GradientLayout {
@@ -31,8 +38,10 @@ struct GradientLayout {
 
 class GradientSum {
  public:
-  // process_group must outlive the sum. Throws std::invalid_argument for an inconsistent layout or global_micro_batches outside 1..2^30.
-  GradientSum(ProcessGroup& process_group, GradientLayout layout, std::int64_t global_micro_batches);
+  // process_group must outlive the sum. Throws std::invalid_argument for an inconsistent layout or
+  // global_micro_batches outside 1..2^30.
+  GradientSum(ProcessGroup& process_group, GradientLayout layout,
+              std::int64_t global_micro_batches);
 
   void add(const at::Tensor& grad_T);
   void finish(at::Tensor& out_T);
@@ -46,4 +55,4 @@ class GradientSum {
   std::vector<at::Tensor> grads_;  // one per add() since the last finish()
 };
 
-}  // namespace candor
+}  // namespace candor::comm

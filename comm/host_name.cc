@@ -4,11 +4,11 @@
 
 #include <array>
 
-namespace candor {
+namespace candor::comm {
 
 std::string host_name() {
   std::array<char, 256> name{};
   return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "?";
 }
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -3,9 +3,9 @@
 
 #include <string>
 
-namespace candor {
+namespace candor::comm {
 
 // As gethostname() says; "?" where it doesn't.
 std::string host_name();
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-namespace candor {
+namespace candor::comm {
 
 std::string losses_text(const std::vector<int>& lost, int ranks_left);
 
-}  // namespace candor
+}  // namespace candor::comm

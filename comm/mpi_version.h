@@ -3,8 +3,8 @@
 
 #include <string>
 
-namespace candor {
+namespace candor::comm {
 
 std::string mpi_library_version();
 
-}  // namespace candor
+}  // namespace candor::comm

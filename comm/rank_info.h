@@ -1,7 +1,7 @@
 // Where this process stands: among all ranks of a group, and among those on its own host.
 #pragma once
 
-namespace candor {
+namespace candor::comm {
 
 struct RankInfo {
   int rank = 0;
@@ -10,4 +10,4 @@ struct RankInfo {
   int local_world_size = 1;
 };
 
-}  // namespace candor
+}  // namespace candor::comm

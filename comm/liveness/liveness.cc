@@ -27,10 +27,12 @@
 #include "comm/host_name.h"
 #include "comm/liveness/guardian.h"
 
-namespace candor {
+namespace candor::comm {
 namespace {
 
-std::system_error failed(const char* what) { return {errno, std::generic_category(), fmt::format("liveness: {}", what)}; }
+std::system_error failed(const char* what) {
+  return {errno, std::generic_category(), fmt::format("liveness: {}", what)};
+}
 
 // Two processes with the same text reach each other by 127.0.0.1.
 std::string this_loopback() {
@@ -46,9 +48,12 @@ std::string own_addresses() {
   ifaddrs* all = nullptr;
   if (::getifaddrs(&all) != 0) return text;
   for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
-    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET || (one->ifa_flags & IFF_LOOPBACK) != 0) continue;
+    if (one->ifa_addr == nullptr || one->ifa_addr->sa_family != AF_INET ||
+        (one->ifa_flags & IFF_LOOPBACK) != 0)
+      continue;
     char name[INET_ADDRSTRLEN] = {};
-    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr, name, sizeof name);
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(one->ifa_addr)->sin_addr, name,
+                sizeof name);
     text += (text.empty() ? "" : ",") + std::string(name);
   }
   ::freeifaddrs(all);
@@ -57,7 +62,8 @@ std::string own_addresses() {
 
 std::string hex(const char* bytes, std::size_t size) {
   std::string text;
-  for (std::size_t i = 0; i < size; ++i) text += fmt::format("{:02x}", static_cast<unsigned char>(bytes[i]));
+  for (std::size_t i = 0; i < size; ++i)
+    text += fmt::format("{:02x}", static_cast<unsigned char>(bytes[i]));
   return text;
 }
 
@@ -67,14 +73,16 @@ int bound_socket() {
   sockaddr_in any{};
   any.sin_family = AF_INET;
   any.sin_addr.s_addr = htonl(INADDR_ANY);
-  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) throw failed("the socket can't be bound");
+  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0)
+    throw failed("the socket can't be bound");
   return descriptor;
 }
 
 int port_of(int descriptor) {
   sockaddr_in bound{};
   socklen_t bytes = sizeof bound;
-  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&bound), &bytes) != 0) throw failed("the socket has no name");
+  if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&bound), &bytes) != 0)
+    throw failed("the socket has no name");
   return ntohs(bound.sin_port);
 }
 
@@ -88,12 +96,15 @@ struct Liveness::Peer {
 
   void send(int descriptor, GuardianRequest request) const {
     std::memcpy(request.token, token, kTokenBytes);
-    for (const sockaddr_in& way : ways) ::sendto(descriptor, &request, sizeof request, 0, reinterpret_cast<const sockaddr*>(&way), sizeof way);
+    for (const sockaddr_in& way : ways)
+      ::sendto(descriptor, &request, sizeof request, 0, reinterpret_cast<const sockaddr*>(&way),
+               sizeof way);
   }
 };
 
 Liveness::Liveness(const LivenessOptions& options) : options_(options) {
-  void* const page = ::mmap(nullptr, sizeof(LifeSigns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const page =
+      ::mmap(nullptr, sizeof(LifeSigns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) throw failed("no shared page");
   signs_ = new (page) LifeSigns;
   GuardianOptions guardian{.rank_process = ::getpid(),
@@ -107,8 +118,9 @@ Liveness::Liveness(const LivenessOptions& options) : options_(options) {
                            .host = host_name()};
   std::random_device random;
   for (char& byte : guardian.token) byte = static_cast<char>(random());
-  address_ = fmt::format("{} {} {} {} {} {}", guardian.host, ::getpid(), this_loopback(), port_of(guardian.socket), hex(guardian.token, kTokenBytes),
-                         own_addresses());
+  address_ =
+      fmt::format("{} {} {} {} {} {}", guardian.host, ::getpid(), this_loopback(),
+                  port_of(guardian.socket), hex(guardian.token, kTokenBytes), own_addresses());
   guardian_ = ::fork();
   if (guardian_ < 0) throw failed("no process for the guardian");
   if (guardian_ == 0) run_guardian(guardian);
@@ -117,7 +129,8 @@ Liveness::Liveness(const LivenessOptions& options) : options_(options) {
     sigset_t all;
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    const auto pause = std::chrono::duration<double>(options_.heartbeat_s > 0 ? std::clamp(options_.heartbeat_s / 10, 0.02, 1.0) : 1.0);
+    const auto pause = std::chrono::duration<double>(
+        options_.heartbeat_s > 0 ? std::clamp(options_.heartbeat_s / 10, 0.02, 1.0) : 1.0);
     std::mutex mutex;
     std::condition_variable_any wake;
     std::unique_lock lock(mutex);
@@ -128,7 +141,8 @@ Liveness::Liveness(const LivenessOptions& options) : options_(options) {
   });
 }
 
-// The guardian stays until the process has ended, which may be stopped on the way; the page stays for it.
+// The guardian stays until the process has ended, which may be stopped on the way; the page stays
+// for it.
 Liveness::~Liveness() {
   leaving();
   beat_thread_.request_stop();
@@ -164,7 +178,8 @@ void Liveness::leaving() { signs_->leaving.store(true); }
 
 void Liveness::ending_the_job() {
   signs_->ends_the_job.store(true);
-  ::setpgid(guardian_, 0);  // the launcher kills this rank's process group, before it waits for other hosts
+  ::setpgid(guardian_,
+            0);  // the launcher kills this rank's process group, before it waits for other hosts
   leaving();
 }
 
@@ -173,7 +188,8 @@ void Liveness::arrived(std::int64_t group, std::int64_t sequence) {
   signs_->sequence.store(sequence, std::memory_order_release);
 }
 
-std::vector<LateRank> Liveness::late_ranks(std::int64_t group, std::int64_t sequence, const std::vector<int>& ranks) const {
+std::vector<LateRank> Liveness::late_ranks(std::int64_t group, std::int64_t sequence,
+                                           const std::vector<int>& ranks) const {
   if (peers_.empty()) return {};
   const int descriptor = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return {};
@@ -188,33 +204,45 @@ std::vector<LateRank> Liveness::late_ranks(std::int64_t group, std::int64_t sequ
     }
     const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(250);
     while (!silent.empty()) {
-      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+      const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+                            until - std::chrono::steady_clock::now())
+                            .count();
       pollfd ready{descriptor, POLLIN, 0};
       if (left <= 0 || ::poll(&ready, 1, static_cast<int>(left)) <= 0) break;
       GuardianReply reply;
-      if (::recv(descriptor, &reply, sizeof reply, 0) != sizeof reply || std::memcmp(reply.magic, GuardianReply{}.magic, sizeof reply.magic) != 0)
+      if (::recv(descriptor, &reply, sizeof reply, 0) != sizeof reply ||
+          std::memcmp(reply.magic, GuardianReply{}.magic, sizeof reply.magic) != 0)
         continue;
       if (std::erase(silent, reply.number) == 0) continue;  // heard before, by another way
       if (reply.group == group && reply.sequence >= sequence) continue;
       const Peer& peer = peers_.at(static_cast<std::size_t>(reply.number));
-      late.push_back({reply.number,
-                      fmt::format("rank {} (process {} on {}), which {}", reply.number, peer.process, peer.host,
-                                  reply.stopped ? "is stopped"
-                                                : (reply.silent_s > 2 ? fmt::format("shows no sign of life for {:.0f} s", reply.silent_s)
-                                                                      : std::string("is still busy with something else"))),
-                      true});
+      late.push_back(
+          {reply.number,
+           fmt::format(
+               "rank {} (process {} on {}), which {}", reply.number, peer.process, peer.host,
+               reply.stopped
+                   ? "is stopped"
+                   : (reply.silent_s > 2
+                          ? fmt::format("shows no sign of life for {:.0f} s", reply.silent_s)
+                          : std::string("is still busy with something else"))),
+           true});
     }
   }
   for (const int rank : silent) {
     const Peer& peer = peers_.at(static_cast<std::size_t>(rank));
-    late.push_back({rank, fmt::format("rank {} (process {} on {}), which is gone or can't be reached", rank, peer.process, peer.host), false});
+    late.push_back({rank,
+                    fmt::format("rank {} (process {} on {}), which is gone or can't be reached",
+                                rank, peer.process, peer.host),
+                    false});
   }
   ::close(descriptor);
-  std::sort(late.begin(), late.end(), [](const LateRank& a, const LateRank& b) { return a.rank < b.rank; });
+  std::sort(late.begin(), late.end(),
+            [](const LateRank& a, const LateRank& b) { return a.rank < b.rank; });
   return late;
 }
 
-void Liveness::end(const std::vector<LateRank>& late, std::int64_t group, std::int64_t sequence, double waited_s) const {
+void Liveness::end(const std::vector<LateRank>& late, std::int64_t group, std::int64_t sequence,
+                   double waited_s) const {
   const int descriptor = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return;
   for (const LateRank& one : late) {
@@ -229,15 +257,17 @@ void Liveness::end(const std::vector<LateRank>& late, std::int64_t group, std::i
   ::close(descriptor);
 }
 
-Liveness::Blocking::Blocking(Liveness* liveness, const char* call, double limit_s) : liveness_(liveness) {
+Liveness::Blocking::Blocking(Liveness* liveness, const char* call, double limit_s)
+    : liveness_(liveness) {
   if (liveness_ == nullptr) return;
   liveness_->signs_->blocking_call.store(call);
   liveness_->signs_->blocking_calls.fetch_add(1);
-  liveness_->signs_->blocking_limit_ms.store(std::max<std::int64_t>(1, static_cast<std::int64_t>(limit_s * 1000)));
+  liveness_->signs_->blocking_limit_ms.store(
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(limit_s * 1000)));
 }
 
 Liveness::Blocking::~Blocking() {
   if (liveness_ != nullptr) liveness_->signs_->blocking_limit_ms.store(0);
 }
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -1,6 +1,8 @@
-// A rank's side of being watched without MPI: it shows its guardian that it lives and where it is, and asks other ranks' guardians who is late.
+// A rank's side of being watched without MPI: it shows its guardian that it lives and where it is,
+// and asks other ranks' guardians who is late.
 //
-// Usage:   auto liveness = std::make_shared<Liveness>(LivenessOptions{...});   // before MPI_Init and before any thread: it forks
+// Usage:   auto liveness = std::make_shared<Liveness>(LivenessOptions{...});   // before MPI_Init
+// and before any thread: it forks
 //          liveness->set_peers(group->all_gather_bytes(liveness->address()));
 // Threads: arrived() and Blocking belong to the thread that communicates.
 // Nothing is sent unless a collective is overdue: then one small datagram a rank (UDP over IPv4).
@@ -14,7 +16,7 @@
 
 #include "comm/liveness/life_signs.h"
 
-namespace candor {
+namespace candor::comm {
 
 struct LivenessOptions {
   double heartbeat_s = 60;        // a rank silent for so long is ended by its guardian; 0: never
@@ -32,7 +34,8 @@ class Liveness {
  public:
   // Throws std::system_error where the system has no socket or process left.
   explicit Liveness(const LivenessOptions& options);
-  ~Liveness();  // the process is about to end: the heart stops, and the guardian sees to it that it does end
+  ~Liveness();  // the process is about to end: the heart stops, and the guardian sees to it that it
+                // does end
   Liveness(const Liveness&) = delete;
   Liveness& operator=(const Liveness&) = delete;
 
@@ -41,9 +44,11 @@ class Liveness {
   // The addresses of all ranks of the job, by rank. Until then nobody can be asked.
   void set_peers(const std::vector<std::string>& addresses);
 
-  // This process is about to end, and means to: else its guardian says that it is gone. From any thread.
+  // This process is about to end, and means to: else its guardian says that it is gone. From any
+  // thread.
   void leaving();
-  // And takes the job with it: the launcher may find that it can't reach another host, and wait for it; it is then ended after launcher_limit_s.
+  // And takes the job with it: the launcher may find that it can't reach another host, and wait for
+  // it; it is then ended after launcher_limit_s.
   void ending_the_job();
 
   // The job goes on when this rank is lost.
@@ -53,11 +58,14 @@ class Liveness {
   void arrived(std::int64_t group, std::int64_t sequence);
 
   // Which of these ranks haven't come to this call, as their guardians say. Takes up to a second.
-  std::vector<LateRank> late_ranks(std::int64_t group, std::int64_t sequence, const std::vector<int>& ranks) const;
+  std::vector<LateRank> late_ranks(std::int64_t group, std::int64_t sequence,
+                                   const std::vector<int>& ranks) const;
   // Has the guardians end those that are still late and can be.
-  void end(const std::vector<LateRank>& late, std::int64_t group, std::int64_t sequence, double waited_s) const;
+  void end(const std::vector<LateRank>& late, std::int64_t group, std::int64_t sequence,
+           double waited_s) const;
 
-  // While it lives, this rank is in a call that can't be given up; the guardian ends the rank after limit_s. `call` is a string literal.
+  // While it lives, this rank is in a call that can't be given up; the guardian ends the rank after
+  // limit_s. `call` is a string literal.
   class Blocking {
    public:
     Blocking(Liveness* liveness, const char* call, double limit_s);
@@ -80,4 +88,4 @@ class Liveness {
   std::jthread beat_thread_;
 };
 
-}  // namespace candor
+}  // namespace candor::comm

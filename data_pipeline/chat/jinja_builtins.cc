@@ -10,14 +10,15 @@
 
 #include "data_pipeline/chat/jinja_lexer.h"
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 namespace {
 
 constexpr std::string_view kSpace = " \t\n\r\f\v";
 
 std::string strip(const std::string& text, const Arguments& arguments, bool left, bool right) {
   const Value set = arguments.get(0, "chars");
-  const std::string characters = set.is<std::string>() ? set.as<std::string>() : std::string(kSpace);
+  const std::string characters =
+      set.is<std::string>() ? set.as<std::string>() : std::string(kSpace);
   const size_t begin = left ? text.find_first_not_of(characters) : 0;
   if (begin == std::string::npos) return "";
   const size_t end = right ? text.find_last_not_of(characters) : text.size() - 1;
@@ -49,9 +50,12 @@ std::string title(std::string text) {
 }
 
 // What looking for `part` costs where it nearly occurs everywhere.
-void spend_search(const std::string& text, const std::string& part, Site site) { site.spend(1 + text.size() * (1 + part.size() / 64)); }
+void spend_search(const std::string& text, const std::string& part, Site site) {
+  site.spend(1 + text.size() * (1 + part.size() / 64));
+}
 
-std::string replaced(const std::string& text, const std::string& from, const std::string& to, Site site) {
+std::string replaced(const std::string& text, const std::string& from, const std::string& to,
+                     Site site) {
   if (from.empty()) return text;
   spend_search(text, from, site);
   std::string out;
@@ -66,13 +70,15 @@ std::string replaced(const std::string& text, const std::string& from, const std
 List split(const std::string& text, const Arguments& arguments, Site site) {
   List parts;
   const Value separator = arguments.get(0, "sep"), limit_value = arguments.get(1, "maxsplit");
-  const int64_t limit = limit_value.is_integer() && limit_value.integer() >= 0 ? limit_value.integer() : INT64_MAX;
+  const int64_t limit =
+      limit_value.is_integer() && limit_value.integer() >= 0 ? limit_value.integer() : INT64_MAX;
   if (!separator.is<std::string>() || separator.as<std::string>().empty()) {
     size_t at = text.find_first_not_of(kSpace);
     while (at != std::string::npos) {
       site.spend(kElementWork);
       const bool rest = static_cast<int64_t>(parts.size()) >= limit;
-      const size_t end = rest ? text.find_last_not_of(kSpace) + 1 : std::min(text.find_first_of(kSpace, at), text.size());
+      const size_t end = rest ? text.find_last_not_of(kSpace) + 1
+                              : std::min(text.find_first_of(kSpace, at), text.size());
       parts.emplace_back(text.substr(at, end - at));
       at = text.find_first_not_of(kSpace, end);
     }
@@ -81,7 +87,9 @@ List split(const std::string& text, const Arguments& arguments, Site site) {
   const std::string& mark = separator.as<std::string>();
   spend_search(text, mark, site);
   size_t begin = 0;
-  for (size_t at; static_cast<int64_t>(parts.size()) < limit && (at = text.find(mark, begin)) != std::string::npos; begin = at + mark.size()) {
+  for (size_t at; static_cast<int64_t>(parts.size()) < limit &&
+                  (at = text.find(mark, begin)) != std::string::npos;
+       begin = at + mark.size()) {
     site.spend(kElementWork);
     parts.emplace_back(text.substr(begin, at - begin));
   }
@@ -91,8 +99,12 @@ List split(const std::string& text, const Arguments& arguments, Site site) {
 
 std::string indented(const std::string& text, const Arguments& arguments, Site site) {
   const Value width = arguments.get(0, "width");
-  const std::string pad = width.is<std::string>() ? width.as<std::string>()
-                                                  : std::string(static_cast<size_t>(width.is_integer() ? std::clamp<int64_t>(width.integer(), 0, 1000) : 4), ' ');
+  const std::string pad =
+      width.is<std::string>()
+          ? width.as<std::string>()
+          : std::string(static_cast<size_t>(
+                            width.is_integer() ? std::clamp<int64_t>(width.integer(), 0, 1000) : 4),
+                        ' ');
   std::string out = truth(arguments.get(1, "first")) ? pad : "";
   const bool blank = truth(arguments.get(2, "blank"));
   for (size_t i = 0; i < text.size(); ++i) {
@@ -137,15 +149,22 @@ Value to_integer(const Value& value, const Arguments& arguments) {
 }
 
 // selectattr("role", "equalto", "user") and rejectattr.
-List selected(const Value& value, const Arguments& arguments, bool by_attribute, bool keep, Site site) {
+List selected(const Value& value, const Arguments& arguments, bool by_attribute, bool keep,
+              Site site) {
   List out;
   const size_t first = by_attribute ? 1 : 0;
   const Value attribute = arguments.get(0);
   Arguments rest;
-  if (arguments.positional.size() > first + 1) rest.positional.assign(arguments.positional.begin() + static_cast<std::ptrdiff_t>(first) + 1, arguments.positional.end());
+  if (arguments.positional.size() > first + 1)
+    rest.positional.assign(arguments.positional.begin() + static_cast<std::ptrdiff_t>(first) + 1,
+                           arguments.positional.end());
   for (const Value& element : elements(value, site)) {
-    const Value tested = by_attribute ? attribute_of(element, to_text(attribute, site), site) : element;
-    const bool passes = arguments.positional.size() > first ? apply_test(to_text(arguments.positional[first], site), tested, rest, site) : truth(tested);
+    const Value tested =
+        by_attribute ? attribute_of(element, to_text(attribute, site), site) : element;
+    const bool passes =
+        arguments.positional.size() > first
+            ? apply_test(to_text(arguments.positional[first], site), tested, rest, site)
+            : truth(tested);
     if (passes == keep) out.push_back(element);
   }
   return out;
@@ -153,14 +172,16 @@ List selected(const Value& value, const Arguments& arguments, bool by_attribute,
 
 List mapped(const Value& value, const Arguments& arguments, Site site) {
   List out;
-  const Value attribute = arguments.get(SIZE_MAX, "attribute"), otherwise = arguments.get(SIZE_MAX, "default");
+  const Value attribute = arguments.get(SIZE_MAX, "attribute"),
+              otherwise = arguments.get(SIZE_MAX, "default");
   for (const Value& element : elements(value, site)) {
     if (!attribute.is<Undefined>()) {
       const Value got = attribute_of(element, to_text(attribute, site), site);
       out.push_back(got.is<Undefined>() ? otherwise : got);
     } else {
       Arguments rest;
-      if (!arguments.positional.empty()) rest.positional.assign(arguments.positional.begin() + 1, arguments.positional.end());
+      if (!arguments.positional.empty())
+        rest.positional.assign(arguments.positional.begin() + 1, arguments.positional.end());
       out.push_back(apply_filter(to_text(arguments.get(0), site), element, rest, site));
     }
   }
@@ -183,21 +204,27 @@ Value joined(const Value& value, const Arguments& arguments, Site site) {
   for (const Value& element : elements(value, site)) {
     if (!first) out += to_text(separator, site);
     first = false;
-    out += to_text(attribute.is<Undefined>() ? element : attribute_of(element, to_text(attribute, site), site), site);
+    out += to_text(
+        attribute.is<Undefined>() ? element : attribute_of(element, to_text(attribute, site), site),
+        site);
   }
   return out;
 }
 
 }  // namespace
 
-Value apply_filter(const std::string& name, const Value& value, const Arguments& arguments, Site site) {
+Value apply_filter(const std::string& name, const Value& value, const Arguments& arguments,
+                   Site site) {
   const Budget::Descent descent(site);
   site.spend(kStepWork + arguments.positional.size() * kElementWork);
   if (name == "trim") return strip(to_text(value, site), arguments, true, true);
   if (name == "length" || name == "count") return length_of(value, site);
   if (name == "tojson") {
     const Value indent = arguments.get(0, "indent");
-    return to_json(value, indent.is_integer() ? static_cast<int>(std::clamp<int64_t>(indent.integer(), 0, 100)) : -1, site);
+    return to_json(
+        value,
+        indent.is_integer() ? static_cast<int>(std::clamp<int64_t>(indent.integer(), 0, 100)) : -1,
+        site);
   }
   if (name == "upper") return upper(to_text(value, site));
   if (name == "lower") return lower(to_text(value, site));
@@ -206,24 +233,30 @@ Value apply_filter(const std::string& name, const Value& value, const Arguments&
   if (name == "string") return to_text(value, site);
   if (name == "safe") return value;
   if (name == "int") return to_integer(value, arguments);
-  if (name == "float") return value.is_number() ? value.number() : std::strtod(to_text(value, site).c_str(), nullptr);
+  if (name == "float")
+    return value.is_number() ? value.number() : std::strtod(to_text(value, site).c_str(), nullptr);
   if (name == "abs" && value.is<double>()) return std::abs(value.as<double>());
   if (name == "abs" && value.is_integer()) {
     if (value.integer() == INT64_MIN) fail(site, "an integer is too large");
     return std::abs(value.integer());
   }
   if (name == "default" || name == "d") {
-    const bool missing = value.is<Undefined>() || (truth(arguments.get(1, "boolean")) && !truth(value));
+    const bool missing =
+        value.is<Undefined>() || (truth(arguments.get(1, "boolean")) && !truth(value));
     const Value otherwise = arguments.get(0, "default_value");
     return missing ? (otherwise.is<Undefined>() ? Value("") : otherwise) : value;
   }
   if (name == "join") return joined(value, arguments, site);
-  if (name == "replace") return replaced(to_text(value, site), to_text(arguments.get(0, "old"), site), to_text(arguments.get(1, "new"), site), site);
+  if (name == "replace")
+    return replaced(to_text(value, site), to_text(arguments.get(0, "old"), site),
+                    to_text(arguments.get(1, "new"), site), site);
   if (name == "indent") return indented(to_text(value, site), arguments, site);
   if (name == "list") return elements(value, site);
   if (name == "items") return dict_items(value, site);
-  if (name == "selectattr" || name == "rejectattr") return selected(value, arguments, true, name == "selectattr", site);
-  if (name == "select" || name == "reject") return selected(value, arguments, false, name == "select", site);
+  if (name == "selectattr" || name == "rejectattr")
+    return selected(value, arguments, true, name == "selectattr", site);
+  if (name == "select" || name == "reject")
+    return selected(value, arguments, false, name == "select", site);
   if (name == "map") return mapped(value, arguments, site);
   if (name == "first" || name == "last") {
     const List all = elements(value, site);
@@ -248,7 +281,8 @@ Value apply_filter(const std::string& name, const Value& value, const Arguments&
       return lower(text.as<std::string>());
     };
     std::stable_sort(all.begin(), all.end(), [&](const Value& a, const Value& b) {
-      if (a.is<std::string>() && b.is<std::string>()) return lowered(a) < lowered(b);  // Jinja ignores case
+      if (a.is<std::string>() && b.is<std::string>())
+        return lowered(a) < lowered(b);  // Jinja ignores case
       return compare(a, b, site) < 0;
     });
     if (truth(arguments.get(0, "reverse"))) std::reverse(all.begin(), all.end());
@@ -257,7 +291,8 @@ Value apply_filter(const std::string& name, const Value& value, const Arguments&
   fail(site, fmt::format("the filter \"{}\" isn't supported for {}", name, kind_name(value)));
 }
 
-bool apply_test(const std::string& name, const Value& value, const Arguments& arguments, Site site) {
+bool apply_test(const std::string& name, const Value& value, const Arguments& arguments,
+                Site site) {
   site.spend(kStepWork + arguments.positional.size() * kElementWork);
   const Value other = arguments.get(0);
   if (name == "defined") return !value.is<Undefined>();
@@ -265,7 +300,8 @@ bool apply_test(const std::string& name, const Value& value, const Arguments& ar
   if (name == "none") return value.is<None>();
   if (name == "string") return value.is<std::string>();
   if (name == "mapping") return value.is_dict();
-  if (name == "sequence" || name == "iterable") return value.is_list() || value.is_dict() || value.is<std::string>();
+  if (name == "sequence" || name == "iterable")
+    return value.is_list() || value.is_dict() || value.is<std::string>();
   if (name == "number") return value.is_number();
   if (name == "integer") return value.is<int64_t>();
   if (name == "float") return value.is<double>();
@@ -283,10 +319,12 @@ bool apply_test(const std::string& name, const Value& value, const Arguments& ar
   if (name == "lower") return to_text(value, site) == lower(to_text(value, site));
   if (name == "upper") return to_text(value, site) == upper(to_text(value, site));
   if (name == "odd" || name == "even" || name == "divisibleby") {
-    if (!value.is_integer()) fail(site, fmt::format("the test \"{}\" expects an integer, got {}", name, kind_name(value)));
+    if (!value.is_integer())
+      fail(site, fmt::format("the test \"{}\" expects an integer, got {}", name, kind_name(value)));
     const int64_t divisor = name == "divisibleby" && other.is_integer() ? other.integer() : 2;
     if (divisor == 0) fail(site, "divisibleby(0)");
-    const bool divides = divisor == -1 || value.integer() % divisor == 0;  // -1: the smallest integer has no quotient
+    const bool divides = divisor == -1 || value.integer() % divisor ==
+                                              0;  // -1: the smallest integer has no quotient
     return divides == (name != "odd");
   }
   fail(site, fmt::format("the test \"{}\" isn't supported", name));
@@ -298,23 +336,49 @@ Value method_of(const Value& object, const std::string& name, Site at) {
     const std::string text = object.as<std::string>();
     at.spend(2 * text.size());  // copied into the method
     if (name == "strip" || name == "lstrip" || name == "rstrip") {
-      return method([=](const Arguments& a, Site site) { return site.spend(text.size()), Value(strip(text, a, name != "rstrip", name != "lstrip")); });
+      return method([=](const Arguments& a, Site site) {
+        return site.spend(text.size()), Value(strip(text, a, name != "rstrip", name != "lstrip"));
+      });
     }
-    if (name == "startswith") return method([=](const Arguments& a, Site site) { return Value(text.starts_with(to_text(a.get(0), site))); });
-    if (name == "endswith") return method([=](const Arguments& a, Site site) { return Value(text.ends_with(to_text(a.get(0), site))); });
-    if (name == "split") return method([=](const Arguments& a, Site site) { return Value(split(text, a, site)); });
-    if (name == "upper") return method([=](const Arguments&, Site site) { return site.spend(text.size()), Value(upper(text)); });
-    if (name == "lower") return method([=](const Arguments&, Site site) { return site.spend(text.size()), Value(lower(text)); });
-    if (name == "title") return method([=](const Arguments&, Site site) { return site.spend(text.size()), Value(title(text)); });
-    if (name == "capitalize") return method([=](const Arguments&, Site site) { return site.spend(text.size()), Value(capitalize(text)); });
-    if (name == "replace") return method([=](const Arguments& a, Site site) { return Value(replaced(text, to_text(a.get(0), site), to_text(a.get(1), site), site)); });
-    if (name == "join") return method([=](const Arguments& a, Site site) { return joined(a.get(0), {{Value(text)}, {}}, site); });
+    if (name == "startswith")
+      return method([=](const Arguments& a, Site site) {
+        return Value(text.starts_with(to_text(a.get(0), site)));
+      });
+    if (name == "endswith")
+      return method([=](const Arguments& a, Site site) {
+        return Value(text.ends_with(to_text(a.get(0), site)));
+      });
+    if (name == "split")
+      return method([=](const Arguments& a, Site site) { return Value(split(text, a, site)); });
+    if (name == "upper")
+      return method(
+          [=](const Arguments&, Site site) { return site.spend(text.size()), Value(upper(text)); });
+    if (name == "lower")
+      return method(
+          [=](const Arguments&, Site site) { return site.spend(text.size()), Value(lower(text)); });
+    if (name == "title")
+      return method(
+          [=](const Arguments&, Site site) { return site.spend(text.size()), Value(title(text)); });
+    if (name == "capitalize")
+      return method([=](const Arguments&, Site site) {
+        return site.spend(text.size()), Value(capitalize(text));
+      });
+    if (name == "replace")
+      return method([=](const Arguments& a, Site site) {
+        return Value(replaced(text, to_text(a.get(0), site), to_text(a.get(1), site), site));
+      });
+    if (name == "join")
+      return method([=](const Arguments& a, Site site) {
+        return joined(a.get(0), {{Value(text)}, {}}, site);
+      });
     if (name == "find") {
       return method([=](const Arguments& a, Site site) {
         const std::string part = to_text(a.get(0), site);
         spend_search(text, part, site);
         const size_t place = text.find(part);
-        return place == std::string::npos ? Value(-1) : Value(static_cast<int64_t>(count_characters(std::string_view(text).substr(0, place))));
+        return place == std::string::npos ? Value(-1)
+                                          : Value(static_cast<int64_t>(count_characters(
+                                                std::string_view(text).substr(0, place))));
       });
     }
     if (name == "count") {
@@ -322,15 +386,20 @@ Value method_of(const Value& object, const std::string& name, Site at) {
         const std::string part = to_text(a.get(0), site);
         spend_search(text, part, site);
         int64_t count = 0;
-        for (size_t place = 0; !part.empty() && (place = text.find(part, place)) != std::string::npos; place += part.size()) ++count;
+        for (size_t place = 0;
+             !part.empty() && (place = text.find(part, place)) != std::string::npos;
+             place += part.size())
+          ++count;
         return Value(count);
       });
     }
     return {};
   }
   if (object.is_dict() && !object.is_namespace) {
-    if (name == "items") return method([=](const Arguments&, Site site) { return Value(dict_items(object, site)); });
-    if (name == "keys") return method([=](const Arguments&, Site site) { return Value(elements(object, site)); });
+    if (name == "items")
+      return method([=](const Arguments&, Site site) { return Value(dict_items(object, site)); });
+    if (name == "keys")
+      return method([=](const Arguments&, Site site) { return Value(elements(object, site)); });
     if (name == "values") {
       return method([=](const Arguments&, Site site) {
         site.spend(object.dict().size() * kElementWork);
@@ -354,7 +423,8 @@ Value method_of(const Value& object, const std::string& name, Site at) {
 Value attribute_of(const Value& object, const std::string& name, Site site) {
   if (object.is<Undefined>()) {
     const std::string& whose = object.as<Undefined>().name;
-    fail(site, fmt::format("\"{}\" of {}, which isn't defined", name, whose.empty() ? "a value" : "\"" + whose + "\""));
+    fail(site, fmt::format("\"{}\" of {}, which isn't defined", name,
+                           whose.empty() ? "a value" : "\"" + whose + "\""));
   }
   if (object.is_dict()) {
     site.spend(object.dict().size());
@@ -366,15 +436,20 @@ Value attribute_of(const Value& object, const std::string& name, Site site) {
 
 bool contains(const Value& container, const Value& element, Site site) {
   if (container.is<std::string>()) {
-    if (!element.is<std::string>()) fail(site, fmt::format("\"in\" a text expects a text, got {}", kind_name(element)));
+    if (!element.is<std::string>())
+      fail(site, fmt::format("\"in\" a text expects a text, got {}", kind_name(element)));
     spend_search(container.as<std::string>(), element.as<std::string>(), site);
     return container.as<std::string>().find(element.as<std::string>()) != std::string::npos;
   }
   if (container.is_dict()) site.spend(container.dict().size());
-  if (container.is_dict()) return element.is<std::string>() && find(container.dict(), element.as<std::string>()) != nullptr;
+  if (container.is_dict())
+    return element.is<std::string>() &&
+           find(container.dict(), element.as<std::string>()) != nullptr;
   if (container.is<Undefined>()) return false;
-  if (!container.is_list()) fail(site, fmt::format("\"in\" isn't possible with {}", kind_name(container)));
-  return std::any_of(container.list().begin(), container.list().end(), [&](const Value& one) { return equal(one, element, site); });
+  if (!container.is_list())
+    fail(site, fmt::format("\"in\" isn't possible with {}", kind_name(container)));
+  return std::any_of(container.list().begin(), container.list().end(),
+                     [&](const Value& one) { return equal(one, element, site); });
 }
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

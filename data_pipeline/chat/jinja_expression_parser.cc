@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 
 ExpressionPtr ExpressionParser::make(Expression::Kind kind, std::string name) {
   auto node = std::make_unique<Expression>();
@@ -15,7 +15,8 @@ ExpressionPtr ExpressionParser::make(Expression::Kind kind, std::string name) {
 
 void ExpressionParser::grow(Expression& node, const Expression& part) {
   node.height = std::max(node.height, part.height + 1);
-  if (node.height > kDeepest) fail(node.line, fmt::format("an expression is nested or chained over {} deep", kDeepest));
+  if (node.height > kDeepest)
+    fail(node.line, fmt::format("an expression is nested or chained over {} deep", kDeepest));
 }
 
 void ExpressionParser::add(Expression& node, ExpressionPtr part) {
@@ -53,17 +54,20 @@ ExpressionPtr ExpressionParser::expression() {
 
 ExpressionPtr ExpressionParser::or_expression() {
   ExpressionPtr left = and_expression();
-  while (is_name("or")) left = joined(Expression::Kind::kOr, std::move(left), &ExpressionParser::and_expression);
+  while (is_name("or"))
+    left = joined(Expression::Kind::kOr, std::move(left), &ExpressionParser::and_expression);
   return left;
 }
 
 ExpressionPtr ExpressionParser::and_expression() {
   ExpressionPtr left = not_expression();
-  while (is_name("and")) left = joined(Expression::Kind::kAnd, std::move(left), &ExpressionParser::not_expression);
+  while (is_name("and"))
+    left = joined(Expression::Kind::kAnd, std::move(left), &ExpressionParser::not_expression);
   return left;
 }
 
-ExpressionPtr ExpressionParser::joined(Expression::Kind kind, ExpressionPtr left, ExpressionPtr (ExpressionParser::*right)()) {
+ExpressionPtr ExpressionParser::joined(Expression::Kind kind, ExpressionPtr left,
+                                       ExpressionPtr (ExpressionParser::*right)()) {
   ExpressionPtr node = make(kind, now().text);
   ++at_;
   add(*node, std::move(left));
@@ -85,12 +89,14 @@ ExpressionPtr ExpressionParser::comparison() {
   ExpressionPtr chain;
   for (;;) {
     std::string name;
-    if (now().kind == Kind::kOperator && (now().text == "==" || now().text == "!=" || now().text == "<" || now().text == ">" || now().text == "<=" ||
-                                          now().text == ">=")) {
+    if (now().kind == Kind::kOperator &&
+        (now().text == "==" || now().text == "!=" || now().text == "<" || now().text == ">" ||
+         now().text == "<=" || now().text == ">=")) {
       name = take().text;
     } else if (is_name("in")) {
       name = take().text;
-    } else if (is_name("not") && tokens_[at_ + 1].kind == Kind::kName && tokens_[at_ + 1].text == "in") {
+    } else if (is_name("not") && tokens_[at_ + 1].kind == Kind::kName &&
+               tokens_[at_ + 1].text == "in") {
       at_ += 2;
       name = "not in";
     } else {
@@ -108,13 +114,15 @@ ExpressionPtr ExpressionParser::comparison() {
 
 ExpressionPtr ExpressionParser::sum() {
   ExpressionPtr left = concatenation();
-  while (is_operator("+") || is_operator("-")) left = joined(Expression::Kind::kBinary, std::move(left), &ExpressionParser::concatenation);
+  while (is_operator("+") || is_operator("-"))
+    left = joined(Expression::Kind::kBinary, std::move(left), &ExpressionParser::concatenation);
   return left;
 }
 
 ExpressionPtr ExpressionParser::concatenation() {
   ExpressionPtr left = product();
-  while (is_operator("~")) left = joined(Expression::Kind::kBinary, std::move(left), &ExpressionParser::product);
+  while (is_operator("~"))
+    left = joined(Expression::Kind::kBinary, std::move(left), &ExpressionParser::product);
   return left;
 }
 
@@ -128,7 +136,8 @@ ExpressionPtr ExpressionParser::product() {
 
 ExpressionPtr ExpressionParser::power() {
   ExpressionPtr left = unary(true);
-  while (is_operator("**")) left = joined(Expression::Kind::kBinary, std::move(left), &ExpressionParser::filtered_unary);
+  while (is_operator("**"))
+    left = joined(Expression::Kind::kBinary, std::move(left), &ExpressionParser::filtered_unary);
   return left;
 }
 
@@ -161,7 +170,8 @@ ExpressionPtr ExpressionParser::primary() {
     case Kind::kFloat: return literal(std::stod(now().text));
     case Kind::kString: {
       std::string text = now().text;
-      while (tokens_[at_ + 1].kind == Kind::kString) text += tokens_[++at_].text;  // adjacent texts join
+      while (tokens_[at_ + 1].kind == Kind::kString)
+        text += tokens_[++at_].text;  // adjacent texts join
       return literal(text);
     }
     case Kind::kName: {
@@ -224,7 +234,8 @@ ExpressionPtr ExpressionParser::postfix(ExpressionPtr node) {
     if (is_operator(".")) {
       ++at_;
       ExpressionPtr attribute = make(Expression::Kind::kAttribute, now().text);
-      if (now().kind != Kind::kName && now().kind != Kind::kInteger) fail(now().line, "expected a name after \".\"");
+      if (now().kind != Kind::kName && now().kind != Kind::kInteger)
+        fail(now().line, "expected a name after \".\"");
       ++at_;
       add(*attribute, std::move(node));
       node = std::move(attribute);
@@ -270,8 +281,10 @@ ExpressionPtr ExpressionParser::subscript(ExpressionPtr object) {
 void ExpressionParser::arguments(Expression& call) {
   expect_operator("(");
   while (!accept_operator(")")) {
-    if (is_operator("*") || is_operator("**")) fail(now().line, "arguments with * aren't supported");
-    if (now().kind == Kind::kName && tokens_[at_ + 1].kind == Kind::kOperator && tokens_[at_ + 1].text == "=") {
+    if (is_operator("*") || is_operator("**"))
+      fail(now().line, "arguments with * aren't supported");
+    if (now().kind == Kind::kName && tokens_[at_ + 1].kind == Kind::kOperator &&
+        tokens_[at_ + 1].text == "=") {
       const std::string name = take().text;
       ++at_;
       add(call, name, expression());
@@ -308,7 +321,9 @@ ExpressionPtr ExpressionParser::filters_and_tests(ExpressionPtr node) {
 
 bool ExpressionParser::takes_bare_argument() const {
   switch (now().kind) {
-    case Kind::kString: case Kind::kInteger: case Kind::kFloat: return true;
+    case Kind::kString:
+    case Kind::kInteger:
+    case Kind::kFloat: return true;
     case Kind::kName:
       for (const char* word : {"else", "or", "and", "is", "if", "in", "not"}) {
         if (now().text == word) return false;
@@ -319,4 +334,4 @@ bool ExpressionParser::takes_bare_argument() const {
   }
 }
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

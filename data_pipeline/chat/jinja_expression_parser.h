@@ -1,4 +1,5 @@
-// Expressions of a template, weakest binding first, in Jinja's order; and the walk over tokens that statements share.
+// Expressions of a template, weakest binding first, in Jinja's order; and the walk over tokens that
+// statements share.
 // Throws std::invalid_argument naming construct and line for what isn't supported.
 #pragma once
 
@@ -11,15 +12,16 @@
 #include "data_pipeline/chat/jinja_ast.h"
 #include "data_pipeline/chat/jinja_lexer.h"
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 
 class ExpressionParser {
  protected:
   explicit ExpressionParser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
 
   using Kind = Token::Kind;
-  // Of nested expressions and blocks, and of chains (a + b + c, a.b.c), which make trees as high as they are long: a hostile template must not end
-  // the stack while it is read, evaluated or destroyed.
+  // Of nested expressions and blocks, and of chains (a + b + c, a.b.c), which make trees as high as
+  // they are long: a hostile template must not end the stack while it is read, evaluated or
+  // destroyed.
   static constexpr int kDeepest = 200;
 
   struct Depth {
@@ -34,19 +36,26 @@ class ExpressionParser {
 
   const Token& now() const { return tokens_[at_]; }
   const Token& take() { return tokens_[at_++]; }
-  bool is_operator(std::string_view text) const { return now().kind == Kind::kOperator && now().text == text; }
-  bool is_name(std::string_view text) const { return now().kind == Kind::kName && now().text == text; }
+  bool is_operator(std::string_view text) const {
+    return now().kind == Kind::kOperator && now().text == text;
+  }
+  bool is_name(std::string_view text) const {
+    return now().kind == Kind::kName && now().text == text;
+  }
   bool accept_operator(std::string_view text) { return is_operator(text) && (++at_, true); }
   bool accept_name(std::string_view text) { return is_name(text) && (++at_, true); }
   void expect_operator(std::string_view text) {
-    if (!accept_operator(text)) fail(now().line, fmt::format("expected \"{}\", got \"{}\"", text, now().text));
+    if (!accept_operator(text))
+      fail(now().line, fmt::format("expected \"{}\", got \"{}\"", text, now().text));
   }
   std::string expect_name() {
-    if (now().kind != Kind::kName) fail(now().line, fmt::format("expected a name, got \"{}\"", now().text));
+    if (now().kind != Kind::kName)
+      fail(now().line, fmt::format("expected a name, got \"{}\"", now().text));
     return take().text;
   }
   void end_block() {
-    if (now().kind != Kind::kBlockEnd) fail(now().line, fmt::format("expected %}}, got \"{}\"", now().text));
+    if (now().kind != Kind::kBlockEnd)
+      fail(now().line, fmt::format("expected %}}, got \"{}\"", now().text));
     ++at_;
   }
 
@@ -66,7 +75,8 @@ class ExpressionParser {
   static void grow(Expression& node, const Expression& part);
   ExpressionPtr and_expression();
   // Takes the operator at hand and the operand on its right.
-  ExpressionPtr joined(Expression::Kind kind, ExpressionPtr left, ExpressionPtr (ExpressionParser::*right)());
+  ExpressionPtr joined(Expression::Kind kind, ExpressionPtr left,
+                       ExpressionPtr (ExpressionParser::*right)());
   ExpressionPtr not_expression();
   ExpressionPtr comparison();
   ExpressionPtr sum();
@@ -88,4 +98,4 @@ class ExpressionParser {
   bool takes_bare_argument() const;
 };
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

@@ -4,7 +4,7 @@
 
 #include "data_pipeline/chat/jinja_lexer.h"
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 namespace {
 
 constexpr int64_t kLongestRange = 100'000;
@@ -25,15 +25,19 @@ Value make_namespace(const Arguments& arguments, Site site) {
 Value make_range(const Arguments& arguments, Site line) {
   std::vector<int64_t> given;
   for (const Value& value : arguments.positional) {
-    if (!value.is_integer()) fail(line, fmt::format("range expects integers, got {}", kind_name(value)));
+    if (!value.is_integer())
+      fail(line, fmt::format("range expects integers, got {}", kind_name(value)));
     given.push_back(value.integer());
   }
   if (given.empty() || given.size() > 3) fail(line, "range expects one to three integers");
-  const int64_t begin = given.size() > 1 ? given[0] : 0, end = given.size() > 1 ? given[1] : given[0], step = given.size() > 2 ? given[2] : 1;
+  const int64_t begin = given.size() > 1 ? given[0] : 0,
+                end = given.size() > 1 ? given[1] : given[0],
+                step = given.size() > 2 ? given[2] : 1;
   if (step == 0) fail(line, "range with step 0");
   List list;
   for (int64_t i = begin; step > 0 ? i < end : i > end;) {
-    if (static_cast<int64_t>(list.size()) >= kLongestRange) fail(line, fmt::format("range of more than {} numbers", kLongestRange));
+    if (static_cast<int64_t>(list.size()) >= kLongestRange)
+      fail(line, fmt::format("range of more than {} numbers", kLongestRange));
     line.spend(kElementWork);
     list.emplace_back(i);
     if (__builtin_add_overflow(i, step, &i)) break;
@@ -47,11 +51,14 @@ Dict global_functions() {
   Dict functions;
   functions.emplace_back("namespace", Function(make_namespace));
   functions.emplace_back("range", Function(make_range));
-  functions.emplace_back("dict", Function([](const Arguments& arguments, int) { return Value(Dict(arguments.named)); }));
-  functions.emplace_back("raise_exception", Function([](const Arguments& arguments, Site line) -> Value {
-                           fail(line, "the template refuses these messages: " + to_text(arguments.get(0), line));
+  functions.emplace_back("dict", Function([](const Arguments& arguments, int) {
+                           return Value(Dict(arguments.named));
                          }));
+  functions.emplace_back(
+      "raise_exception", Function([](const Arguments& arguments, Site line) -> Value {
+        fail(line, "the template refuses these messages: " + to_text(arguments.get(0), line));
+      }));
   return functions;
 }
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

@@ -1,10 +1,11 @@
-// The functions that every template may call: namespace, range, dict and raise_exception, which throws std::invalid_argument with its words.
+// The functions that every template may call: namespace, range, dict and raise_exception, which
+// throws std::invalid_argument with its words.
 #pragma once
 
 #include "data_pipeline/chat/jinja_value.h"
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 
 Dict global_functions();
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

@@ -6,7 +6,7 @@
 #include <cctype>
 #include <stdexcept>
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 namespace {
 
 bool is_space(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
@@ -39,11 +39,15 @@ class Lexer {
   }
 
  private:
-  void add(Token::Kind kind, std::string text) { tokens_.push_back({kind, std::move(text), line_}); }
+  void add(Token::Kind kind, std::string text) {
+    tokens_.push_back({kind, std::move(text), line_});
+  }
 
   size_t next_tag() const {
     for (size_t i = at_; i + 1 < source_.size(); ++i) {
-      if (source_[i] == '{' && (source_[i + 1] == '%' || source_[i + 1] == '{' || source_[i + 1] == '#')) return i;
+      if (source_[i] == '{' &&
+          (source_[i + 1] == '%' || source_[i + 1] == '{' || source_[i + 1] == '#'))
+        return i;
     }
     return std::string_view::npos;
   }
@@ -96,9 +100,11 @@ class Lexer {
     const std::string_view end = block ? "%}" : "}}";
     int braces = 0;  // a dict literal's } may stand before the end's
     for (;;) {
-      while (at_ < source_.size() && is_space(source_[at_])) line_ += source_[at_++] == '\n' ? 1 : 0;
+      while (at_ < source_.size() && is_space(source_[at_]))
+        line_ += source_[at_++] == '\n' ? 1 : 0;
       if (at_ >= source_.size()) fail(line_, fmt::format("a tag isn't closed by {}", end));
-      const bool signed_end = (source_[at_] == '-' || source_[at_] == '+') && source_.substr(at_ + 1, 2) == end;
+      const bool signed_end =
+          (source_[at_] == '-' || source_[at_] == '+') && source_.substr(at_ + 1, 2) == end;
       if (signed_end || (braces == 0 && source_.substr(at_, 2) == end)) {
         add(block ? Token::Kind::kBlockEnd : Token::Kind::kVariableEnd, std::string(end));
         strip_next_ = signed_end && source_[at_] == '-';
@@ -127,7 +133,8 @@ class Lexer {
         return add(Token::Kind::kOperator, std::string(two));
       }
     }
-    if (std::string_view("+-*/%~<>=()[]{}.,:|").find(c) == std::string_view::npos) fail(line_, fmt::format("unexpected character \"{}\"", c));
+    if (std::string_view("+-*/%~<>=()[]{}.,:|").find(c) == std::string_view::npos)
+      fail(line_, fmt::format("unexpected character \"{}\"", c));
     ++at_;
     add(Token::Kind::kOperator, std::string(1, c));
   }
@@ -159,7 +166,9 @@ class Lexer {
           case 'n': c = '\n'; break;
           case 't': c = '\t'; break;
           case 'r': c = '\r'; break;
-          case '\\': case '\'': case '"': break;
+          case '\\':
+          case '\'':
+          case '"': break;
           case 'u': unicode(value, begin_line); continue;
           default: value += '\\';  // as Python: an unknown escape stays
         }
@@ -176,7 +185,8 @@ class Lexer {
     unsigned code = 0;
     for (int i = 0; i < 4; ++i) {
       const char c = at_ + 1 < source_.size() ? source_[++at_] : ' ';
-      if (std::isxdigit(static_cast<unsigned char>(c)) == 0) fail(line, "\\u expects four hexadecimal digits");
+      if (std::isxdigit(static_cast<unsigned char>(c)) == 0)
+        fail(line, "\\u expects four hexadecimal digits");
       code = code * 16 + static_cast<unsigned>(is_digit(c) ? c - '0' : (c | 32) - 'a' + 10);
     }
     if (code < 0x80) {
@@ -184,7 +194,9 @@ class Lexer {
     } else if (code < 0x800) {
       value += {static_cast<char>(0xC0 | (code >> 6)), static_cast<char>(0x80 | (code & 0x3F))};
     } else {
-      value += {static_cast<char>(0xE0 | (code >> 12)), static_cast<char>(0x80 | ((code >> 6) & 0x3F)), static_cast<char>(0x80 | (code & 0x3F))};
+      value +=
+          {static_cast<char>(0xE0 | (code >> 12)), static_cast<char>(0x80 | ((code >> 6) & 0x3F)),
+           static_cast<char>(0x80 | (code & 0x3F))};
     }
   }
 
@@ -197,8 +209,10 @@ class Lexer {
 
 }  // namespace
 
-void fail(int line, const std::string& what) { throw std::invalid_argument(fmt::format("chat template, line {}: {}", line, what)); }
+void fail(int line, const std::string& what) {
+  throw std::invalid_argument(fmt::format("chat template, line {}: {}", line, what));
+}
 
 std::vector<Token> tokenize(std::string_view source) { return Lexer(source).run(); }
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

@@ -1,14 +1,27 @@
-// Cuts a Jinja template into text and tokens, white space control (trim_blocks, lstrip_blocks, "-" and "+") already applied.
+// Cuts a Jinja template into text and tokens, white space control (trim_blocks, lstrip_blocks, "-"
+// and "+") already applied.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 
 struct Token {
-  enum class Kind { kText, kBlockBegin, kBlockEnd, kVariableBegin, kVariableEnd, kName, kString, kInteger, kFloat, kOperator, kEnd };
+  enum class Kind {
+    kText,
+    kBlockBegin,
+    kBlockEnd,
+    kVariableBegin,
+    kVariableEnd,
+    kName,
+    kString,
+    kInteger,
+    kFloat,
+    kOperator,
+    kEnd
+  };
   Kind kind;
   std::string text;
   int line;
@@ -19,4 +32,4 @@ std::vector<Token> tokenize(std::string_view source);
 
 [[noreturn]] void fail(int line, const std::string& what);
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

@@ -6,7 +6,7 @@
 
 #include "data_pipeline/chat/jinja_expression_parser.h"
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 namespace {
 
 class Parser : private ExpressionParser {
@@ -15,13 +15,15 @@ class Parser : private ExpressionParser {
 
   Block parse_all() {
     Block block = statements({});
-    if (now().kind != Kind::kEnd) fail(now().line, fmt::format("unexpected {{% {} %}}", tokens_[at_ + 1].text));
+    if (now().kind != Kind::kEnd)
+      fail(now().line, fmt::format("unexpected {{% {} %}}", tokens_[at_ + 1].text));
     return block;
   }
 
  private:
   bool at_tag(const std::vector<std::string>& ends) const {
-    return now().kind == Kind::kBlockBegin && std::count(ends.begin(), ends.end(), tokens_[at_ + 1].text) > 0;
+    return now().kind == Kind::kBlockBegin &&
+           std::count(ends.begin(), ends.end(), tokens_[at_ + 1].text) > 0;
   }
   // Takes "{% name", leaving the rest.
   std::string begin_tag() {
@@ -29,7 +31,8 @@ class Parser : private ExpressionParser {
     return expect_name();
   }
   void end_tag(const std::string& name, int opened) {
-    if (!at_tag({name})) fail(opened, fmt::format("{{% {} %}} isn't closed by {{% {} %}}", name.substr(3), name));
+    if (!at_tag({name}))
+      fail(opened, fmt::format("{{% {} %}} isn't closed by {{% {} %}}", name.substr(3), name));
     begin_tag();
     if (name == "endmacro" && now().kind == Kind::kName) ++at_;
     end_block();
@@ -46,7 +49,8 @@ class Parser : private ExpressionParser {
         const int line = take().line;
         block.push_back({.kind = Statement::Kind::kOutput, .line = line});
         block.back().expressions.push_back(expression());
-        if (now().kind != Kind::kVariableEnd) fail(now().line, fmt::format("expected }}}}, got \"{}\"", now().text));
+        if (now().kind != Kind::kVariableEnd)
+          fail(now().line, fmt::format("expected }}}}, got \"{}\"", now().text));
         ++at_;
       } else {
         tag(block);
@@ -65,18 +69,24 @@ class Parser : private ExpressionParser {
     if (name == "break" || name == "continue") {
       if (loops_ == 0) fail(line, fmt::format("{{% {} %}} outside a loop", name));
       end_block();
-      block.push_back({.kind = name == "break" ? Statement::Kind::kBreak : Statement::Kind::kContinue, .line = line});
+      block.push_back(
+          {.kind = name == "break" ? Statement::Kind::kBreak : Statement::Kind::kContinue,
+           .line = line});
       return;
     }
-    if (name == "generation") {  // transformers' mark around the assistant's text; it renders what is inside
+    if (name == "generation") {  // transformers' mark around the assistant's text; it renders what
+                                 // is inside
       end_block();
       Block inner = statements({"endgeneration"});
       end_tag("endgeneration", line);
       std::move(inner.begin(), inner.end(), std::back_inserter(block));
       return;
     }
-    if (name == "elif" || name == "else" || name.starts_with("end")) fail(line, fmt::format("{{% {} %}} without its beginning", name));
-    fail(line, fmt::format("{{% {} %}} isn't supported (supported: if, for, set, macro, break, continue, generation)", name));
+    if (name == "elif" || name == "else" || name.starts_with("end"))
+      fail(line, fmt::format("{{% {} %}} without its beginning", name));
+    fail(line, fmt::format("{{% {} %}} isn't supported (supported: if, for, set, macro, break, "
+                           "continue, generation)",
+                           name));
   }
 
   void if_tag(Block& block, int line) {
@@ -106,7 +116,8 @@ class Parser : private ExpressionParser {
     while (accept_operator(","));
     if (parenthesis) expect_operator(")");
     if (!accept_name("in")) fail(line, "for: expected \"in\"");
-    statement.expressions.push_back(or_expression());  // "if" begins the filter here, no conditional
+    statement.expressions.push_back(
+        or_expression());  // "if" begins the filter here, no conditional
     if (accept_name("if")) statement.expressions.push_back(expression());
     if (is_name("recursive")) fail(line, "{% for ... recursive %} isn't supported");
     end_block();
@@ -167,4 +178,4 @@ class Parser : private ExpressionParser {
 
 Block parse(std::string_view source) { return Parser(source).parse_all(); }
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

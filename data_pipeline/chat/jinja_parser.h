@@ -1,12 +1,13 @@
-// Tokens to a tree. Throws std::invalid_argument naming construct and line for what isn't supported.
+// Tokens to a tree. Throws std::invalid_argument naming construct and line for what isn't
+// supported.
 #pragma once
 
 #include <string_view>
 
 #include "data_pipeline/chat/jinja_ast.h"
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 
 Block parse(std::string_view source);
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

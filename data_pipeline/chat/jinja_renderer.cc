@@ -12,7 +12,7 @@
 #include "data_pipeline/chat/jinja_globals.h"
 #include "data_pipeline/chat/jinja_lexer.h"
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 namespace {
 
 constexpr size_t kLongestText = size_t{64} << 20;  // of the rendered text, and of one repeated text
@@ -21,11 +21,13 @@ constexpr int64_t kMostIterations = 1'000'000;
 
 enum class Flow { kNext, kBreak, kContinue };
 
-// Names of one template, loop pass or macro call; what isn't here is looked up in the enclosing one.
+// Names of one template, loop pass or macro call; what isn't here is looked up in the enclosing
+// one.
 struct Scope {
   std::map<std::string, Value> names;
   const Scope* outer = nullptr;
-  std::shared_ptr<const bool> alive = {};  // made for the first macro: it may be kept in a namespace for longer than the scope in which it looks
+  std::shared_ptr<const bool> alive = {};  // made for the first macro: it may be kept in a
+                                           // namespace for longer than the scope in which it looks
 
   const Value* find(const std::string& name) const {
     for (const Scope* scope = this; scope != nullptr; scope = scope->outer) {
@@ -58,10 +60,13 @@ class Renderer {
     budget_.spend(kStepWork + s.text.size(), s.line);
     switch (s.kind) {
       case Statement::Kind::kText: out += s.text; break;
-      case Statement::Kind::kOutput: out += to_text(value_of(*s.expressions[0], scope), site(s.line)); break;
+      case Statement::Kind::kOutput:
+        out += to_text(value_of(*s.expressions[0], scope), site(s.line));
+        break;
       case Statement::Kind::kIf:
         for (size_t i = 0; i < s.blocks.size(); ++i) {
-          if (i >= s.expressions.size() || truth(value_of(*s.expressions[i], scope))) return render(s.blocks[i], scope, out);
+          if (i >= s.expressions.size() || truth(value_of(*s.expressions[i], scope)))
+            return render(s.blocks[i], scope, out);
         }
         break;
       case Statement::Kind::kFor: return render_for(s, scope, out);
@@ -82,8 +87,12 @@ class Renderer {
   void assign(const Statement& s, const Value& value, Scope& scope) {
     if (!s.text.empty()) {  // set ns.name = value
       const Value* target = scope.find(s.names[0]);
-      if (target == nullptr || !target->is_namespace) fail(s.line, fmt::format("set {}.{}: {} isn't a namespace", s.names[0], s.text, s.names[0]));
-      if (value.is_namespace) fail(s.line, fmt::format("set {}.{}: a namespace can't be kept in a namespace", s.names[0], s.text));
+      if (target == nullptr || !target->is_namespace)
+        fail(s.line,
+             fmt::format("set {}.{}: {} isn't a namespace", s.names[0], s.text, s.names[0]));
+      if (value.is_namespace)
+        fail(s.line, fmt::format("set {}.{}: a namespace can't be kept in a namespace", s.names[0],
+                                 s.text));
       Dict& entries = *target->as<std::shared_ptr<Dict>>();
       budget_.spend(entries.size() + kElementWork, s.line);
       for (auto& [name, entry] : entries) {
@@ -104,7 +113,8 @@ class Renderer {
       return;
     }
     const List parts = elements(value, site(line));
-    if (parts.size() != names.size()) fail(line, fmt::format("expected {} values to unpack, got {}", names.size(), parts.size()));
+    if (parts.size() != names.size())
+      fail(line, fmt::format("expected {} values to unpack, got {}", names.size(), parts.size()));
     for (size_t i = 0; i < names.size(); ++i) scope.names[names[i]] = parts[i];
   }
 
@@ -125,8 +135,10 @@ class Renderer {
       budget_.spend(4 * kElementWork, s.line);
       Scope pass{{}, &scope};
       unpack(s.names, items[static_cast<size_t>(i)], s.line, pass);
-      Dict loop{{"index", Value(i + 1)}, {"index0", Value(i)}, {"revindex", Value(count - i)}, {"revindex0", Value(count - i - 1)},
-                {"first", Value(i == 0)}, {"last", Value(i + 1 == count)}, {"length", Value(count)}};
+      Dict loop{{"index", Value(i + 1)},        {"index0", Value(i)},
+                {"revindex", Value(count - i)}, {"revindex0", Value(count - i - 1)},
+                {"first", Value(i == 0)},       {"last", Value(i + 1 == count)},
+                {"length", Value(count)}};
       if (i > 0) loop.emplace_back("previtem", items[static_cast<size_t>(i - 1)]);
       if (i + 1 < count) loop.emplace_back("nextitem", items[static_cast<size_t>(i + 1)]);
       pass.names["loop"] = loop;
@@ -137,10 +149,16 @@ class Renderer {
 
   Value macro(const Statement& s, Scope& scope) {
     if (!scope.alive) scope.alive = std::make_shared<const bool>(true);
-    return Function([this, &s, &scope, alive = std::weak_ptr(scope.alive)](const Arguments& arguments, Site line) -> Value {
-      if (alive.expired()) fail(line, fmt::format("macro {} is called after the loop or macro that defines it has ended", s.text));
-      if (++calls_ > kDeepestCall) fail(line, fmt::format("macro {} calls itself too deeply", s.text));
-      if (arguments.positional.size() > s.names.size()) fail(line, fmt::format("macro {} takes {} arguments", s.text, s.names.size()));
+    return Function([this, &s, &scope, alive = std::weak_ptr(scope.alive)](
+                        const Arguments& arguments, Site line) -> Value {
+      if (alive.expired())
+        fail(line,
+             fmt::format("macro {} is called after the loop or macro that defines it has ended",
+                         s.text));
+      if (++calls_ > kDeepestCall)
+        fail(line, fmt::format("macro {} calls itself too deeply", s.text));
+      if (arguments.positional.size() > s.names.size())
+        fail(line, fmt::format("macro {} takes {} arguments", s.text, s.names.size()));
       Scope inner{{}, &scope};
       for (size_t i = 0; i < s.names.size(); ++i) {
         Value given = arguments.get(i, s.names[i]);
@@ -156,8 +174,10 @@ class Renderer {
 
   Arguments arguments_of(const Expression& e, Scope& scope) {
     Arguments arguments;
-    for (size_t i = 1; i < e.parts.size(); ++i) arguments.positional.push_back(value_of(*e.parts[i], scope));
-    for (const auto& [name, part] : e.named) arguments.named.emplace_back(name, value_of(*part, scope));
+    for (size_t i = 1; i < e.parts.size(); ++i)
+      arguments.positional.push_back(value_of(*e.parts[i], scope));
+    for (const auto& [name, part] : e.named)
+      arguments.named.emplace_back(name, value_of(*part, scope));
     return arguments;
   }
 
@@ -185,20 +205,30 @@ class Renderer {
         }
         return dict;
       }
-      case Kind::kAttribute: return spent(attribute_of(value_of(*e.parts[0], scope), e.name, site(e.line)), e.line);
-      case Kind::kItem: return spent(item(value_of(*e.parts[0], scope), value_of(*e.parts[1], scope), site(e.line)), e.line);
+      case Kind::kAttribute:
+        return spent(attribute_of(value_of(*e.parts[0], scope), e.name, site(e.line)), e.line);
+      case Kind::kItem:
+        return spent(item(value_of(*e.parts[0], scope), value_of(*e.parts[1], scope), site(e.line)),
+                     e.line);
       case Kind::kSlice: return slice(e, scope);
       case Kind::kCall: return call(e, scope);
-      case Kind::kFilter: return apply_filter(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope), site(e.line));
-      case Kind::kTest: return apply_test(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope), site(e.line)) != e.negated;
+      case Kind::kFilter:
+        return apply_filter(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope),
+                            site(e.line));
+      case Kind::kTest:
+        return apply_test(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope),
+                          site(e.line)) != e.negated;
       case Kind::kUnary: {
         const Value value = value_of(*e.parts[0], scope);
-        if (!value.is_number()) fail(e.line, fmt::format("\"{}\" before {}", e.name, kind_name(value)));
+        if (!value.is_number())
+          fail(e.line, fmt::format("\"{}\" before {}", e.name, kind_name(value)));
         if (e.name == "+") return value;
-        if (!value.is<double>() && value.integer() == INT64_MIN) fail(e.line, "an integer is too large");
+        if (!value.is<double>() && value.integer() == INT64_MIN)
+          fail(e.line, "an integer is too large");
         return value.is<double>() ? Value(-value.as<double>()) : Value(-value.integer());
       }
-      case Kind::kBinary: return binary(e, value_of(*e.parts[0], scope), value_of(*e.parts[1], scope));
+      case Kind::kBinary:
+        return binary(e, value_of(*e.parts[0], scope), value_of(*e.parts[1], scope));
       case Kind::kCompare: return comparison(e, scope);
       case Kind::kAnd: {
         Value left = value_of(*e.parts[0], scope);
@@ -231,7 +261,9 @@ class Renderer {
       }
       return attribute_of(object, key.as<std::string>(), line);
     }
-    if (object.is<Undefined>()) fail(line, fmt::format("an item of \"{}\", which isn't defined", object.as<Undefined>().name));
+    if (object.is<Undefined>())
+      fail(line,
+           fmt::format("an item of \"{}\", which isn't defined", object.as<Undefined>().name));
     if (!key.is_integer() || object.is_dict()) return Undefined{};
     const List of_text = object.is_list() ? List() : elements(object, line);
     const List& list = object.is_list() ? object.list() : of_text;
@@ -248,7 +280,8 @@ class Renderer {
       if (!e.parts[part]) return std::nullopt;
       const Value value = value_of(*e.parts[part], scope);
       if (value.is<None>()) return std::nullopt;
-      if (!value.is_integer()) fail(e.line, fmt::format("a slice expects integers, got {}", kind_name(value)));
+      if (!value.is_integer())
+        fail(e.line, fmt::format("a slice expects integers, got {}", kind_name(value)));
       return value.integer();
     };
     const int64_t step = bound(3).value_or(1);
@@ -256,9 +289,11 @@ class Renderer {
     const auto clamped = [&](std::optional<int64_t> at, int64_t otherwise) {
       if (!at) return otherwise;
       const int64_t index = *at < 0 ? *at + count : *at;
-      return step > 0 ? std::clamp<int64_t>(index, 0, count) : std::clamp<int64_t>(index, -1, count - 1);
+      return step > 0 ? std::clamp<int64_t>(index, 0, count)
+                      : std::clamp<int64_t>(index, -1, count - 1);
     };
-    const int64_t begin = clamped(bound(1), step > 0 ? 0 : count - 1), end = clamped(bound(2), step > 0 ? count : -1);
+    const int64_t begin = clamped(bound(1), step > 0 ? 0 : count - 1),
+                  end = clamped(bound(2), step > 0 ? count : -1);
     List out;
     for (int64_t i = begin; step > 0 ? i < end : i > end;) {
       out.push_back(list[static_cast<size_t>(i)]);
@@ -281,20 +316,25 @@ class Renderer {
   Value binary(const Expression& e, const Value& a, const Value& b) {
     const std::string& op = e.name;
     if (op == "~") return spent(to_text(a, site(e.line)) + to_text(b, site(e.line)), e.line);
-    if (op == "+" && a.is<std::string>() && b.is<std::string>()) return spent(a.as<std::string>() + b.as<std::string>(), e.line);
+    if (op == "+" && a.is<std::string>() && b.is<std::string>())
+      return spent(a.as<std::string>() + b.as<std::string>(), e.line);
     if (op == "+" && a.is_list() && b.is_list()) {
       budget_.spend((a.list().size() + b.list().size()) * kElementWork, e.line);
       List list = a.list();
       list.insert(list.end(), b.list().begin(), b.list().end());
       return list;
     }
-    if (op == "*" && a.is<std::string>() && b.is_integer()) return repeated(a.as<std::string>(), b.integer(), site(e.line));
-    if (!a.is_number() || !b.is_number()) fail(e.line, fmt::format("\"{}\" between {} and {}", op, kind_name(a), kind_name(b)));
+    if (op == "*" && a.is<std::string>() && b.is_integer())
+      return repeated(a.as<std::string>(), b.integer(), site(e.line));
+    if (!a.is_number() || !b.is_number())
+      fail(e.line, fmt::format("\"{}\" between {} and {}", op, kind_name(a), kind_name(b)));
     if ((op == "/" || op == "//" || op == "%") && b.number() == 0) fail(e.line, "division by zero");
     if (op == "/") return a.number() / b.number();
     if (op == "**") {
       const double power = std::pow(a.number(), b.number());
-      return a.is_integer() && b.is_integer() && b.integer() >= 0 && std::abs(power) < 9e15 ? Value(static_cast<int64_t>(power)) : Value(power);
+      return a.is_integer() && b.is_integer() && b.integer() >= 0 && std::abs(power) < 9e15
+                 ? Value(static_cast<int64_t>(power))
+                 : Value(power);
     }
     if (a.is_integer() && b.is_integer()) {
       const int64_t x = a.integer(), y = b.integer();
@@ -325,7 +365,8 @@ class Renderer {
   static Value repeated(const std::string& text, int64_t times, Site line) {
     std::string out;
     if (text.empty() || times <= 0) return out;
-    if (text.size() * static_cast<size_t>(std::min<int64_t>(times, 1 << 30)) > kLongestText) fail(line, "a repeated text is too long");
+    if (text.size() * static_cast<size_t>(std::min<int64_t>(times, 1 << 30)) > kLongestText)
+      fail(line, "a repeated text is too long");
     line.spend(text.size() * static_cast<size_t>(times));
     for (int64_t i = 0; i < times; ++i) out += text;
     return out;
@@ -345,7 +386,8 @@ class Renderer {
         holds = contains(right, left, site(e.line)) == (op == "in");
       } else {
         const int order = compare(left, right, site(e.line));
-        holds = op == "<" ? order < 0 : (op == ">" ? order > 0 : (op == "<=" ? order <= 0 : order >= 0));
+        holds = op == "<" ? order < 0
+                          : (op == ">" ? order > 0 : (op == "<=" ? order <= 0 : order >= 0));
       }
       if (!holds) return false;
       left = std::move(right);
@@ -369,4 +411,4 @@ std::string render(const Block& block, const Dict& variables) {
   return out;
 }
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

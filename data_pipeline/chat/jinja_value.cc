@@ -9,7 +9,7 @@
 
 #include "data_pipeline/chat/jinja_lexer.h"
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 namespace {
 
 std::string float_text(double value) {
@@ -19,7 +19,8 @@ std::string float_text(double value) {
 }
 
 std::string quoted(const std::string& text) {
-  const char quote = text.find('\'') != std::string::npos && text.find('"') == std::string::npos ? '"' : '\'';
+  const char quote =
+      text.find('\'') != std::string::npos && text.find('"') == std::string::npos ? '"' : '\'';
   std::string out(1, quote);
   for (const char c : text) {
     if (c == quote || c == '\\') {
@@ -88,7 +89,8 @@ class JsonWriter {
     } else if (value.is_number()) {
       put(to_text(value, site_));
     } else {
-      fail(site_, fmt::format("tojson can't write {}", value.is_namespace ? "a namespace" : kind_name(value)));
+      fail(site_, fmt::format("tojson can't write {}",
+                              value.is_namespace ? "a namespace" : kind_name(value)));
     }
   }
 
@@ -140,9 +142,13 @@ void append_repr(const Value& value, Site site, std::string& out) {
 
 // The depth of what holds `element` beside others of `depth`.
 int depth_with(int depth, const Value& element) {
-  if (element.is_namespace) throw std::invalid_argument("chat template: a namespace can't be kept in a list, a mapping or a namespace");
+  if (element.is_namespace)
+    throw std::invalid_argument(
+        "chat template: a namespace can't be kept in a list, a mapping or a namespace");
   depth = std::max(depth, element.depth + 1);
-  if (depth > kDeepestValue) throw std::invalid_argument(fmt::format("chat template: a value is nested over {} deep", kDeepestValue));
+  if (depth > kDeepestValue)
+    throw std::invalid_argument(
+        fmt::format("chat template: a value is nested over {} deep", kDeepestValue));
   return depth;
 }
 
@@ -158,7 +164,8 @@ Value::Value(Dict dict) {
   data = std::make_shared<Dict>(std::move(dict));
 }
 
-Value::Value(Function function, const Value* held) : data(std::make_shared<Function>(std::move(function))) {
+Value::Value(Function function, const Value* held)
+    : data(std::make_shared<Function>(std::move(function))) {
   if (held != nullptr) depth = depth_with(depth, *held);
 }
 
@@ -217,7 +224,8 @@ bool equal(const Value& a, const Value& b, Site site) {
 
 int compare(const Value& a, const Value& b, Site site) {
   site.spend(kStepWork);
-  if (a.is_number() && b.is_number()) return a.number() < b.number() ? -1 : (a.number() > b.number() ? 1 : 0);
+  if (a.is_number() && b.is_number())
+    return a.number() < b.number() ? -1 : (a.number() > b.number() ? 1 : 0);
   if (a.is<std::string>() && b.is<std::string>()) {
     site.spend(std::min(a.as<std::string>().size(), b.as<std::string>().size()));
     const int order = a.as<std::string>().compare(b.as<std::string>());
@@ -248,7 +256,9 @@ std::string to_json(const Value& value, int indent, Site site) {
 }
 
 const char* kind_name(const Value& value) {
-  constexpr const char* kNames[] = {"an undefined value", "none", "a boolean", "an integer", "a number", "a text", "a list", "a mapping", "a function"};
+  constexpr const char* kNames[] = {"an undefined value", "none",   "a boolean", "an integer",
+                                    "a number",           "a text", "a list",    "a mapping",
+                                    "a function"};
   return kNames[value.data.index()];
 }
 
@@ -260,7 +270,8 @@ bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; 
 
 // As many as elements() makes: bytes before the first character's start belong to one.
 size_t count_characters(std::string_view text) {
-  const auto starts = static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return !continues(c); }));
+  const auto starts = static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return !continues(c); }));
   return starts + (!text.empty() && continues(text.front()) ? 1 : 0);
 }
 
@@ -284,9 +295,10 @@ List elements(const Value& value, Site site) {
       out.emplace_back(text.substr(begin, end - begin));
     }
   } else if (!value.is<Undefined>()) {
-    fail(site, fmt::format("{} can't be walked", value.is_namespace ? "a namespace" : kind_name(value)));
+    fail(site,
+         fmt::format("{} can't be walked", value.is_namespace ? "a namespace" : kind_name(value)));
   }
   return out;
 }
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

@@ -1,6 +1,8 @@
-// The values that a template computes with: Python's, as far as templates use them. A tuple is a list here, and prints as one.
-// No value holds itself and none is nested over kDeepestValue deep, so that walking and destroying one needs little stack: a namespace, the only one
-// that changes, can't be kept in a list, a mapping or a namespace. What takes a Site spends from its budget what it looks at and makes.
+// The values that a template computes with: Python's, as far as templates use them. A tuple is a
+// list here, and prints as one.
+// No value holds itself and none is nested over kDeepestValue deep, so that walking and destroying
+// one needs little stack: a namespace, the only one that changes, can't be kept in a list, a
+// mapping or a namespace. What takes a Site spends from its budget what it looks at and makes.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +17,7 @@
 
 #include "data_pipeline/chat/jinja_budget.h"
 
-namespace candor::jinja {
+namespace candor::data::jinja {
 
 struct Value;
 using List = std::vector<Value>;
@@ -32,7 +34,9 @@ struct None {};
 
 struct Value {
   // Lists, dicts and functions are shared, as in Python; only a namespace is ever changed.
-  std::variant<Undefined, None, bool, int64_t, double, std::string, std::shared_ptr<List>, std::shared_ptr<Dict>, std::shared_ptr<Function>> data;
+  std::variant<Undefined, None, bool, int64_t, double, std::string, std::shared_ptr<List>,
+               std::shared_ptr<Dict>, std::shared_ptr<Function>>
+      data;
   bool is_namespace = false;
   int depth = 0;  // of lists, mappings, and functions that hold one
 
@@ -48,9 +52,13 @@ struct Value {
   Value(Function function, const Value* held = nullptr);
 
   template <typename T>
-  bool is() const { return std::holds_alternative<T>(data); }
+  bool is() const {
+    return std::holds_alternative<T>(data);
+  }
   template <typename T>
-  const T& as() const { return std::get<T>(data); }
+  const T& as() const {
+    return std::get<T>(data);
+  }
   bool is_list() const { return is<std::shared_ptr<List>>(); }
   bool is_dict() const { return is<std::shared_ptr<Dict>>(); }
   bool is_function() const { return is<std::shared_ptr<Function>>(); }
@@ -84,8 +92,9 @@ std::string to_repr(const Value& value, Site site);
 std::string to_json(const Value& value, int indent, Site site);
 const char* kind_name(const Value& value);
 
-// What a for loop, a list filter or list() walks: lists, a dict's keys, a text's characters. fail() for others.
+// What a for loop, a list filter or list() walks: lists, a dict's keys, a text's characters. fail()
+// for others.
 List elements(const Value& value, Site site);
 size_t count_characters(std::string_view text);
 
-}  // namespace candor::jinja
+}  // namespace candor::data::jinja

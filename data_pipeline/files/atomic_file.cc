@@ -14,7 +14,7 @@
 
 #include "data_pipeline/files/mapped_file.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 constexpr std::size_t kBufferBytes = 1 << 20;
@@ -23,11 +23,15 @@ constexpr std::size_t kBufferBytes = 1 << 20;
 
 void flush_folder(const std::string& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) throw std::system_error(errno, std::generic_category(), fmt::format("cannot open folder {}", folder));
+  if (descriptor < 0)
+    throw std::system_error(errno, std::generic_category(),
+                            fmt::format("cannot open folder {}", folder));
   const int result = ::fsync(descriptor);
   const int error = errno;
   ::close(descriptor);
-  if (result != 0 && error != EINVAL) throw std::system_error(error, std::generic_category(), fmt::format("cannot flush folder {}", folder));
+  if (result != 0 && error != EINVAL)
+    throw std::system_error(error, std::generic_category(),
+                            fmt::format("cannot flush folder {}", folder));
 }
 
 void write_file_atomically(const std::string& path, std::string_view content) {
@@ -38,10 +42,12 @@ void write_file_atomically(const std::string& path, std::string_view content) {
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   std::random_device random;
-  // A random name, not a process id: ranks in different containers may share both ids and the folder.
+  // A random name, not a process id: ranks in different containers may share both ids and the
+  // folder.
   temporary_path_ = fmt::format("{}.tmp-{:08x}{:08x}", path_, random(), random());
   descriptor_ = ::open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw std::system_error(errno, std::generic_category(), fmt::format("cannot create {}", path_));
+  if (descriptor_ < 0)
+    throw std::system_error(errno, std::generic_category(), fmt::format("cannot create {}", path_));
   buffer_.reserve(kBufferBytes);
 }
 
@@ -51,7 +57,9 @@ AtomicFile::~AtomicFile() {
   ::unlink(temporary_path_.c_str());
 }
 
-void AtomicFile::fail(const char* what) { throw std::system_error(errno, std::generic_category(), fmt::format("cannot {} {}", what, path_)); }
+void AtomicFile::fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), fmt::format("cannot {} {}", what, path_));
+}
 
 void AtomicFile::write_all(const char* data, std::size_t size_bytes) {
   while (size_bytes > 0) {
@@ -85,7 +93,8 @@ void AtomicFile::write(const void* data, std::size_t size_bytes) {
 void AtomicFile::compare_with_what_was_meant() {
   hash_ = hasher_.hash();
   if (content_hash(MappedFile(temporary_path_).bytes()) == hash_) return;
-  throw std::system_error(EIO, std::generic_category(), fmt::format("{}: what is on the disk isn't what was written", path_));
+  throw std::system_error(EIO, std::generic_category(),
+                          fmt::format("{}: what is on the disk isn't what was written", path_));
 }
 
 void AtomicFile::commit() {
@@ -93,7 +102,8 @@ void AtomicFile::commit() {
   flush();
   if (::fsync(descriptor_) != 0) fail("flush to disk");
   compare_with_what_was_meant();
-  // Renamed before closing, so that a failure still leaves the destructor everything to clean up. All data is on disk by now.
+  // Renamed before closing, so that a failure still leaves the destructor everything to clean up.
+  // All data is on disk by now.
   if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) fail("rename the temporary file to");
   const int descriptor = std::exchange(descriptor_, -1);
   ::close(descriptor);
@@ -101,4 +111,4 @@ void AtomicFile::commit() {
   flush_folder(folder.empty() ? "." : folder);
 }
 
-}  // namespace candor
+}  // namespace candor::data

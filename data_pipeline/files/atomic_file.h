@@ -1,5 +1,7 @@
-// Files that appear whole or not at all: content goes to a temporary name in the same folder, is flushed to disk and renamed over the final name.
-// A crash leaves at worst a file called NAME.tmp-<16 hex digits>, never a half-written NAME. The folder must exist.
+// Files that appear whole or not at all: content goes to a temporary name in the same folder, is
+// flushed to disk and renamed over the final name.
+// A crash leaves at worst a file called NAME.tmp-<16 hex digits>, never a half-written NAME. The
+// folder must exist.
 // Before the rename the file is read back and compared, by hash, with what was meant to be written.
 #pragma once
 
@@ -9,15 +11,18 @@
 
 #include "data_pipeline/files/content_hash.h"
 
-namespace candor {
+namespace candor::data {
 
-// Throws std::system_error naming the path (no such folder, no permission, disk full); the old file, if any, is then untouched.
+// Throws std::system_error naming the path (no such folder, no permission, disk full); the old
+// file, if any, is then untouched.
 void write_file_atomically(const std::string& path, std::string_view content);
 
-// Makes renames in `folder` last through a power cut; some file systems can't, which is no error. Throws std::system_error.
+// Makes renames in `folder` last through a power cut; some file systems can't, which is no error.
+// Throws std::system_error.
 void flush_folder(const std::string& folder);
 
-// write_file_atomically for content made piece by piece. Without commit() nothing appears and the temporary file is removed. One thread at a time.
+// write_file_atomically for content made piece by piece. Without commit() nothing appears and the
+// temporary file is removed. One thread at a time.
 //
 // Usage:   AtomicFile file(path);   file.write(data, bytes) as often as wanted;   file.commit();
 class AtomicFile {
@@ -30,7 +35,8 @@ class AtomicFile {
   void write(const void* data, std::size_t size_bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
 
-  // Flushes, reads back, renames and flushes the folder. At most once; std::logic_error on write() or commit() afterwards.
+  // Flushes, reads back, renames and flushes the folder. At most once; std::logic_error on write()
+  // or commit() afterwards.
   void commit();
 
   // As content_hash() of all that was written; after commit().
@@ -50,4 +56,4 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
-}  // namespace candor
+}  // namespace candor::data

@@ -7,14 +7,15 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 namespace fs = std::filesystem;
 
 bool is_plain_name(const std::string& name) {
   const auto refused = [](unsigned char c) { return c == '/' || c < 0x20 || c == 0x7F; };
-  return !name.empty() && name != "." && name != ".." && std::none_of(name.begin(), name.end(), refused);
+  return !name.empty() && name != "." && name != ".." &&
+         std::none_of(name.begin(), name.end(), refused);
 }
 
 // MODEL/blobs for a folder MODEL/snapshots/REVISION, else nothing.
@@ -25,10 +26,14 @@ fs::path hub_blobs_of(const fs::path& folder) {
 
 }  // namespace
 
-std::string contained_path(const std::string& folder, const std::string& name, const std::string& where) {
+std::string contained_path(const std::string& folder, const std::string& name,
+                           const std::string& where) {
   if (!is_plain_name(name)) {
-    const std::string shown = nlohmann::json(name).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-    throw std::invalid_argument(fmt::format("{}: expected a plain file name, got {}; the file must lie in {} itself", where, shown, folder));
+    const std::string shown =
+        nlohmann::json(name).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    throw std::invalid_argument(
+        fmt::format("{}: expected a plain file name, got {}; the file must lie in {} itself", where,
+                    shown, folder));
   }
   const std::string path = folder + "/" + name;
   std::error_code failed;
@@ -37,10 +42,12 @@ std::string contained_path(const std::string& folder, const std::string& name, c
   const fs::path home = fs::canonical(folder, failed);
   if (failed) return path;
   if (target.parent_path() != home && target.parent_path() != hub_blobs_of(home)) {
-    throw std::invalid_argument(fmt::format("{}: {} is a link to {}, outside its folder; copy that file into {}, or link the whole folder", where,
-                                            path, target.string(), folder));
+    throw std::invalid_argument(
+        fmt::format("{}: {} is a link to {}, outside its folder; copy that file into {}, or link "
+                    "the whole folder",
+                    where, path, target.string(), folder));
   }
   return path;
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -1,4 +1,5 @@
-// A fast 128-bit hash of bytes, as 32 hex digits: enough to notice that they changed, not meant to withstand forgery. XXH3-128.
+// A fast 128-bit hash of bytes, as 32 hex digits: enough to notice that they changed, not meant to
+// withstand forgery. XXH3-128.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +9,7 @@
 
 struct XXH3_state_s;
 
-namespace candor {
+namespace candor::data {
 
 std::string content_hash(std::span<const std::byte> bytes);
 
@@ -28,4 +29,4 @@ class ContentHasher {
   std::unique_ptr<XXH3_state_s, Free> state_;
 };
 
-}  // namespace candor
+}  // namespace candor::data

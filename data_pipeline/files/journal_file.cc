@@ -7,14 +7,18 @@
 #include "data_pipeline/files/content_hash.h"
 #include "data_pipeline/files/read_file.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
-std::string hash_of(const std::string& lines) { return content_hash(std::as_bytes(std::span(lines))); }
+std::string hash_of(const std::string& lines) {
+  return content_hash(std::as_bytes(std::span(lines)));
+}
 
 }  // namespace
 
-void write_journal_file(const std::string& path, const std::string& lines) { write_file_atomically(path, hash_of(lines) + "\n" + lines); }
+void write_journal_file(const std::string& path, const std::string& lines) {
+  write_file_atomically(path, hash_of(lines) + "\n" + lines);
+}
 
 std::optional<std::string> read_journal_file(const std::string& path) {
   if (!std::filesystem::exists(path)) return std::nullopt;
@@ -25,4 +29,4 @@ std::optional<std::string> read_journal_file(const std::string& path) {
   return text.substr(0, end) == hash_of(lines) ? std::optional(lines) : std::nullopt;
 }
 
-}  // namespace candor
+}  // namespace candor::data

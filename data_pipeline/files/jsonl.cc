@@ -12,10 +12,11 @@
 #include <system_error>
 #include <vector>
 
-namespace candor {
+namespace candor::data {
 namespace {
 
-// Our records are nested 2 deep, a model's files less than 10. What walks a value (copying, dumping) takes stack for each level.
+// Our records are nested 2 deep, a model's files less than 10. What walks a value (copying,
+// dumping) takes stack for each level.
 constexpr int kDeepestJson = 100;
 // A record is some KB; a file without line ends must not be read into memory whole.
 constexpr std::size_t kLongestLineBytes = std::size_t{64} << 20;
@@ -29,7 +30,9 @@ bool read_line(std::istream& file, std::string& line, const std::string& where) 
   if (c == kEnd) return false;
   for (; c != kEnd && c != '\n'; c = buffer.sbumpc()) {
     if (line.size() == kLongestLineBytes) {
-      throw std::invalid_argument(fmt::format("{}: the line is longer than {} bytes; is it a file of JSON lines?", where, kLongestLineBytes));
+      throw std::invalid_argument(
+          fmt::format("{}: the line is longer than {} bytes; is it a file of JSON lines?", where,
+                      kLongestLineBytes));
     }
     line += static_cast<char>(c);
   }
@@ -44,12 +47,16 @@ nlohmann::json parse_json(std::string_view text, const std::string& where) {
   // nlohmann keeps the last of two equal keys without a word.
   const auto check = [&](int depth, Event event, nlohmann::json& parsed) {
     if ((event == Event::object_start || event == Event::array_start) && depth >= kDeepestJson) {
-      throw std::invalid_argument(fmt::format("{}: not valid here: the JSON is nested over {} deep; is the file damaged?", where, kDeepestJson));
+      throw std::invalid_argument(
+          fmt::format("{}: not valid here: the JSON is nested over {} deep; is the file damaged?",
+                      where, kDeepestJson));
     }
     if (event == Event::object_start) keys_of_open_objects.emplace_back();
     if (event == Event::object_end) keys_of_open_objects.pop_back();
-    if (event == Event::key && !keys_of_open_objects.back().insert(parsed.get<std::string>()).second) {
-      throw std::invalid_argument(fmt::format("{}: the key \"{}\" appears twice in one object", where, parsed.get<std::string>()));
+    if (event == Event::key &&
+        !keys_of_open_objects.back().insert(parsed.get<std::string>()).second) {
+      throw std::invalid_argument(fmt::format("{}: the key \"{}\" appears twice in one object",
+                                              where, parsed.get<std::string>()));
     }
     return true;
   };
@@ -60,18 +67,24 @@ nlohmann::json parse_json(std::string_view text, const std::string& where) {
   }
 }
 
-void for_each_json_line(const std::string& path, const std::function<void(const nlohmann::json& value, std::size_t line_number)>& use) {
+void for_each_json_line(
+    const std::string& path,
+    const std::function<void(const nlohmann::json& value, std::size_t line_number)>& use) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(), fmt::format("cannot open {}", path));
+  if (!file)
+    throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(),
+                            fmt::format("cannot open {}", path));
   // An ifstream opens a folder without complaint.
-  if (std::filesystem::is_directory(path)) throw std::system_error(EISDIR, std::generic_category(), fmt::format("cannot read {}", path));
+  if (std::filesystem::is_directory(path))
+    throw std::system_error(EISDIR, std::generic_category(), fmt::format("cannot read {}", path));
   std::string line;
   for (std::size_t line_number = 1;; ++line_number) {
     const std::string where = fmt::format("{}:{}", path, line_number);
     try {
       if (!read_line(file, line, where)) break;
-    } catch (const std::ios_base::failure&) {  // the buffer's own, which doesn't know the file's name
+    } catch (
+        const std::ios_base::failure&) {  // the buffer's own, which doesn't know the file's name
       throw std::system_error(EIO, std::generic_category(), fmt::format("cannot read {}", path));
     }
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
@@ -86,7 +99,8 @@ void for_each_json_line(const std::string& path, const std::function<void(const 
       throw std::invalid_argument(fmt::format("{}: {}", where, error.what()));
     }
   }
-  if (file.bad()) throw std::system_error(EIO, std::generic_category(), fmt::format("cannot read {}", path));
+  if (file.bad())
+    throw std::system_error(EIO, std::generic_category(), fmt::format("cannot read {}", path));
 }
 
-}  // namespace candor
+}  // namespace candor::data

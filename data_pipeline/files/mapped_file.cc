@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 [[noreturn]] void fail(int error, const char* what, const std::string& path) {
@@ -20,7 +20,9 @@ namespace {
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // O_NONBLOCK: a named pipe is refused below, not waited for
+  const int descriptor = ::open(
+      path.c_str(), O_RDONLY | O_CLOEXEC |
+                        O_NONBLOCK);  // O_NONBLOCK: a named pipe is refused below, not waited for
   if (descriptor < 0) fail(errno, "open", path);
   struct stat status {};
   int error = ::fstat(descriptor, &status) == 0 ? 0 : errno;
@@ -42,7 +44,9 @@ MappedFile::~MappedFile() {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : path_(std::move(other.path_)), data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_bytes_(std::exchange(other.size_bytes_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
@@ -51,4 +55,4 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
-}  // namespace candor
+}  // namespace candor::data

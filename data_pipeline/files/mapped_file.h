@@ -5,11 +5,12 @@
 #include <span>
 #include <string>
 
-namespace candor {
+namespace candor::data {
 
 // bytes() stay valid for the life of the object and survive a move. An empty file is an empty span.
 // Throws std::system_error naming the path: missing, not readable, not a regular file.
-// Whoever shortens a file while it is mapped makes later reads fail with SIGBUS; our own writers replace files, which is harmless.
+// Whoever shortens a file while it is mapped makes later reads fail with SIGBUS; our own writers
+// replace files, which is harmless.
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path);
@@ -28,4 +29,4 @@ class MappedFile {
   std::size_t size_bytes_ = 0;
 };
 
-}  // namespace candor
+}  // namespace candor::data

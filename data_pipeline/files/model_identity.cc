@@ -12,20 +12,24 @@
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
 
-namespace candor {
+namespace candor::data {
 
 std::string model_identity(const std::string& model_folder) {
   namespace fs = std::filesystem;
   std::vector<std::string> weights;
   for (const fs::directory_entry& file : fs::directory_iterator(model_folder)) {
-    if (file.path().extension() == ".safetensors") weights.push_back(file.path().filename().string());
+    if (file.path().extension() == ".safetensors")
+      weights.push_back(file.path().filename().string());
   }
   if (weights.empty())
     throw std::invalid_argument(
-        fmt::format("{}: expected a model folder, but model.safetensors is missing, and so is any other .safetensors file", model_folder));
+        fmt::format("{}: expected a model folder, but model.safetensors is missing, and so is any "
+                    "other .safetensors file",
+                    model_folder));
   std::sort(weights.begin(), weights.end());
   std::string text = "candor model 1\n";
-  for (const char* name : {"config.json", "tokenizer.json"}) text += sha256_hex(read_file(model_folder + "/" + name)) + "\n";
+  for (const char* name : {"config.json", "tokenizer.json"})
+    text += sha256_hex(read_file(model_folder + "/" + name)) + "\n";
   for (const std::string& name : weights) {
     const MappedFile file(model_folder + "/" + name);
     text += fmt::format("{} {} {}\n", name, file.bytes().size(), content_hash(file.bytes()));
@@ -33,4 +37,4 @@ std::string model_identity(const std::string& model_folder) {
   return sha256_hex(text);
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -4,7 +4,7 @@
 
 #include "data_pipeline/files/mapped_file.h"
 
-namespace candor {
+namespace candor::data {
 
 std::string read_file(const std::string& path) {
   const MappedFile file(path);
@@ -13,4 +13,4 @@ std::string read_file(const std::string& path) {
   return content;
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -10,13 +10,15 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/safetensors.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 std::uint64_t checked_bytes(const std::string& path, const TensorSource& tensor) {
   std::uint64_t bytes = dtype_bytes(tensor.dtype);
   for (const std::int64_t extent : tensor.shape) {
-    if (extent < 0) throw std::invalid_argument(fmt::format("{}: tensor {} has a negative extent", path, tensor.name));
+    if (extent < 0)
+      throw std::invalid_argument(
+          fmt::format("{}: tensor {} has a negative extent", path, tensor.name));
     bytes *= static_cast<std::uint64_t>(extent);
   }
   return bytes;
@@ -28,23 +30,28 @@ bool comes_first(const Tensor& left, const Tensor& right) {
   return left_bytes != right_bytes ? left_bytes > right_bytes : left.name < right.name;
 }
 
-void write_header(AtomicFile& file, const std::string& path, const std::vector<TensorSource>& tensors,
+void write_header(AtomicFile& file, const std::string& path,
+                  const std::vector<TensorSource>& tensors,
                   const std::map<std::string, std::string>& metadata, std::size_t alignment_bytes) {
   std::set<std::string> seen;
   std::string text = "{";
-  if (!metadata.empty()) text += fmt::format("\"__metadata__\":{}", nlohmann::json(metadata).dump());
+  if (!metadata.empty())
+    text += fmt::format("\"__metadata__\":{}", nlohmann::json(metadata).dump());
   std::uint64_t offset = 0;
   for (const TensorSource& tensor : tensors) {
     if (tensor.name == "__metadata__" || !seen.insert(tensor.name).second) {
-      throw std::invalid_argument(fmt::format("{}: two tensors (or the metadata) share the name {}", path, tensor.name));
+      throw std::invalid_argument(
+          fmt::format("{}: two tensors (or the metadata) share the name {}", path, tensor.name));
     }
     const std::uint64_t end = offset + checked_bytes(path, tensor);
-    text += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}}", text.size() > 1 ? "," : "",
-                        nlohmann::json(tensor.name).dump(), dtype_name(tensor.dtype), nlohmann::json(tensor.shape).dump(), offset, end);
+    text += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":{},\"data_offsets\":[{},{}]}}",
+                        text.size() > 1 ? "," : "", nlohmann::json(tensor.name).dump(),
+                        dtype_name(tensor.dtype), nlohmann::json(tensor.shape).dump(), offset, end);
     offset = end;
   }
   text += "}";
-  const std::size_t begin = (sizeof(std::uint64_t) + text.size() + alignment_bytes - 1) / alignment_bytes * alignment_bytes;
+  const std::size_t begin = (sizeof(std::uint64_t) + text.size() + alignment_bytes - 1) /
+                            alignment_bytes * alignment_bytes;
   text.resize(begin - sizeof(std::uint64_t), ' ');
   const std::uint64_t header_bytes = text.size();
   file.write(&header_bytes, sizeof(header_bytes));
@@ -54,13 +61,15 @@ void write_header(AtomicFile& file, const std::string& path, const std::vector<T
 void check_size(const std::string& path, const TensorSource& tensor, std::size_t size_bytes) {
   const std::uint64_t expected = checked_bytes(path, tensor);
   if (expected != size_bytes) {
-    throw std::invalid_argument(fmt::format("{}: tensor {} needs {} bytes for its shape, got {}", path, tensor.name, expected, size_bytes));
+    throw std::invalid_argument(fmt::format("{}: tensor {} needs {} bytes for its shape, got {}",
+                                            path, tensor.name, expected, size_bytes));
   }
 }
 
 }  // namespace
 
-std::string write_safetensors_streamed(const std::string& path, std::vector<TensorSource> tensors, const std::map<std::string, std::string>& metadata,
+std::string write_safetensors_streamed(const std::string& path, std::vector<TensorSource> tensors,
+                                       const std::map<std::string, std::string>& metadata,
                                        std::size_t alignment_bytes) {
   std::sort(tensors.begin(), tensors.end(), comes_first<TensorSource>);
   AtomicFile file(path);
@@ -74,7 +83,8 @@ std::string write_safetensors_streamed(const std::string& path, std::vector<Tens
   return file.hash();
 }
 
-void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors, const std::map<std::string, std::string>& metadata) {
+void write_safetensors(const std::string& path, const std::vector<NamedTensor>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
   std::vector<NamedTensor> sorted = tensors;
   std::sort(sorted.begin(), sorted.end(), comes_first<NamedTensor>);
   std::vector<TensorSource> layout;
@@ -88,4 +98,4 @@ void write_safetensors(const std::string& path, const std::vector<NamedTensor>& 
   file.commit();
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -9,7 +9,7 @@
 
 struct evp_md_ctx_st;
 
-namespace candor {
+namespace candor::data {
 
 std::string sha256_hex(std::string_view bytes);
 
@@ -32,4 +32,4 @@ class Sha256Hasher {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
-}  // namespace candor
+}  // namespace candor::data

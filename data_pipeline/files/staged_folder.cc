@@ -10,7 +10,7 @@
 
 #include "data_pipeline/files/atomic_file.h"
 
-namespace candor {
+namespace candor::data {
 
 namespace fs = std::filesystem;
 
@@ -32,7 +32,8 @@ std::string StagedFolder::path(const std::string& name) {
 }
 
 void StagedFolder::commit() {
-  if (staging_.empty() || names_.empty()) throw std::logic_error("StagedFolder::commit with nothing to commit");
+  if (staging_.empty() || names_.empty())
+    throw std::logic_error("StagedFolder::commit with nothing to commit");
   fs::remove(folder_ + "/" + names_.back());
   flush_folder(folder_);
   for (const std::string& name : names_) fs::rename(staging_ + "/" + name, folder_ + "/" + name);
@@ -40,4 +41,4 @@ void StagedFolder::commit() {
   fs::remove(std::exchange(staging_, ""));
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -1,16 +1,19 @@
-// Files of one folder that belong together, replaced together: they are written into a hidden folder beside their places and renamed once all of them
-// are whole, so a full disk or an error leaves the old ones as they were.
+// Files of one folder that belong together, replaced together: they are written into a hidden
+// folder beside their places and renamed once all of them are whole, so a full disk or an error
+// leaves the old ones as they were.
 //
-// Usage:   StagedFolder staged(folder);   write_file_atomically(staged.path("a"), a);   write_file_atomically(staged.path("config.json"), c);
+// Usage:   StagedFolder staged(folder);   write_file_atomically(staged.path("a"), a);
+// write_file_atomically(staged.path("config.json"), c);
 //          staged.commit();
-// The last name asked for is the manifest: without it readers see no such thing as these files make, so it is gone while the others are renamed and
-// comes last. A crash leaves at worst a folder .tmp-<16 hex digits>, and between two renames a folder without its manifest.
+// The last name asked for is the manifest: without it readers see no such thing as these files
+// make, so it is gone while the others are renamed and comes last. A crash leaves at worst a folder
+// .tmp-<16 hex digits>, and between two renames a folder without its manifest.
 #pragma once
 
 #include <string>
 #include <vector>
 
-namespace candor {
+namespace candor::data {
 
 class StagedFolder {
  public:
@@ -32,4 +35,4 @@ class StagedFolder {
   std::vector<std::string> names_;
 };
 
-}  // namespace candor
+}  // namespace candor::data

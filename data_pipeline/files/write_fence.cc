@@ -9,10 +9,11 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/read_file.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
-// 0 where there is none, or none that can be read: the next one is 1 then, and an older process notices all the same, because its own differs.
+// 0 where there is none, or none that can be read: the next one is 1 then, and an older process
+// notices all the same, because its own differs.
 std::int64_t epoch_in(const std::string& path) {
   if (!std::filesystem::exists(path)) return 0;
   const std::string text = read_file(path);
@@ -33,9 +34,10 @@ void WriteFence::check() const {
   const std::int64_t now = epoch_in(path_);
   if (now == epoch_) return;
   throw std::runtime_error(
-      fmt::format("{}: another candor has begun to write into this folder (its number is {}, that of this process {}): this one writes nothing more; "
+      fmt::format("{}: another candor has begun to write into this folder (its number is {}, that "
+                  "of this process {}): this one writes nothing more; "
                   "end one of them",
                   path_, now, epoch_));
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace candor {
+namespace candor::data {
 
 size_t common_prefix_length(std::span<const PromptBuilder::Scored> examples) {
   if (examples.empty()) return 0;
@@ -10,7 +10,8 @@ size_t common_prefix_length(std::span<const PromptBuilder::Scored> examples) {
   size_t length = first.size();
   for (const PromptBuilder::Scored& example : examples) {
     // The row before the response and the last row are read, so both stay in the suffix.
-    const size_t limit = std::min({length, example.ids.empty() ? 0 : example.ids.size() - 1, example.response_begin == 0 ? 0 : example.response_begin - 1});
+    const size_t limit = std::min({length, example.ids.empty() ? 0 : example.ids.size() - 1,
+                                   example.response_begin == 0 ? 0 : example.response_begin - 1});
     size_t same = 0;
     while (same < limit && example.ids[same] == first[same]) ++same;
     length = same;
@@ -18,4 +19,4 @@ size_t common_prefix_length(std::span<const PromptBuilder::Scored> examples) {
   return length;
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -8,31 +8,42 @@
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/prompt/level_tokens.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 constexpr std::string_view kPlaceholder = "{question}";
 
 // Length first, so that no two different option sets write the same bytes.
-void append_field(std::string& out, std::string_view value) { out += fmt::format("{}:{};", value.size(), value); }
+void append_field(std::string& out, std::string_view value) {
+  out += fmt::format("{}:{};", value.size(), value);
+}
 
 }  // namespace
 
-PromptBuilder::PromptBuilder(const Tokenizer& tokenizer, const ChatTemplate& chat_template, PromptOptions options)
+PromptBuilder::PromptBuilder(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
+                             PromptOptions options)
     : tokenizer_(&tokenizer), chat_template_(&chat_template), options_(std::move(options)) {
   if (options_.question_template.find(kPlaceholder) == std::string::npos) {
-    throw std::invalid_argument(fmt::format("prompt.question_template: expected a text with {}, got \"{}\"", kPlaceholder, options_.question_template));
+    throw std::invalid_argument(
+        fmt::format("prompt.question_template: expected a text with {}, got \"{}\"", kPlaceholder,
+                    options_.question_template));
   }
-  if (options_.marker.empty()) throw std::invalid_argument("prompt.marker: expected the text before the confidence, such as \"\\nConfidence: \", got none");
+  if (options_.marker.empty())
+    throw std::invalid_argument(
+        "prompt.marker: expected the text before the confidence, such as \"\\nConfidence: \", got "
+        "none");
   find_levels();
 }
 
 void PromptBuilder::find_levels() {
-  // The levels must be single tokens in the place they're used, so the check runs on a whole prompt; an empty response is legal, so on that too.
+  // The levels must be single tokens in the place they're used, so the check runs on a whole
+  // prompt; an empty response is legal, so on that too.
   const std::string prompt = answer_prompt("?");
   level_ids_ = find_level_tokens(*tokenizer_, prompt + "x" + options_.marker, options_.scale);
   if (find_level_tokens(*tokenizer_, prompt + options_.marker, options_.scale) != level_ids_) {
-    throw std::invalid_argument("prompt.marker: the level tokens differ after an empty response; choose a marker that ends in a space");
+    throw std::invalid_argument(
+        "prompt.marker: the level tokens differ after an empty response; choose a marker that ends "
+        "in a space");
   }
 }
 
@@ -40,7 +51,8 @@ std::string PromptBuilder::user_text(std::string_view question) const {
   // One pass over the template, so a question that itself says "{question}" stays as it is.
   std::string text;
   size_t from = 0;
-  for (size_t at; (at = options_.question_template.find(kPlaceholder, from)) != std::string::npos; from = at + kPlaceholder.size()) {
+  for (size_t at; (at = options_.question_template.find(kPlaceholder, from)) != std::string::npos;
+       from = at + kPlaceholder.size()) {
     text.append(options_.question_template, from, at - from).append(question);
   }
   return text.append(options_.question_template, from);
@@ -57,7 +69,8 @@ std::string PromptBuilder::answer_prompt(std::string_view question) const {
   return chat_template_->render(messages, /*add_generation_prompt=*/true);
 }
 
-PromptBuilder::Scored PromptBuilder::scored_prompt(std::string_view question, std::string_view response) const {
+PromptBuilder::Scored PromptBuilder::scored_prompt(std::string_view question,
+                                                   std::string_view response) const {
   std::string text = answer_prompt(question);
   const size_t response_byte = text.size();
   text.append(response);
@@ -70,11 +83,13 @@ PromptBuilder::Scored PromptBuilder::scored_prompt(std::string_view question, st
   const auto& offsets = encoding.byte_offsets;
   while (token < offsets.size() && offsets[token].first < response_byte) ++token;
   scored.response_begin = token;
-  // A token with no bytes past the marker's start ends at or before it. The first that has some may begin in the prompt if the response is empty.
+  // A token with no bytes past the marker's start ends at or before it. The first that has some may
+  // begin in the prompt if the response is empty.
   token = 0;
   while (token < offsets.size() && offsets[token].second <= marker_byte) ++token;
   scored.marker_position = token;
-  if (token == offsets.size()) throw std::invalid_argument("prompt.marker: the tokenizer gives no token for the marker");
+  if (token == offsets.size())
+    throw std::invalid_argument("prompt.marker: the tokenizer gives no token for the marker");
   if (scored.response_begin > token) scored.response_begin = token;
   scored.response_end = token;
   scored.ids = std::move(encoding.ids);
@@ -101,4 +116,4 @@ std::string PromptBuilder::sha256() const {
 const std::string& PromptBuilder::tokenizer_sha256() const { return tokenizer_->sha256(); }
 const std::string& PromptBuilder::template_sha256() const { return chat_template_->sha256(); }
 
-}  // namespace candor
+}  // namespace candor::data

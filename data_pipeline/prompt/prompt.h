@@ -1,10 +1,16 @@
-// Builds the text and the token ids of every prompt: the same block of options for answering, training and scoring, so that the three can't drift apart.
+// Builds the text and the token ids of every prompt: the same block of options for answering,
+// training and scoring, so that the three can't drift apart.
 //
-// Usage:   PromptBuilder prompt(tokenizer, chat_template, options);   prompt.answer_prompt(question);   prompt.scored_prompt(question, response);
-// Owns nothing: the tokenizer and the template must outlive the builder. Immutable after construction, so any number of threads may use it.
-// Text:    chat template of [system, (user, assistant) per few-shot turn, user] with the generation prompt, then response, then marker; tokenised as one
-//          string, because joining separately tokenised pieces gives ids the model never sees in use.
-// Throws std::invalid_argument from the constructor if the options are unusable or a level isn't one token of its own after the marker.
+// Usage:   PromptBuilder prompt(tokenizer, chat_template, options);
+// prompt.answer_prompt(question);   prompt.scored_prompt(question, response); Owns nothing: the
+// tokenizer and the template must outlive the builder. Immutable after construction, so any number
+// of threads may use it.
+// Text:    chat template of [system, (user, assistant) per few-shot turn, user] with the generation
+// prompt, then response, then marker; tokenised as one
+//          string, because joining separately tokenised pieces gives ids the model never sees in
+//          use.
+// Throws std::invalid_argument from the constructor if the options are unusable or a level isn't
+// one token of its own after the marker.
 #pragma once
 
 #include <cstddef>
@@ -16,11 +22,12 @@
 #include "data_pipeline/chat/chat_template.h"
 #include "data_pipeline/tokenizer/tokenizer.h"
 
-namespace candor {
+namespace candor::data {
 
 struct FewShot {
   std::string question;
-  std::string answer;  // the assistant's turn, verbatim: it holds a confidence line only if the config writes one
+  std::string answer;  // the assistant's turn, verbatim: it holds a confidence line only if the
+                       // config writes one
 };
 
 struct PromptOptions {
@@ -28,26 +35,32 @@ struct PromptOptions {
   std::vector<FewShot> few_shot{};
   std::string question_template = "{question}";  // for few-shot questions too
   std::string marker = "\nConfidence: ";
-  int scale = 9;  // N of the levels 0..N: 9 where the tokenizer splits digits, 100 where "0".."100" are single tokens
+  int scale = 9;  // N of the levels 0..N: 9 where the tokenizer splits digits, 100 where "0".."100"
+                  // are single tokens
 };
 
 class PromptBuilder {
  public:
-  // All positions count tokens of ids. A token that spans a boundary isn't one the model would have said: it belongs to neither side's response.
+  // All positions count tokens of ids. A token that spans a boundary isn't one the model would have
+  // said: it belongs to neither side's response.
   struct Scored {
-    std::vector<uint32_t> ids;    // the last id's row predicts the level
-    size_t response_begin = 0;    // response tokens are [response_begin, response_end): those wholly inside the response's bytes
-    size_t response_end = 0;      // == response_begin for an empty response
-    size_t marker_position = 0;   // first token that holds a byte of the marker
+    std::vector<uint32_t> ids;   // the last id's row predicts the level
+    size_t response_begin = 0;   // response tokens are [response_begin, response_end): those wholly
+                                 // inside the response's bytes
+    size_t response_end = 0;     // == response_begin for an empty response
+    size_t marker_position = 0;  // first token that holds a byte of the marker
   };
 
-  PromptBuilder(const Tokenizer& tokenizer, const ChatTemplate& chat_template, PromptOptions options);
+  PromptBuilder(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
+                PromptOptions options);
 
   std::string answer_prompt(std::string_view question) const;
   Scored scored_prompt(std::string_view question, std::string_view response) const;
 
-  std::vector<uint32_t> level_ids() const { return level_ids_; }  // N+1 distinct ids, in the order of the levels
-  std::vector<double> level_values() const;                       // i/N
+  std::vector<uint32_t> level_ids() const {
+    return level_ids_;
+  }                                          // N+1 distinct ids, in the order of the levels
+  std::vector<double> level_values() const;  // i/N
 
   // Hash of every option; the template's and the tokenizer's are their own.
   std::string sha256() const;
@@ -65,4 +78,4 @@ class PromptBuilder {
   std::vector<uint32_t> level_ids_;
 };
 
-}  // namespace candor
+}  // namespace candor::data

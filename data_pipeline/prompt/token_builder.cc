@@ -8,10 +8,14 @@
 
 #include "data_pipeline/prompt/prefix.h"
 
-namespace candor {
+namespace candor::data {
 
-TokenData build_token_data(const std::vector<GradedQuestion>& questions, const PromptBuilder& prompt, const BuildOptions& options) {
-  if (questions.empty()) throw std::invalid_argument("prepare: there are no graded questions to tokenise; check the input file and the data sets chosen");
+TokenData build_token_data(const std::vector<GradedQuestion>& questions,
+                           const PromptBuilder& prompt, const BuildOptions& options) {
+  if (questions.empty())
+    throw std::invalid_argument(
+        "prepare: there are no graded questions to tokenise; check the input file and the data "
+        "sets chosen");
   TokenData data;
   std::vector<PromptBuilder::Scored> scored;
   scored.reserve(questions.size());
@@ -20,24 +24,32 @@ TokenData build_token_data(const std::vector<GradedQuestion>& questions, const P
     const GradedQuestion& question = questions[i];
     const std::string record = fmt::format("question \"{}\" (record {})", question.id, i + 1);
     const auto [earlier, is_new] = record_of_id.emplace(question.id, i + 1);
-    if (!is_new) throw std::invalid_argument(fmt::format("{}: its id is also that of record {}; ids must be distinct", record, earlier->second));
+    if (!is_new)
+      throw std::invalid_argument(fmt::format(
+          "{}: its id is also that of record {}; ids must be distinct", record, earlier->second));
     // Written so that NaN fails too.
     if (question.correct && !(*question.correct >= 0.0 && *question.correct <= 1.0)) {
-      throw std::invalid_argument(fmt::format("{}: \"correct\" must be null or between 0 and 1, got {}", record, *question.correct));
+      throw std::invalid_argument(fmt::format(
+          "{}: \"correct\" must be null or between 0 and 1, got {}", record, *question.correct));
     }
     scored.push_back(prompt.scored_prompt(question.question, question.response));
     const PromptBuilder::Scored& example = scored.back();
     if (example.ids.size() > options.max_tokens) {
-      throw std::invalid_argument(fmt::format("{}: it has {} tokens, the limit max_tokens is {}; raise the limit or shorten or remove the record", record,
-                                              example.ids.size(), options.max_tokens));
+      throw std::invalid_argument(
+          fmt::format("{}: it has {} tokens, the limit max_tokens is {}; raise the limit or "
+                      "shorten or remove the record",
+                      record, example.ids.size(), options.max_tokens));
     }
-    if (example.response_begin == 0) throw std::invalid_argument(fmt::format("{}: the chat template gives no tokens before the response", record));
+    if (example.response_begin == 0)
+      throw std::invalid_argument(
+          fmt::format("{}: the chat template gives no tokens before the response", record));
   }
 
   const size_t prefix_length = common_prefix_length(scored);
   data.prefix_offsets.push_back(0);
   if (prefix_length > 0) {
-    data.prefix_tokens.assign(scored[0].ids.begin(), scored[0].ids.begin() + static_cast<std::ptrdiff_t>(prefix_length));
+    data.prefix_tokens.assign(scored[0].ids.begin(),
+                              scored[0].ids.begin() + static_cast<std::ptrdiff_t>(prefix_length));
     data.prefix_offsets.push_back(prefix_length);
     data.prefix_parent.push_back(-1);
   }
@@ -45,8 +57,12 @@ TokenData build_token_data(const std::vector<GradedQuestion>& questions, const P
   for (size_t i = 0; i < questions.size(); ++i) {
     const GradedQuestion& question = questions[i];
     const PromptBuilder::Scored& example = scored[i];
-    const auto in_suffix = [&](size_t position) { return static_cast<uint32_t>(position - prefix_length); };
-    data.tokens.insert(data.tokens.end(), example.ids.begin() + static_cast<std::ptrdiff_t>(prefix_length), example.ids.end());
+    const auto in_suffix = [&](size_t position) {
+      return static_cast<uint32_t>(position - prefix_length);
+    };
+    data.tokens.insert(data.tokens.end(),
+                       example.ids.begin() + static_cast<std::ptrdiff_t>(prefix_length),
+                       example.ids.end());
     data.offsets.push_back(data.tokens.size());
     data.prefix_index.push_back(prefix_length > 0 ? 0 : -1);
     data.confidence_position.push_back(in_suffix(example.ids.size() - 1));
@@ -70,4 +86,4 @@ TokenData build_token_data(const std::vector<GradedQuestion>& questions, const P
   return data;
 }
 
-}  // namespace candor
+}  // namespace candor::data

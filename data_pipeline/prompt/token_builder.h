@@ -1,24 +1,27 @@
-// Graded questions to TokenData: every question is put into the prompt, tokenised once, and cut into the shared prefix and its own suffix.
+// Graded questions to TokenData: every question is put into the prompt, tokenised once, and cut
+// into the shared prefix and its own suffix.
 //
 // Order is kept: example i is questions[i]. A null grade becomes graded = 0, target = 0.
-// Throws std::invalid_argument, naming the record, for no questions at all, an example longer than max_tokens, a label outside [0, 1] or an id used twice.
+// Throws std::invalid_argument, naming the record, for no questions at all, an example longer than
+// max_tokens, a label outside [0, 1] or an id used twice.
 #pragma once
 
 #include <cstddef>
 #include <string>
 #include <vector>
 
-#include "data_pipeline/questions/question.h"
 #include "data_pipeline/prompt/prompt.h"
+#include "data_pipeline/questions/question.h"
 #include "data_pipeline/tokens/token_file.h"
 
-namespace candor {
+namespace candor::data {
 
 struct BuildOptions {
-  size_t max_tokens = 2048;    // of prefix and suffix together
+  size_t max_tokens = 2048;      // of prefix and suffix together
   std::string model_identity{};  // of the model whose tokenizer and answers these are
 };
 
-TokenData build_token_data(const std::vector<GradedQuestion>& questions, const PromptBuilder& prompt, const BuildOptions& options);
+TokenData build_token_data(const std::vector<GradedQuestion>& questions,
+                           const PromptBuilder& prompt, const BuildOptions& options);
 
-}  // namespace candor
+}  // namespace candor::data

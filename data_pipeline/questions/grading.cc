@@ -14,18 +14,24 @@
 #include <stdexcept>
 #include <system_error>
 #include <utility>
+#include "data_pipeline/questions/response.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 bool is_article(const std::string& word) { return word == "a" || word == "an" || word == "the"; }
 
-// NFC, so that a letter and its accent equal the accented letter; text that isn't UTF-8 stays as it is.
+// NFC, so that a letter and its accent equal the accented letter; text that isn't UTF-8 stays as it
+// is.
 std::string composed(std::string_view text) {
   utf8proc_uint8_t* mapped = nullptr;
-  const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &mapped,
-                                               static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
-  std::string result = length < 0 ? std::string(text) : std::string(reinterpret_cast<const char*>(mapped), static_cast<size_t>(length));
+  const utf8proc_ssize_t length =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &mapped,
+                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
+  std::string result =
+      length < 0 ? std::string(text)
+                 : std::string(reinterpret_cast<const char*>(mapped), static_cast<size_t>(length));
   std::free(mapped);
   return result;
 }
@@ -52,9 +58,17 @@ std::vector<std::string> words_of(std::string_view original) {
     bytes += used;
     left -= used;
     switch (utf8proc_category(code)) {
-      case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT: case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO:
-      case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME:
-      case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO: {
+      case UTF8PROC_CATEGORY_LU:
+      case UTF8PROC_CATEGORY_LL:
+      case UTF8PROC_CATEGORY_LT:
+      case UTF8PROC_CATEGORY_LM:
+      case UTF8PROC_CATEGORY_LO:
+      case UTF8PROC_CATEGORY_MN:
+      case UTF8PROC_CATEGORY_MC:
+      case UTF8PROC_CATEGORY_ME:
+      case UTF8PROC_CATEGORY_ND:
+      case UTF8PROC_CATEGORY_NL:
+      case UTF8PROC_CATEGORY_NO: {
         utf8proc_uint8_t encoded[4];
         const utf8proc_ssize_t length = utf8proc_encode_char(utf8proc_tolower(code), encoded);
         word.append(reinterpret_cast<const char*>(encoded), static_cast<size_t>(length));
@@ -73,7 +87,8 @@ bool starts_number(std::string_view text, size_t i) {
   return is_digit(text[i]) || (text[i] == '.' && i + 1 < text.size() && is_digit(text[i + 1]));
 }
 
-// Digits with thousands separators, decimals and an exponent from `i` on, which moves past them. NaN, equal to nothing, where a double can't hold it.
+// Digits with thousands separators, decimals and an exponent from `i` on, which moves past them.
+// NaN, equal to nothing, where a double can't hold it.
 double read_unsigned(std::string_view text, size_t& i) {
   const auto digit_at = [&](size_t at) { return at < text.size() && is_digit(text[at]); };
   std::string digits;
@@ -81,8 +96,8 @@ double read_unsigned(std::string_view text, size_t& i) {
   for (;; ++i) {
     if (digit_at(i)) {
       digits += text[i];
-    } else if (i < text.size() && text[i] == ',' && !decimal && (grouped || digits.size() <= 3) && digit_at(i + 1) && digit_at(i + 2) &&
-               digit_at(i + 3) && !digit_at(i + 4)) {
+    } else if (i < text.size() && text[i] == ',' && !decimal && (grouped || digits.size() <= 3) &&
+               digit_at(i + 1) && digit_at(i + 2) && digit_at(i + 3) && !digit_at(i + 4)) {
       grouped = true;
     } else if (i < text.size() && text[i] == '.' && !decimal && digit_at(i + 1)) {
       decimal = true;
@@ -103,12 +118,14 @@ double read_unsigned(std::string_view text, size_t& i) {
     }
   }
   double value = 0;
-  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value);  // not strtod: the locale has no say
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(),
+                                    value);  // not strtod: the locale has no say
   return read.ec == std::errc() ? value : std::numeric_limits<double>::quiet_NaN();
 }
 
-constexpr std::array<std::string_view, 4> kCurrencies{"$", "\xE2\x82\xAC", "\xC2\xA3", "\xC2\xA5"};  // dollar, euro, pound, yen
-constexpr std::array<std::string_view, 2> kMinuses{"-", "\xE2\x88\x92"};                                // hyphen-minus, U+2212
+constexpr std::array<std::string_view, 4> kCurrencies{"$", "\xE2\x82\xAC", "\xC2\xA3",
+                                                      "\xC2\xA5"};  // dollar, euro, pound, yen
+constexpr std::array<std::string_view, 2> kMinuses{"-", "\xE2\x88\x92"};  // hyphen-minus, U+2212
 
 // Takes one of `endings` off the end of `text`.
 bool drop_ending(std::string_view& text, std::span<const std::string_view> endings) {
@@ -121,7 +138,8 @@ bool drop_ending(std::string_view& text, std::span<const std::string_view> endin
   return false;
 }
 
-// A minus stands right before the number or its currency sign. One that joins two words or numbers is no sign: "10-12", "$10-$12", "COVID-19".
+// A minus stands right before the number or its currency sign. One that joins two words or numbers
+// is no sign: "10-12", "$10-$12", "COVID-19".
 bool is_negative(std::string_view text, size_t number_begin) {
   std::string_view before = text.substr(0, number_begin);
   drop_ending(before, kCurrencies);
@@ -132,11 +150,6 @@ bool is_negative(std::string_view text, size_t number_begin) {
 }
 
 // Without white space around it.
-std::string_view stripped(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n\f\v");
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin, text.find_last_not_of(" \t\r\n\f\v") - begin + 1);
-}
-
 class AliasMatch final : public Grader {
  public:
   std::optional<double> grade(const AnsweredQuestion& answer) const override {
@@ -144,7 +157,10 @@ class AliasMatch final : public Grader {
     for (const std::string& accepted : answer.answers) {
       const std::string normalized = normalized_answer(accepted);
       // An answer of punctuation only ("!!!") has no normalised form: it must be given as it is.
-      if (normalized.empty() ? !stripped(accepted).empty() && stripped(accepted) == stripped(answer.response) : normalized == response) return 1.0;
+      if (normalized.empty()
+              ? !stripped(accepted).empty() && stripped(accepted) == stripped(answer.response)
+              : normalized == response)
+        return 1.0;
     }
     return 0.0;
   }
@@ -212,7 +228,8 @@ std::optional<double> last_number(std::string_view text) {
     const size_t begin = i;
     double value = read_unsigned(text, i);
     // "3/4" is a quotient, "3/4/2020" isn't.
-    if (i + 1 < text.size() && text[i] == '/' && is_digit(text[i + 1]) && (begin == 0 || text[begin - 1] != '/')) {
+    if (i + 1 < text.size() && text[i] == '/' && is_digit(text[i + 1]) &&
+        (begin == 0 || text[begin - 1] != '/')) {
       size_t end = i + 1;
       const double divisor = read_unsigned(text, end);
       if (divisor != 0 && (end >= text.size() || text[end] != '/')) {
@@ -231,7 +248,8 @@ std::unique_ptr<Grader> make_grader(const std::string& name) {
   if (name == "alias_match") return std::make_unique<AliasMatch>();
   if (name == "numeric") return std::make_unique<Numeric>();
   if (name == "yes_no") return std::make_unique<YesNo>();
-  throw std::invalid_argument(fmt::format("grade.grader: expected one of {}, got {}", fmt::join(grader_names(), ", "), name));
+  throw std::invalid_argument(fmt::format("grade.grader: expected one of {}, got {}",
+                                          fmt::join(grader_names(), ", "), name));
 }
 
-}  // namespace candor
+}  // namespace candor::data

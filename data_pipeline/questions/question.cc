@@ -9,7 +9,7 @@
 
 #include "data_pipeline/files/jsonl.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using nlohmann::json;
@@ -18,13 +18,18 @@ using nlohmann::json;
 class Fields {
  public:
   explicit Fields(const json& line) : line_(line) {
-    if (!line.is_object()) throw std::invalid_argument(fmt::format("expected an object, got {}", line.type_name()));
+    if (!line.is_object())
+      throw std::invalid_argument(fmt::format("expected an object, got {}", line.type_name()));
   }
 
   std::string text(const char* key) const {
     const auto found = line_.find(key);
-    if (found == line_.end()) throw std::invalid_argument(fmt::format("\"{}\" is missing: give it as a text, as docs/formats.md says", key));
-    if (!found->is_string()) throw std::invalid_argument(fmt::format("\"{}\": expected a text, got {}", key, found->dump()));
+    if (found == line_.end())
+      throw std::invalid_argument(
+          fmt::format("\"{}\" is missing: give it as a text, as docs/formats.md says", key));
+    if (!found->is_string())
+      throw std::invalid_argument(
+          fmt::format("\"{}\": expected a text, got {}", key, found->dump()));
     return found->get<std::string>();
   }
   std::string text_or(const char* key, const std::string& otherwise) const {
@@ -32,13 +37,16 @@ class Fields {
   }
   std::string filled_text(const char* key) const {
     std::string value = text(key);
-    if (value.empty()) throw std::invalid_argument(fmt::format("\"{}\" is empty: expected a text with at least one character", key));
+    if (value.empty())
+      throw std::invalid_argument(
+          fmt::format("\"{}\" is empty: expected a text with at least one character", key));
     return value;
   }
   std::string split() const {
     std::string value = text("split");
     if (value != "train" && value != "validation" && value != "test") {
-      throw std::invalid_argument(fmt::format("\"split\": expected train, validation or test, got \"{}\"", value));
+      throw std::invalid_argument(
+          fmt::format("\"split\": expected train, validation or test, got \"{}\"", value));
     }
     return value;
   }
@@ -49,12 +57,14 @@ class Fields {
     }
     const json& list = line_["answers"];
     if (!list.is_array() || (required && list.empty())) {
-      throw std::invalid_argument(fmt::format("\"answers\": expected a list with at least one accepted answer, got {}", list.dump()));
+      throw std::invalid_argument(fmt::format(
+          "\"answers\": expected a list with at least one accepted answer, got {}", list.dump()));
     }
     std::vector<std::string> answers;
     for (const json& answer : list) {
       if (!answer.is_string() || answer.get_ref<const std::string&>().empty()) {
-        throw std::invalid_argument(fmt::format("\"answers\": expected texts that aren't empty, got {}", answer.dump()));
+        throw std::invalid_argument(
+            fmt::format("\"answers\": expected texts that aren't empty, got {}", answer.dump()));
       }
       answers.push_back(answer.get<std::string>());
     }
@@ -63,14 +73,17 @@ class Fields {
   std::optional<double> correct(bool required) const {
     if (!line_.contains("correct")) {
       if (!required) return std::nullopt;
-      throw std::invalid_argument("\"correct\" is missing: expected 0, 1, a probability, or null for not graded");
+      throw std::invalid_argument(
+          "\"correct\" is missing: expected 0, 1, a probability, or null for not graded");
     }
     const json& value = line_["correct"];
     if (value.is_null()) return std::nullopt;
     if (value.is_boolean()) return value.get<bool>() ? 1.0 : 0.0;
     const double number = value.is_number() ? value.get<double>() : -1;
     if (!(number >= 0 && number <= 1)) {
-      throw std::invalid_argument(fmt::format("\"correct\": expected a number from 0 to 1, or null for not graded, got {}", value.dump()));
+      throw std::invalid_argument(
+          fmt::format("\"correct\": expected a number from 0 to 1, or null for not graded, got {}",
+                      value.dump()));
     }
     return number;
   }
@@ -95,17 +108,22 @@ void read_answer(const Fields& fields, AnsweredQuestion& answer) {
 }
 
 template <typename Record>
-std::vector<Record> read_records(const std::string& path, const std::function<void(const Fields&, size_t line_number, Record&)>& read) {
+std::vector<Record> read_records(
+    const std::string& path,
+    const std::function<void(const Fields&, size_t line_number, Record&)>& read) {
   std::vector<Record> records;
   std::unordered_map<std::string, size_t> line_of_id;
   for_each_json_line(path, [&](const json& line, size_t line_number) {
     Record record;
     read(Fields(line), line_number, record);
     const auto [earlier, is_new] = line_of_id.emplace(record.id, line_number);
-    if (!is_new) throw std::invalid_argument(fmt::format("id \"{}\" is that of line {} too; ids must be distinct", record.id, earlier->second));
+    if (!is_new)
+      throw std::invalid_argument(fmt::format(
+          "id \"{}\" is that of line {} too; ids must be distinct", record.id, earlier->second));
     records.push_back(std::move(record));
   });
-  if (records.empty()) throw std::invalid_argument(fmt::format("{}: expected at least one record, found none", path));
+  if (records.empty())
+    throw std::invalid_argument(fmt::format("{}: expected at least one record, found none", path));
   return records;
 }
 
@@ -130,40 +148,47 @@ Line line_of(const AnsweredQuestion& answer) {
   return line;
 }
 
-std::string text_of(const Line& line) { return line.dump(-1, ' ', false, Line::error_handler_t::replace); }
+std::string text_of(const Line& line) {
+  return line.dump(-1, ' ', false, Line::error_handler_t::replace);
+}
 
 }  // namespace
 
 std::vector<Question> read_questions(const std::string& path) {
-  return read_records<Question>(path, [](const Fields& fields, size_t, Question& question) { read_question(fields, true, question); });
+  return read_records<Question>(path, [](const Fields& fields, size_t, Question& question) {
+    read_question(fields, true, question);
+  });
 }
 
 std::vector<AnsweredQuestion> read_answered_questions(const std::string& path) {
-  return read_records<AnsweredQuestion>(path, [](const Fields& fields, size_t, AnsweredQuestion& answer) {
-    read_question(fields, true, answer);
-    read_answer(fields, answer);
-  });
+  return read_records<AnsweredQuestion>(path,
+                                        [](const Fields& fields, size_t, AnsweredQuestion& answer) {
+                                          read_question(fields, true, answer);
+                                          read_answer(fields, answer);
+                                        });
 }
 
 std::vector<GradedQuestion> read_graded_questions(const std::string& path) {
-  return read_records<GradedQuestion>(path, [](const Fields& fields, size_t, GradedQuestion& graded) {
-    read_question(fields, false, graded);
-    read_answer(fields, graded);
-    graded.correct = fields.correct(true);
-  });
+  return read_records<GradedQuestion>(path,
+                                      [](const Fields& fields, size_t, GradedQuestion& graded) {
+                                        read_question(fields, false, graded);
+                                        read_answer(fields, graded);
+                                        graded.correct = fields.correct(true);
+                                      });
 }
 
 std::vector<GradedQuestion> read_responses(const std::string& path) {
-  return read_records<GradedQuestion>(path, [](const Fields& fields, size_t line_number, GradedQuestion& record) {
-    record.id = fields.text_or("id", std::to_string(line_number));
-    record.dataset = fields.text_or("dataset", "");
-    record.entity = fields.text_or("entity", record.id);
-    record.split = fields.text_or("split", "test");
-    record.question = fields.filled_text("question");
-    record.answers = fields.answers(false);
-    read_answer(fields, record);
-    record.correct = fields.correct(false);
-  });
+  return read_records<GradedQuestion>(
+      path, [](const Fields& fields, size_t line_number, GradedQuestion& record) {
+        record.id = fields.text_or("id", std::to_string(line_number));
+        record.dataset = fields.text_or("dataset", "");
+        record.entity = fields.text_or("entity", record.id);
+        record.split = fields.text_or("split", "test");
+        record.question = fields.filled_text("question");
+        record.answers = fields.answers(false);
+        read_answer(fields, record);
+        record.correct = fields.correct(false);
+      });
 }
 
 std::string to_json_line(const Question& question) { return text_of(line_of(question)); }
@@ -174,4 +199,4 @@ std::string to_json_line(const GradedQuestion& graded) {
   return text_of(line);
 }
 
-}  // namespace candor
+}  // namespace candor::data

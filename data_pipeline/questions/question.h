@@ -1,7 +1,9 @@
-// The records of a run as they go from stage to stage: a question, its answer, its grade; one JSON object a line (docs/formats.md).
+// The records of a run as they go from stage to stage: a question, its answer, its grade; one JSON
+// object a line (docs/formats.md).
 //
-// Reading is strict: every problem is a std::invalid_argument that begins with path:line and says which field, what was expected and what was found.
-// Files that can't be read are a std::system_error. A missing `entity` becomes the id: such a question is linked to no other.
+// Reading is strict: every problem is a std::invalid_argument that begins with path:line and says
+// which field, what was expected and what was found. Files that can't be read are a
+// std::system_error. A missing `entity` becomes the id: such a question is linked to no other.
 // Keys we don't know are left alone on reading and dropped on writing.
 #pragma once
 
@@ -9,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace candor {
+namespace candor::data {
 
 struct Question {
   std::string id, dataset;
@@ -34,7 +36,8 @@ std::vector<Question> read_questions(const std::string& path);
 std::vector<AnsweredQuestion> read_answered_questions(const std::string& path);
 // `answers` may be missing here: a grade may come from elsewhere.
 std::vector<GradedQuestion> read_graded_questions(const std::string& path);
-// What `candor score` reads: question and response are required; a missing id becomes the line's number, other fields may be missing too.
+// What `candor score` reads: question and response are required; a missing id becomes the line's
+// number, other fields may be missing too.
 std::vector<GradedQuestion> read_responses(const std::string& path);
 
 // One line without its end, keys in a fixed order.
@@ -42,4 +45,4 @@ std::string to_json_line(const Question& question);
 std::string to_json_line(const AnsweredQuestion& question);
 std::string to_json_line(const GradedQuestion& question);
 
-}  // namespace candor
+}  // namespace candor::data

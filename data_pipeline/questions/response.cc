@@ -6,11 +6,20 @@
 #include <string>
 #include <system_error>
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 constexpr std::string_view kStated = "confidence:";  // in lower case
 constexpr std::string_view kSpace = " \t\r\n\f\v";
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
+}  // namespace
 
 std::string_view stripped(std::string_view text) {
   const size_t begin = text.find_first_not_of(kSpace);
@@ -18,35 +27,33 @@ std::string_view stripped(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
-
-}  // namespace
-
 std::string cut_response(std::string_view generated, std::string_view marker) {
   // The marker may come with other white space around it than the prompt's.
   const std::string lower = lower_case(generated);
   size_t end = lower.find(kStated);
-  if (const std::string word = lower_case(stripped(marker)); !word.empty()) end = std::min(end, lower.find(word));
+  if (const std::string word = lower_case(stripped(marker)); !word.empty())
+    end = std::min(end, lower.find(word));
   std::string_view text = stripped(generated.substr(0, end));
   const size_t line_end = text.find('\n');
   text = stripped(text.substr(0, line_end));
   // "Paris (confidence: 8)"
-  const bool confidence_followed = end != std::string_view::npos && line_end == std::string_view::npos;
-  if (confidence_followed && !text.empty() && (text.back() == '(' || text.back() == '[')) text.remove_suffix(1);
+  const bool confidence_followed =
+      end != std::string_view::npos && line_end == std::string_view::npos;
+  if (confidence_followed && !text.empty() && (text.back() == '(' || text.back() == '['))
+    text.remove_suffix(1);
   return std::string(stripped(text));
 }
 
 std::optional<double> parse_stated_confidence(std::string_view text, int scale) {
   const std::string lower = lower_case(text);
-  for (size_t at = lower.rfind(kStated); at != std::string::npos; at = at == 0 ? std::string::npos : lower.rfind(kStated, at - 1)) {
+  for (size_t at = lower.rfind(kStated); at != std::string::npos;
+       at = at == 0 ? std::string::npos : lower.rfind(kStated, at - 1)) {
     const size_t begin = lower.find_first_not_of(" \t", at + kStated.size());
-    if (begin == std::string::npos || std::isdigit(static_cast<unsigned char>(lower[begin])) == 0) continue;
+    if (begin == std::string::npos || std::isdigit(static_cast<unsigned char>(lower[begin])) == 0)
+      continue;
     double number = 0;
-    const auto [end, error] = std::from_chars(lower.data() + begin, lower.data() + lower.size(), number, std::chars_format::fixed);
+    const auto [end, error] = std::from_chars(lower.data() + begin, lower.data() + lower.size(),
+                                              number, std::chars_format::fixed);
     if (error != std::errc()) return std::nullopt;
     const bool percent = end != lower.data() + lower.size() && *end == '%';
     const double value = number / (percent ? 100.0 : static_cast<double>(scale));
@@ -56,4 +63,4 @@ std::optional<double> parse_stated_confidence(std::string_view text, int scale) 
   return std::nullopt;
 }
 
-}  // namespace candor
+}  // namespace candor::data

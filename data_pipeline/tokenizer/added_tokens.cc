@@ -4,7 +4,7 @@
 
 #include "data_pipeline/tokenizer/byte_level.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 // \w of Rust's regex crate also has the two joiners.
@@ -25,7 +25,9 @@ std::size_t previous_character(std::string_view text, std::size_t end) {
   return end;
 }
 
-bool is(const Pattern& pattern, std::string_view character) { return !pattern.find_all(character).empty(); }
+bool is(const Pattern& pattern, std::string_view character) {
+  return !pattern.find_all(character).empty();
+}
 
 bool word_before(std::string_view text, std::size_t at) {
   if (at == 0) return false;
@@ -64,7 +66,9 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens) {
     empty_ = false;
   }
   for (auto& bucket : by_first_byte_) {
-    std::stable_sort(bucket.begin(), bucket.end(), [](const auto& a, const auto& b) { return a.content.size() > b.content.size(); });
+    std::stable_sort(bucket.begin(), bucket.end(), [](const auto& a, const auto& b) {
+      return a.content.size() > b.content.size();
+    });
   }
 }
 
@@ -98,4 +102,4 @@ std::vector<AddedTokens::Fragment> AddedTokens::cut(std::string_view text) const
   return fragments;
 }
 
-}  // namespace candor
+}  // namespace candor::data

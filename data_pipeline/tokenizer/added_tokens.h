@@ -1,7 +1,8 @@
-// Added tokens of a tokenizer.json ("<|im_end|>"): cut out of a text before anything else is done with it.
+// Added tokens of a tokenizer.json ("<|im_end|>"): cut out of a text before anything else is done
+// with it.
 //
-// Surprising: the longest token at the leftmost place wins, and one that single_word then rejects still hides others inside it, as in `tokenizers`.
-// Thread-safe.
+// Surprising: the longest token at the leftmost place wins, and one that single_word then rejects
+// still hides others inside it, as in `tokenizers`. Thread-safe.
 #pragma once
 
 #include <array>
@@ -14,15 +15,15 @@
 
 #include "data_pipeline/tokenizer/pattern.h"
 
-namespace candor {
+namespace candor::data {
 
 struct AddedToken {
   std::uint32_t id = 0;
   std::string content;
   bool special = false;
-  bool single_word = false;  // only where no word character is next to it
+  bool single_word = false;             // only where no word character is next to it
   bool lstrip = false, rstrip = false;  // takes the white space on that side with it
-  bool normalized = false;   // looked for after normalisation, else before
+  bool normalized = false;              // looked for after normalisation, else before
 };
 
 class AddedTokens {
@@ -45,4 +46,4 @@ class AddedTokens {
   bool empty_ = true;
 };
 
-}  // namespace candor
+}  // namespace candor::data

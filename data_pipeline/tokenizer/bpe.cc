@@ -10,7 +10,7 @@
 
 #include "data_pipeline/tokenizer/byte_level.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using nlohmann::json;
@@ -18,12 +18,15 @@ using nlohmann::json;
 constexpr std::size_t kCachedWords = 20000, kCachedWordBytes = 64;
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
-std::uint64_t pair_key(std::uint32_t left, std::uint32_t right) { return static_cast<std::uint64_t>(left) << 32 | right; }
+std::uint64_t pair_key(std::uint32_t left, std::uint32_t right) {
+  return static_cast<std::uint64_t>(left) << 32 | right;
+}
 
 void refuse_text(const json& model, const char* key) {
   const auto found = model.find(key);
   if (found == model.end() || found->is_null() || *found == "") return;
-  throw std::invalid_argument(fmt::format("model.{}: {} isn't supported, only null", key, found->dump()));
+  throw std::invalid_argument(
+      fmt::format("model.{}: {} isn't supported, only null", key, found->dump()));
 }
 
 void refuse_options(const json& model) {
@@ -32,16 +35,20 @@ void refuse_options(const json& model) {
   }
   const auto dropout = model.find("dropout");
   if (dropout != model.end() && !dropout->is_null() && *dropout != 0.0) {
-    throw std::invalid_argument(fmt::format("model.dropout: {} isn't supported, only null", dropout->dump()));
+    throw std::invalid_argument(
+        fmt::format("model.dropout: {} isn't supported, only null", dropout->dump()));
   }
   refuse_text(model, "continuing_subword_prefix");
   refuse_text(model, "end_of_word_suffix");
-  if (model.value("byte_fallback", false)) throw std::invalid_argument("model.byte_fallback: true isn't supported, only byte-level vocabularies are");
+  if (model.value("byte_fallback", false))
+    throw std::invalid_argument(
+        "model.byte_fallback: true isn't supported, only byte-level vocabularies are");
 }
 
 }  // namespace
 
-// A node of the doubly linked list of a word's tokens; length 0 once it was joined to its left neighbour.
+// A node of the doubly linked list of a word's tokens; length 0 once it was joined to its left
+// neighbour.
 struct Bpe::Symbol {
   Token token;
   std::uint32_t previous, next;
@@ -50,7 +57,9 @@ struct Bpe::Symbol {
 struct Bpe::Candidate {
   std::uint32_t rank, position, id;
   // std::priority_queue hands out the largest.
-  bool operator<(const Candidate& other) const { return rank != other.rank ? rank > other.rank : position > other.position; }
+  bool operator<(const Candidate& other) const {
+    return rank != other.rank ? rank > other.rank : position > other.position;
+  }
 };
 
 Bpe::Bpe(const json& model) {
@@ -58,24 +67,32 @@ Bpe::Bpe(const json& model) {
   std::unordered_set<std::uint32_t> seen;
   const json& vocabulary = model.at("vocab");
   if (!vocabulary.is_object()) {
-    throw std::invalid_argument(fmt::format("model.vocab: expected an object of token: id, got a JSON {}", vocabulary.type_name()));
+    throw std::invalid_argument(fmt::format(
+        "model.vocab: expected an object of token: id, got a JSON {}", vocabulary.type_name()));
   }
   for (const auto& [token, value] : vocabulary.items()) {
     if (!value.is_number_integer()) {
-      throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected an integer", token, value.dump()));
+      throw std::invalid_argument(
+          fmt::format("model.vocab: \"{}\" has id {}, expected an integer", token, value.dump()));
     }
     const auto id = value.get<std::int64_t>();
     if (id < 0 || id > kLargestTokenId)
-      throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected 0 to {}", token, id, kLargestTokenId));
+      throw std::invalid_argument(fmt::format("model.vocab: \"{}\" has id {}, expected 0 to {}",
+                                              token, id, kLargestTokenId));
     if (!seen.insert(static_cast<std::uint32_t>(id)).second) {
-      throw std::invalid_argument(fmt::format("model.vocab: id {} is given twice, \"{}\" has it too", id, token));
+      throw std::invalid_argument(
+          fmt::format("model.vocab: id {} is given twice, \"{}\" has it too", id, token));
     }
     vocabulary_.emplace(token, static_cast<std::uint32_t>(id));
   }
-  for (std::size_t byte = 0; byte < 256; ++byte) byte_ids_[byte] = token_to_id(std::string(byte_level_character(static_cast<std::uint8_t>(byte))));
+  for (std::size_t byte = 0; byte < 256; ++byte)
+    byte_ids_[byte] =
+        token_to_id(std::string(byte_level_character(static_cast<std::uint8_t>(byte))));
   if (const auto unknown = model.find("unk_token"); unknown != model.end() && !unknown->is_null()) {
     unknown_id_ = token_to_id(unknown->get<std::string>());
-    if (!unknown_id_) throw std::invalid_argument(fmt::format("model.unk_token: {} isn't in the vocabulary", unknown->dump()));
+    if (!unknown_id_)
+      throw std::invalid_argument(
+          fmt::format("model.unk_token: {} isn't in the vocabulary", unknown->dump()));
   }
   fuse_unknown_ = model.value("fuse_unk", false);
   ignore_merges_ = model.value("ignore_merges", false);
@@ -83,13 +100,17 @@ Bpe::Bpe(const json& model) {
 }
 
 void Bpe::read_merges(const json& merges) {
-  if (!merges.is_array()) throw std::invalid_argument(fmt::format("model.merges: expected a list, got a JSON {}", merges.type_name()));
+  if (!merges.is_array())
+    throw std::invalid_argument(
+        fmt::format("model.merges: expected a list, got a JSON {}", merges.type_name()));
   std::uint32_t rank = 0;
   for (const json& entry : merges) {
     std::string left, right;
-    const bool is_pair = entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_string();
+    const bool is_pair =
+        entry.is_array() && entry.size() == 2 && entry[0].is_string() && entry[1].is_string();
     if (!is_pair && !entry.is_string()) {
-      throw std::invalid_argument(fmt::format("model.merges: number {} is {}, expected \"a b\" or [\"a\", \"b\"]", rank, entry.dump()));
+      throw std::invalid_argument(fmt::format(
+          "model.merges: number {} is {}, expected \"a b\" or [\"a\", \"b\"]", rank, entry.dump()));
     }
     if (is_pair) {
       left = entry[0].get<std::string>();
@@ -98,16 +119,20 @@ void Bpe::read_merges(const json& merges) {
       const auto text = entry.get<std::string>();
       const std::size_t space = text.find(' ');
       if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
-        throw std::invalid_argument(fmt::format("model.merges: number {} (\"{}\") isn't two tokens with a space between them", rank, text));
+        throw std::invalid_argument(fmt::format(
+            "model.merges: number {} (\"{}\") isn't two tokens with a space between them", rank,
+            text));
       }
       left = text.substr(0, space);
       right = text.substr(space + 1);
     }
-    const auto left_id = token_to_id(left), right_id = token_to_id(right), id = token_to_id(left + right);
+    const auto left_id = token_to_id(left), right_id = token_to_id(right),
+               id = token_to_id(left + right);
     if (!left_id || !right_id || !id) {
       const std::string& missing = !left_id ? left : !right_id ? right : left + right;
-      throw std::invalid_argument(
-          fmt::format("model.merges: number {} (\"{}\" \"{}\") needs \"{}\", which isn't in the vocabulary", rank, left, right, missing));
+      throw std::invalid_argument(fmt::format(
+          "model.merges: number {} (\"{}\" \"{}\") needs \"{}\", which isn't in the vocabulary",
+          rank, left, right, missing));
     }
     merges_[pair_key(*left_id, *right_id)] = {rank++, *id};
   }
@@ -126,7 +151,8 @@ const Bpe::Merge* Bpe::find_merge(std::uint32_t left, std::uint32_t right) const
 std::vector<Bpe::Token> Bpe::split_into_known_bytes(std::string_view word) const {
   std::vector<Token> tokens;
   tokens.reserve(word.size());
-  std::uint32_t left_out_bytes = 0;  // those before the first token; later ones count to the token before them, so that lengths add up to the word's
+  std::uint32_t left_out_bytes = 0;  // those before the first token; later ones count to the token
+                                     // before them, so that lengths add up to the word's
   bool after_unknown = false;
   for (const char character : word) {
     const auto id = byte_ids_[static_cast<std::uint8_t>(character)];
@@ -147,12 +173,14 @@ void Bpe::merge(std::vector<Token>& tokens) const {
   const auto count = static_cast<std::uint32_t>(tokens.size());
   std::vector<Symbol> symbols;
   symbols.reserve(count);
-  for (std::uint32_t i = 0; i < count; ++i) symbols.push_back({tokens[i], i == 0 ? kNone : i - 1, i + 1 == count ? kNone : i + 1});
+  for (std::uint32_t i = 0; i < count; ++i)
+    symbols.push_back({tokens[i], i == 0 ? kNone : i - 1, i + 1 == count ? kNone : i + 1});
 
   std::priority_queue<Candidate> queue;
   const auto consider = [&](std::uint32_t left) {
     if (left == kNone || symbols[left].next == kNone) return;
-    const Merge* const found = find_merge(symbols[left].token.id, symbols[symbols[left].next].token.id);
+    const Merge* const found =
+        find_merge(symbols[left].token.id, symbols[symbols[left].next].token.id);
     if (found != nullptr) queue.push({found->rank, left, found->id});
   };
   for (std::uint32_t i = 0; i < count; ++i) consider(i);
@@ -164,7 +192,8 @@ void Bpe::merge(std::vector<Token>& tokens) const {
     if (left.token.length_bytes == 0 || left.next == kNone) continue;
     Symbol& right = symbols[left.next];
     const Merge* const still = find_merge(left.token.id, right.token.id);
-    if (still == nullptr || still->id != top.id) continue;  // a neighbour was joined elsewhere meanwhile
+    if (still == nullptr || still->id != top.id)
+      continue;  // a neighbour was joined elsewhere meanwhile
     left.token = {top.id, left.token.length_bytes + right.token.length_bytes};
     right.token.length_bytes = 0;
     left.next = right.next;
@@ -173,7 +202,8 @@ void Bpe::merge(std::vector<Token>& tokens) const {
     consider(top.position);
   }
   tokens.clear();
-  for (std::uint32_t i = 0; i != kNone && i < count; i = symbols[i].next) tokens.push_back(symbols[i].token);
+  for (std::uint32_t i = 0; i != kNone && i < count; i = symbols[i].next)
+    tokens.push_back(symbols[i].token);
 }
 
 void Bpe::encode(std::string_view word, std::vector<Token>& tokens) const {
@@ -203,4 +233,4 @@ void Bpe::encode(std::string_view word, std::vector<Token>& tokens) const {
   }
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -1,5 +1,6 @@
-// Byte-pair encoding of one word: starts from its bytes and always joins the neighbours whose merge comes first in the list, the leftmost first.
-// Source: Sennrich et al. 2016; the order of joins is that of Hugging Face's `tokenizers`.
+// Byte-pair encoding of one word: starts from its bytes and always joins the neighbours whose merge
+// comes first in the list, the leftmost first. Source: Sennrich et al. 2016; the order of joins is
+// that of Hugging Face's `tokenizers`.
 //
 // Thread-safe: encode() may be called from any number of threads; they share a cache of words.
 #pragma once
@@ -13,9 +14,10 @@
 #include <unordered_map>
 #include <vector>
 
-namespace candor {
+namespace candor::data {
 
-// An id is an index into tables of 70 bytes an entry, so a wild one must not allocate them. The largest vocabularies have some 260,000 entries.
+// An id is an index into tables of 70 bytes an entry, so a wild one must not allocate them. The
+// largest vocabularies have some 260,000 entries.
 inline constexpr std::uint32_t kLargestTokenId = (1U << 20) - 1;
 
 class Bpe {
@@ -25,13 +27,15 @@ class Bpe {
     std::uint32_t length_bytes;  // how much of the word it covers
   };
 
-  // `model` is the "model" of a tokenizer.json. Merges come as "a b" or ["a", "b"]. Throws std::invalid_argument for another model than BPE, for
-  // dropout, byte_fallback, sub-word prefixes and suffixes, for two entries with one id, and for a merge of or into something that isn't in the
-  // vocabulary.
+  // `model` is the "model" of a tokenizer.json. Merges come as "a b" or ["a", "b"]. Throws
+  // std::invalid_argument for another model than BPE, for dropout, byte_fallback, sub-word prefixes
+  // and suffixes, for two entries with one id, and for a merge of or into something that isn't in
+  // the vocabulary.
   explicit Bpe(const nlohmann::json& model);
 
-  // Appends the word's tokens. With ignore_merges a word that is in the vocabulary is that token. A byte that isn't in the vocabulary becomes
-  // unk_token; where there is none, it is left out, as `tokenizers` does.
+  // Appends the word's tokens. With ignore_merges a word that is in the vocabulary is that token. A
+  // byte that isn't in the vocabulary becomes unk_token; where there is none, it is left out, as
+  // `tokenizers` does.
   void encode(std::string_view word, std::vector<Token>& tokens) const;
 
   // Entries are in the byte-level alphabet ("Ġthe").
@@ -60,4 +64,4 @@ class Bpe {
   mutable std::unordered_map<std::string, std::vector<Token>> cache_;
 };
 
-}  // namespace candor
+}  // namespace candor::data

@@ -2,18 +2,20 @@
 
 #include <array>
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 struct Alphabet {
   std::array<std::string, 256> characters;
-  std::array<std::int16_t, 0x144> byte_of;  // by code point; -1 where the code point is none of the 256
+  std::array<std::int16_t, 0x144>
+      byte_of;  // by code point; -1 where the code point is none of the 256
 
   Alphabet() {
     byte_of.fill(-1);
     std::uint32_t next = 0x100;
     for (std::uint32_t byte = 0; byte < 256; ++byte) {
-      const bool printable = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+      const bool printable =
+          (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
       const std::uint32_t code = printable ? byte : next++;
       std::string& text = characters[byte];
       if (code < 0x80) {
@@ -36,7 +38,8 @@ struct Scan {
   bool valid;
 };
 
-// The character at `at`, or the longest part of one that is there. Table 3-7 of the Unicode standard.
+// The character at `at`, or the longest part of one that is there. Table 3-7 of the Unicode
+// standard.
 Scan scan_utf8(std::string_view bytes, std::size_t at) {
   const auto first = static_cast<std::uint8_t>(bytes[at]);
   if (first < 0x80) return {1, true};
@@ -79,7 +82,8 @@ std::string from_byte_level(std::string_view token) {
       code = ((code & 0x1F) << 6) | (static_cast<std::uint8_t>(token[i + 1]) & 0x3F);
       length = 2;
     }
-    if (code >= alphabet().byte_of.size() || alphabet().byte_of[code] < 0) return std::string(token);
+    if (code >= alphabet().byte_of.size() || alphabet().byte_of[code] < 0)
+      return std::string(token);
     bytes += static_cast<char>(alphabet().byte_of[code]);
     i += length;
   }
@@ -106,4 +110,4 @@ std::string replace_invalid_utf8(std::string_view bytes) {
   return text;
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -1,7 +1,9 @@
-// The "normalizer" of a tokenizer.json: none, NFC, or a Sequence of these; anything else is std::invalid_argument naming it.
+// The "normalizer" of a tokenizer.json: none, NFC, or a Sequence of these; anything else is
+// std::invalid_argument naming it.
 //
-// Known difference: utf8proc has the combining marks of a younger Unicode (15 in 2.8) than Hugging Face's `tokenizers` (9), which leaves runs of
-// younger marks (Unicode 10 and later) in the order they come in.
+// Known difference: utf8proc has the combining marks of a younger Unicode (15 in 2.8) than Hugging
+// Face's `tokenizers` (9), which leaves runs of younger marks (Unicode 10 and later) in the order
+// they come in.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace candor {
+namespace candor::data {
 
 // Text after normalisation, with the place in the original that each of its bytes comes from.
 class NormalizedText {
@@ -22,7 +24,8 @@ class NormalizedText {
   NormalizedText& operator=(const NormalizedText&) = delete;
 
   std::string_view text() const { return text_; }
-  // First and past-the-end original byte of bytes [begin, end) of text(). A character that was composed from several is one place.
+  // First and past-the-end original byte of bytes [begin, end) of text(). A character that was
+  // composed from several is one place.
   std::pair<std::size_t, std::size_t> original_range(std::size_t begin, std::size_t end) const;
 
  private:
@@ -31,10 +34,11 @@ class NormalizedText {
   std::string_view text_;
   std::size_t origin_;
   std::string composed_;
-  std::vector<std::pair<std::size_t, std::size_t>> places_;  // of each byte; empty where nothing changed
+  std::vector<std::pair<std::size_t, std::size_t>>
+      places_;  // of each byte; empty where nothing changed
 };
 
 // Whether the described normaliser composes to NFC.
 bool read_normalizer(const nlohmann::json& description);
 
-}  // namespace candor
+}  // namespace candor::data

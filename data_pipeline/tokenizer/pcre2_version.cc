@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace candor {
+namespace candor::data {
 
 std::string pcre2_library_version() {
   char version[64] = {};
@@ -17,4 +17,4 @@ std::string pcre2_library_version() {
   return std::string(version) + ", Unicode " + unicode + (jit != 0 ? ", JIT" : ", no JIT");
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -6,15 +6,17 @@
 #include <stdexcept>
 #include <string>
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using nlohmann::json;
 
-constexpr const char* kGpt2Pattern = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr const char* kGpt2Pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
 
 [[noreturn]] void unsupported(const std::string& what) {
-  throw std::invalid_argument(fmt::format("pre_tokenizer: {}; read are Sequence, Split, Digits and, as the last one, ByteLevel", what));
+  throw std::invalid_argument(fmt::format(
+      "pre_tokenizer: {}; read are Sequence, Split, Digits and, as the last one, ByteLevel", what));
 }
 
 }  // namespace
@@ -34,7 +36,8 @@ void PreTokenizer::add(const json& description) {
     add_split(description);
   } else if (type == "Digits") {
     const bool individual = description.value("individual_digits", false);
-    steps_.push_back({Pattern(R"(\p{N})"), individual ? Behaviour::kIsolated : Behaviour::kContiguous, false});
+    steps_.push_back(
+        {Pattern(R"(\p{N})"), individual ? Behaviour::kIsolated : Behaviour::kContiguous, false});
   } else if (type == "ByteLevel") {
     add_byte_level(description);
   } else {
@@ -45,13 +48,17 @@ void PreTokenizer::add(const json& description) {
 void PreTokenizer::add_split(const json& description) {
   const json& pattern = description.at("pattern");
   const auto behaviour_name = description.at("behavior").get<std::string>();
-  const std::pair<const char*, Behaviour> names[] = {{"Removed", Behaviour::kRemoved},
-                                                     {"Isolated", Behaviour::kIsolated},
-                                                     {"MergedWithPrevious", Behaviour::kMergedWithPrevious},
-                                                     {"MergedWithNext", Behaviour::kMergedWithNext},
-                                                     {"Contiguous", Behaviour::kContiguous}};
-  const auto* const behaviour = std::find_if(std::begin(names), std::end(names), [&](const auto& name) { return behaviour_name == name.first; });
-  if (behaviour == std::end(names)) unsupported(fmt::format("Split with behavior \"{}\" isn't read", behaviour_name));
+  const std::pair<const char*, Behaviour> names[] = {
+      {"Removed", Behaviour::kRemoved},
+      {"Isolated", Behaviour::kIsolated},
+      {"MergedWithPrevious", Behaviour::kMergedWithPrevious},
+      {"MergedWithNext", Behaviour::kMergedWithNext},
+      {"Contiguous", Behaviour::kContiguous}};
+  const auto* const behaviour =
+      std::find_if(std::begin(names), std::end(names),
+                   [&](const auto& name) { return behaviour_name == name.first; });
+  if (behaviour == std::end(names))
+    unsupported(fmt::format("Split with behavior \"{}\" isn't read", behaviour_name));
   const bool invert = description.value("invert", false);
   if (pattern.contains("Regex")) {
     steps_.push_back({Pattern(pattern.at("Regex").get<std::string>()), behaviour->second, invert});
@@ -60,7 +67,8 @@ void PreTokenizer::add_split(const json& description) {
     if (literal.empty()) unsupported("Split with an empty String isn't read");
     steps_.push_back({Pattern(literal, Pattern::Kind::kLiteral), behaviour->second, invert});
   } else {
-    unsupported(fmt::format("Split with pattern {} isn't read (Regex and String are)", pattern.dump()));
+    unsupported(
+        fmt::format("Split with pattern {} isn't read (Regex and String are)", pattern.dump()));
   }
 }
 
@@ -70,15 +78,18 @@ void PreTokenizer::add_byte_level(const json& description) {
   if (description.value("use_regex", true)) byte_level_pattern_.emplace(kGpt2Pattern);
 }
 
-void PreTokenizer::split(const SplitStep& step, std::string_view text, ByteRange piece, std::vector<ByteRange>& pieces) {
+void PreTokenizer::split(const SplitStep& step, std::string_view text, ByteRange piece,
+                         std::vector<ByteRange>& pieces) {
   struct Part {
     ByteRange range;
     bool is_delimiter;
   };
   std::vector<Part> parts;  // of the whole piece, in order
   std::size_t previous_end = piece.begin;
-  for (const ByteRange match : step.pattern.find_all(text.substr(piece.begin, piece.end - piece.begin))) {
-    if (previous_end < piece.begin + match.begin) parts.push_back({{previous_end, piece.begin + match.begin}, step.invert});
+  for (const ByteRange match :
+       step.pattern.find_all(text.substr(piece.begin, piece.end - piece.begin))) {
+    if (previous_end < piece.begin + match.begin)
+      parts.push_back({{previous_end, piece.begin + match.begin}, step.invert});
     previous_end = piece.begin + match.end;
     parts.push_back({{piece.begin + match.begin, previous_end}, !step.invert});
   }
@@ -98,32 +109,41 @@ void PreTokenizer::split(const SplitStep& step, std::string_view text, ByteRange
       break;
     case Behaviour::kContiguous:
       for (const Part& part : parts) {
-        if (part.is_delimiter == previous && pieces.size() > first) pieces.back().end = part.range.end;
-        else put(part.range);
+        if (part.is_delimiter == previous && pieces.size() > first)
+          pieces.back().end = part.range.end;
+        else
+          put(part.range);
         previous = part.is_delimiter;
       }
       break;
     case Behaviour::kMergedWithPrevious:
       for (const Part& part : parts) {
-        if (part.is_delimiter && !previous && pieces.size() > first) pieces.back().end = part.range.end;
-        else put(part.range);
+        if (part.is_delimiter && !previous && pieces.size() > first)
+          pieces.back().end = part.range.end;
+        else
+          put(part.range);
         previous = part.is_delimiter;
       }
       break;
     case Behaviour::kMergedWithNext:
       for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-        if (part->is_delimiter && !previous && pieces.size() > first) pieces.back().begin = part->range.begin;
-        else put(part->range);
+        if (part->is_delimiter && !previous && pieces.size() > first)
+          pieces.back().begin = part->range.begin;
+        else
+          put(part->range);
         previous = part->is_delimiter;
       }
       std::reverse(pieces.begin() + static_cast<std::ptrdiff_t>(first), pieces.end());
       break;
   }
   const auto is_empty = [](ByteRange range) { return range.begin == range.end; };
-  pieces.erase(std::remove_if(pieces.begin() + static_cast<std::ptrdiff_t>(first), pieces.end(), is_empty), pieces.end());
+  pieces.erase(
+      std::remove_if(pieces.begin() + static_cast<std::ptrdiff_t>(first), pieces.end(), is_empty),
+      pieces.end());
 }
 
-void PreTokenizer::for_each_word(std::string_view text, const std::function<void(const Word&)>& take) const {
+void PreTokenizer::for_each_word(std::string_view text,
+                                 const std::function<void(const Word&)>& take) const {
   if (text.empty()) return;
   std::vector<ByteRange> pieces{{0, text.size()}}, next;
   for (const SplitStep& step : steps_) {
@@ -147,9 +167,10 @@ void PreTokenizer::for_each_word(std::string_view text, const std::function<void
     }
     // The pattern leaves nothing out: what is neither space, letter nor number is its third kind.
     for (const ByteRange word : byte_level_pattern_->find_all(content)) {
-      take({content.substr(word.begin, word.end - word.begin), begin + static_cast<std::ptrdiff_t>(word.begin), piece.begin});
+      take({content.substr(word.begin, word.end - word.begin),
+            begin + static_cast<std::ptrdiff_t>(word.begin), piece.begin});
     }
   }
 }
 
-}  // namespace candor
+}  // namespace candor::data

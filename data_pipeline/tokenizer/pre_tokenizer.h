@@ -1,5 +1,6 @@
-// Cuts text into the words that BPE works on, as the "pre_tokenizer" of a tokenizer.json says: Sequence, Split, Digits, and ByteLevel as the last
-// step. Each step sees every piece of the step before as a text of its own, so a look-ahead doesn't see past a piece.
+// Cuts text into the words that BPE works on, as the "pre_tokenizer" of a tokenizer.json says:
+// Sequence, Split, Digits, and ByteLevel as the last step. Each step sees every piece of the step
+// before as a text of its own, so a look-ahead doesn't see past a piece.
 //
 // Thread-safe. Anything else in the JSON is std::invalid_argument naming it.
 #pragma once
@@ -13,10 +14,11 @@
 
 #include "data_pipeline/tokenizer/pattern.h"
 
-namespace candor {
+namespace candor::data {
 
-// A word: byte i of `bytes` stands for byte begin + i of the text, but never for one before `lowest`: a space put before the text (add_prefix_space)
-// has no byte of its own there. `bytes` lives only during the call that hands it out.
+// A word: byte i of `bytes` stands for byte begin + i of the text, but never for one before
+// `lowest`: a space put before the text (add_prefix_space) has no byte of its own there. `bytes`
+// lives only during the call that hands it out.
 struct Word {
   std::string_view bytes;
   std::ptrdiff_t begin;
@@ -41,7 +43,8 @@ class PreTokenizer {
   void add(const nlohmann::json& description);
   void add_split(const nlohmann::json& description);
   void add_byte_level(const nlohmann::json& description);
-  static void split(const SplitStep& step, std::string_view text, ByteRange piece, std::vector<ByteRange>& pieces);
+  static void split(const SplitStep& step, std::string_view text, ByteRange piece,
+                    std::vector<ByteRange>& pieces);
 
   std::vector<SplitStep> steps_;
   bool has_byte_level_ = false;
@@ -49,4 +52,4 @@ class PreTokenizer {
   std::optional<Pattern> byte_level_pattern_;
 };
 
-}  // namespace candor
+}  // namespace candor::data

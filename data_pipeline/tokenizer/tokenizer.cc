@@ -16,12 +16,14 @@
 #include "data_pipeline/tokenizer/normalizer.h"
 #include "data_pipeline/tokenizer/pre_tokenizer.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using nlohmann::json;
 
-json field_or_null(const json& root, const char* name) { return root.contains(name) ? root.at(name) : json(nullptr); }
+json field_or_null(const json& root, const char* name) {
+  return root.contains(name) ? root.at(name) : json(nullptr);
+}
 
 std::vector<AddedToken> read_added_tokens(const json& list) {
   std::vector<AddedToken> tokens;
@@ -29,7 +31,8 @@ std::vector<AddedToken> read_added_tokens(const json& list) {
   for (const json& entry : list) {
     const auto id = entry.at("id").get<std::int64_t>();
     if (id < 0 || id > kLargestTokenId) {
-      throw std::invalid_argument(fmt::format("added_tokens: {} has id {}, expected 0 to {}", entry.at("content").dump(), id, kLargestTokenId));
+      throw std::invalid_argument(fmt::format("added_tokens: {} has id {}, expected 0 to {}",
+                                              entry.at("content").dump(), id, kLargestTokenId));
     }
     const bool special = entry.value("special", false);
     tokens.push_back({.id = static_cast<std::uint32_t>(id),
@@ -45,27 +48,36 @@ std::vector<AddedToken> read_added_tokens(const json& list) {
 
 void check_decoder(const json& decoder) {
   const std::string type = decoder.is_null() ? "null" : decoder.at("type").get<std::string>();
-  if (type != "ByteLevel") throw std::invalid_argument(fmt::format("decoder: \"{}\" isn't supported, only ByteLevel", type));
+  if (type != "ByteLevel")
+    throw std::invalid_argument(
+        fmt::format("decoder: \"{}\" isn't supported, only ByteLevel", type));
 }
 
 }  // namespace
 
 struct Tokenizer::Tables {
   explicit Tables(const json& root)
-      : composes(read_normalizer(field_or_null(root, "normalizer"))), pre_tokenizer(field_or_null(root, "pre_tokenizer")), bpe(root.at("model")) {
+      : composes(read_normalizer(field_or_null(root, "normalizer"))),
+        pre_tokenizer(field_or_null(root, "pre_tokenizer")),
+        bpe(root.at("model")) {
     check_decoder(field_or_null(root, "decoder"));
     for (const auto& [token, id] : bpe.vocabulary()) put(id, token, false);
     std::vector<AddedToken> before, after;
     for (AddedToken& token : read_added_tokens(field_or_null(root, "added_tokens"))) {
       const auto known = bpe.token_to_id(token.content);
       if (known && *known != token.id) {
-        throw std::invalid_argument(fmt::format("added_tokens: \"{}\" has id {}, but id {} in model.vocab", token.content, token.id, *known));
+        throw std::invalid_argument(
+            fmt::format("added_tokens: \"{}\" has id {}, but id {} in model.vocab", token.content,
+                        token.id, *known));
       }
       if (token.id < tokens.size() && present[token.id] && tokens[token.id] != token.content) {
-        throw std::invalid_argument(fmt::format("added_tokens: \"{}\" has id {}, which \"{}\" has too", token.content, token.id, tokens[token.id]));
+        throw std::invalid_argument(
+            fmt::format("added_tokens: \"{}\" has id {}, which \"{}\" has too", token.content,
+                        token.id, tokens[token.id]));
       }
       added_ids[token.content] = token.id;
-      if (token.normalized && composes) token.content = std::string(NormalizedText(token.content, 0, true).text());
+      if (token.normalized && composes)
+        token.content = std::string(NormalizedText(token.content, 0, true).text());
       put(token.id, token.content, token.special);
       (token.normalized ? after : before).push_back(std::move(token));
     }
@@ -103,7 +115,8 @@ template <typename Take>
 void Tokenizer::Tables::encode(std::string_view text, const Take& take) const {
   if (const std::size_t at = find_invalid_utf8(text); at != std::string_view::npos) {
     throw std::invalid_argument(
-        fmt::format("text to tokenize: byte {} of {} (0x{:02x}) isn't valid UTF-8", at, text.size(), static_cast<unsigned char>(text[at])));
+        fmt::format("text to tokenize: byte {} of {} (0x{:02x}) isn't valid UTF-8", at, text.size(),
+                    static_cast<unsigned char>(text[at])));
   }
   std::vector<Bpe::Token> word_tokens;
   for (const auto& outer : added_before.cut(text)) {
@@ -111,27 +124,32 @@ void Tokenizer::Tables::encode(std::string_view text, const Take& take) const {
       take(*outer.id, outer.range.begin, outer.range.end);
       continue;
     }
-    const NormalizedText normalized(text.substr(outer.range.begin, outer.range.end - outer.range.begin), outer.range.begin, composes);
+    const NormalizedText normalized(
+        text.substr(outer.range.begin, outer.range.end - outer.range.begin), outer.range.begin,
+        composes);
     for (const auto& inner : added_after.cut(normalized.text())) {
       if (inner.id) {
         const auto range = normalized.original_range(inner.range.begin, inner.range.end);
         take(*inner.id, range.first, range.second);
         continue;
       }
-      pre_tokenizer.for_each_word(normalized.text().substr(inner.range.begin, inner.range.end - inner.range.begin), [&](const Word& word) {
-        word_tokens.clear();
-        bpe.encode(word.bytes, word_tokens);
-        std::ptrdiff_t at = word.begin;
-        const auto place = [&word, &inner](std::ptrdiff_t byte) {
-          return inner.range.begin + static_cast<std::size_t>(std::max(byte, static_cast<std::ptrdiff_t>(word.lowest)));
-        };
-        for (const Bpe::Token token : word_tokens) {
-          const std::size_t begin = place(at);
-          at += token.length_bytes;
-          const auto range = normalized.original_range(begin, place(at));
-          take(token.id, range.first, range.second);
-        }
-      });
+      pre_tokenizer.for_each_word(
+          normalized.text().substr(inner.range.begin, inner.range.end - inner.range.begin),
+          [&](const Word& word) {
+            word_tokens.clear();
+            bpe.encode(word.bytes, word_tokens);
+            std::ptrdiff_t at = word.begin;
+            const auto place = [&word, &inner](std::ptrdiff_t byte) {
+              return inner.range.begin + static_cast<std::size_t>(std::max(
+                                             byte, static_cast<std::ptrdiff_t>(word.lowest)));
+            };
+            for (const Bpe::Token token : word_tokens) {
+              const std::size_t begin = place(at);
+              at += token.length_bytes;
+              const auto range = normalized.original_range(begin, place(at));
+              take(token.id, range.first, range.second);
+            }
+          });
     }
   }
 }
@@ -144,7 +162,8 @@ Tokenizer Tokenizer::from_file(const std::string& tokenizer_json_path) {
     tables->sha256 = sha256_hex(content);
     return Tokenizer(std::move(tables));
   } catch (const json::exception& error) {
-    throw std::invalid_argument(fmt::format("{}: not a readable tokenizer.json: {}", tokenizer_json_path, error.what()));
+    throw std::invalid_argument(
+        fmt::format("{}: not a readable tokenizer.json: {}", tokenizer_json_path, error.what()));
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(fmt::format("{}: {}", tokenizer_json_path, error.what()));
   }
@@ -168,7 +187,8 @@ Tokenizer::Encoding Tokenizer::encode_with_offsets(std::string_view text) const 
 std::string Tokenizer::decode(std::span<const std::uint32_t> ids, bool skip_special) const {
   std::string bytes;
   for (const std::uint32_t id : ids) {
-    if (id < tables_->bytes.size() && !(skip_special && tables_->special[id])) bytes += tables_->bytes[id];
+    if (id < tables_->bytes.size() && !(skip_special && tables_->special[id]))
+      bytes += tables_->bytes[id];
   }
   return replace_invalid_utf8(bytes);
 }
@@ -176,17 +196,21 @@ std::string Tokenizer::decode(std::span<const std::uint32_t> ids, bool skip_spec
 std::optional<std::uint32_t> Tokenizer::token_to_id(std::string_view token) const {
   const std::string key(token);
   const auto added = tables_->added_ids.find(key);
-  return added != tables_->added_ids.end() ? std::optional(added->second) : tables_->bpe.token_to_id(key);
+  return added != tables_->added_ids.end() ? std::optional(added->second)
+                                           : tables_->bpe.token_to_id(key);
 }
 
 std::optional<std::string> Tokenizer::id_to_token(std::uint32_t id) const {
-  return id < tables_->tokens.size() && tables_->present[id] ? std::optional(tables_->tokens[id]) : std::nullopt;
+  return id < tables_->tokens.size() && tables_->present[id] ? std::optional(tables_->tokens[id])
+                                                             : std::nullopt;
 }
 
-bool Tokenizer::is_special(std::uint32_t id) const { return id < tables_->special.size() && tables_->special[id]; }
+bool Tokenizer::is_special(std::uint32_t id) const {
+  return id < tables_->special.size() && tables_->special[id];
+}
 
 std::size_t Tokenizer::vocabulary_size() const { return tables_->tokens.size(); }
 
 const std::string& Tokenizer::sha256() const { return tables_->sha256; }
 
-}  // namespace candor
+}  // namespace candor::data

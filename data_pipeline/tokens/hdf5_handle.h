@@ -1,4 +1,5 @@
-// RAII for HDF5 identifiers, and the one mutex under which the library is called. Include it only in the .cc files of this folder.
+// RAII for HDF5 identifiers, and the one mutex under which the library is called. Include it only
+// in the .cc files of this folder.
 // Every function here needs the caller to hold hdf5_mutex() (via Hdf5Session).
 #pragma once
 
@@ -14,18 +15,20 @@
 
 #include <fmt/format.h>
 
-namespace candor {
+namespace candor::data {
 
 inline std::mutex& hdf5_mutex() {
   static std::mutex mutex;
   return mutex;
 }
 
-// Holds the mutex and keeps HDF5 from printing its error stack; the messages go into our exceptions instead.
+// Holds the mutex and keeps HDF5 from printing its error stack; the messages go into our exceptions
+// instead.
 class Hdf5Session {
  public:
   Hdf5Session() : lock_(hdf5_mutex()) {
-    // After a failed close (full disk) or a damaged file, HDF5's own clean-up at exit crashes or doesn't end. We close all that we open.
+    // After a failed close (full disk) or a damaged file, HDF5's own clean-up at exit crashes or
+    // doesn't end. We close all that we open.
     [[maybe_unused]] static const herr_t no_clean_up = H5dont_atexit();
     H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
@@ -44,7 +47,8 @@ class Hdf5Handle {
  public:
   using Close = herr_t (*)(hid_t);
   Hdf5Handle(hid_t id, Close close) : id_(id), close_(close) {}
-  Hdf5Handle(Hdf5Handle&& other) noexcept : id_(std::exchange(other.id_, H5I_INVALID_HID)), close_(other.close_) {}
+  Hdf5Handle(Hdf5Handle&& other) noexcept
+      : id_(std::exchange(other.id_, H5I_INVALID_HID)), close_(other.close_) {}
   Hdf5Handle& operator=(Hdf5Handle&&) = delete;
   ~Hdf5Handle() {
     if (id_ >= 0) close_(id_);
@@ -63,24 +67,28 @@ class Hdf5Handle {
 inline std::string hdf5_error_text() {
   std::string text = "unknown HDF5 error";
   auto visit = [](unsigned, const H5E_error2_t* error, void* out) -> herr_t {
-    if (error->desc != nullptr && *error->desc != '\0') *static_cast<std::string*>(out) = error->desc;
+    if (error->desc != nullptr && *error->desc != '\0')
+      *static_cast<std::string*>(out) = error->desc;
     return 0;
   };
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, visit, &text);
   return text;
 }
 
-// For a negative status or identifier throws std::system_error "path: what" where the operating system refused, else std::runtime_error
+// For a negative status or identifier throws std::system_error "path: what" where the operating
+// system refused, else std::runtime_error
 // "path: what: HDF5's text".
 template <class Status>
 Status hdf5_check(Status status, const std::string& path, const std::string& what) {
   if (status >= 0) return status;
   const std::string text = hdf5_error_text();
-  constexpr std::string_view kErrno = "errno = ";  // so say HDF5's messages about read(2) and write(2), among descriptors and addresses
+  constexpr std::string_view kErrno = "errno = ";  // so say HDF5's messages about read(2) and
+                                                   // write(2), among descriptors and addresses
   if (const size_t at = text.find(kErrno); at != std::string::npos) {
-    throw std::system_error(std::atoi(text.c_str() + at + kErrno.size()), std::generic_category(), fmt::format("{}: {}", path, what));
+    throw std::system_error(std::atoi(text.c_str() + at + kErrno.size()), std::generic_category(),
+                            fmt::format("{}: {}", path, what));
   }
   throw std::runtime_error(fmt::format("{}: {}: {}", path, what, text));
 }
 
-}  // namespace candor
+}  // namespace candor::data

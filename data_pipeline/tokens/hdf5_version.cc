@@ -2,7 +2,7 @@
 
 #include "data_pipeline/tokens/hdf5_handle.h"
 
-namespace candor {
+namespace candor::data {
 
 std::string hdf5_library_version() {
   const Hdf5Session session;
@@ -11,4 +11,4 @@ std::string hdf5_library_version() {
   return fmt::format("{}.{}.{}", major, minor, release);
 }
 
-}  // namespace candor
+}  // namespace candor::data

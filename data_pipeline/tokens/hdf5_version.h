@@ -3,8 +3,8 @@
 
 #include <string>
 
-namespace candor {
+namespace candor::data {
 
 std::string hdf5_library_version();
 
-}  // namespace candor
+}  // namespace candor::data

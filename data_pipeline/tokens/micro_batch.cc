@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 size_t checked_example(const TokenData& data, int64_t example) {
@@ -20,7 +20,8 @@ int64_t rows(size_t count) { return static_cast<int64_t>(count); }
 
 }  // namespace
 
-MicroBatch make_micro_batch(const TokenData& data, std::span<const int64_t> examples, bool share_prefix) {
+MicroBatch make_micro_batch(const TokenData& data, std::span<const int64_t> examples,
+                            bool share_prefix) {
   MicroBatch batch;
   std::map<int32_t, int64_t> segment_of_prefix;
   if (share_prefix) {
@@ -29,7 +30,10 @@ MicroBatch make_micro_batch(const TokenData& data, std::span<const int64_t> exam
       if (prefix < 0 || segment_of_prefix.contains(prefix)) continue;
       const std::vector<uint32_t> tokens = data.full_prefix(prefix);
       segment_of_prefix[prefix] = rows(batch.segments.size());
-      batch.segments.push_back({.begin = rows(batch.tokens_T.size()), .length = rows(tokens.size()), .parent = -1, .position = 0});
+      batch.segments.push_back({.begin = rows(batch.tokens_T.size()),
+                                .length = rows(tokens.size()),
+                                .parent = -1,
+                                .position = 0});
       batch.tokens_T.insert(batch.tokens_T.end(), tokens.begin(), tokens.end());
     }
   }
@@ -53,29 +57,35 @@ MicroBatch make_micro_batch(const TokenData& data, std::span<const int64_t> exam
     batch.marker_row_B.push_back(suffix_row + data.marker_position[i]);
     batch.example_B.push_back(example);
     batch.target_B.push_back(data.target[i]);
-    batch.response_rows_B.emplace_back(suffix_row + data.response_begin[i], suffix_row + data.response_end[i]);
+    batch.response_rows_B.emplace_back(suffix_row + data.response_begin[i],
+                                       suffix_row + data.response_end[i]);
   }
   return batch;
 }
 
-int64_t micro_batch_tokens(const TokenData& data, std::span<const int64_t> examples, bool share_prefix) {
+int64_t micro_batch_tokens(const TokenData& data, std::span<const int64_t> examples,
+                           bool share_prefix) {
   int64_t total = 0;
   std::map<int32_t, bool> seen;
   for (const int64_t example : examples) {
     const size_t i = checked_example(data, example);
-    const bool again = share_prefix && data.prefix_index[i] >= 0 && !seen.emplace(data.prefix_index[i], true).second;
+    const bool again = share_prefix && data.prefix_index[i] >= 0 &&
+                       !seen.emplace(data.prefix_index[i], true).second;
     total += again ? rows(data.suffix(i).size()) : rows(data.example_length(i));
   }
   return total;
 }
 
-std::vector<std::vector<int64_t>> cut_micro_batches(std::span<const int64_t> examples, int64_t micro_batch_examples) {
+std::vector<std::vector<int64_t>> cut_micro_batches(std::span<const int64_t> examples,
+                                                    int64_t micro_batch_examples) {
   if (micro_batch_examples < 1) {
-    throw std::invalid_argument(fmt::format("train.micro_batch_examples: expected at least 1, got {}", micro_batch_examples));
+    throw std::invalid_argument(fmt::format(
+        "train.micro_batch_examples: expected at least 1, got {}", micro_batch_examples));
   }
   std::vector<std::vector<int64_t>> groups;
   for (size_t begin = 0; begin < examples.size();) {
-    const size_t count = std::min(static_cast<size_t>(micro_batch_examples), examples.size() - begin);
+    const size_t count =
+        std::min(static_cast<size_t>(micro_batch_examples), examples.size() - begin);
     const auto part = examples.subspan(begin, count);
     groups.emplace_back(part.begin(), part.end());
     begin += count;
@@ -83,4 +93,4 @@ std::vector<std::vector<int64_t>> cut_micro_batches(std::span<const int64_t> exa
   return groups;
 }
 
-}  // namespace candor
+}  // namespace candor::data

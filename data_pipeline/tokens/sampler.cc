@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 constexpr uint64_t kGamma = 0x9E3779B97F4A7C15ULL;
@@ -37,10 +37,12 @@ class SplitMix64 {
 
 }  // namespace
 
-std::vector<int64_t> examples_of_split(const TokenData& data, std::string_view split, bool graded_only) {
+std::vector<int64_t> examples_of_split(const TokenData& data, std::string_view split,
+                                       bool graded_only) {
   std::vector<int64_t> result;
   for (size_t i = 0; i < data.examples(); ++i) {
-    if (data.split[i] == split && (!graded_only || data.graded[i] != 0)) result.push_back(static_cast<int64_t>(i));
+    if (data.split[i] == split && (!graded_only || data.graded[i] != 0))
+      result.push_back(static_cast<int64_t>(i));
   }
   return result;
 }
@@ -53,12 +55,16 @@ std::vector<int64_t> epoch_order(uint64_t seed, int64_t epoch, std::span<const i
   return order;
 }
 
-std::vector<int> assign_micro_batches(std::span<const int64_t> tokens_per_micro_batch, int world_size) {
-  if (world_size < 1) throw std::invalid_argument(fmt::format("assign_micro_batches: expected at least one rank, got {}", world_size));
+std::vector<int> assign_micro_batches(std::span<const int64_t> tokens_per_micro_batch,
+                                      int world_size) {
+  if (world_size < 1)
+    throw std::invalid_argument(
+        fmt::format("assign_micro_batches: expected at least one rank, got {}", world_size));
   std::vector<size_t> longest_first(tokens_per_micro_batch.size());
   std::iota(longest_first.begin(), longest_first.end(), size_t{0});
-  std::stable_sort(longest_first.begin(), longest_first.end(),
-                   [&](size_t a, size_t b) { return tokens_per_micro_batch[a] > tokens_per_micro_batch[b]; });
+  std::stable_sort(longest_first.begin(), longest_first.end(), [&](size_t a, size_t b) {
+    return tokens_per_micro_batch[a] > tokens_per_micro_batch[b];
+  });
   struct Load {
     int64_t tokens = 0;
     int64_t micro_batches = 0;
@@ -75,4 +81,4 @@ std::vector<int> assign_micro_batches(std::span<const int64_t> tokens_per_micro_
   return rank_of;
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -5,30 +5,38 @@
 
 #include "data_pipeline/tokens/token_file.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 // Longer names would make the fixed-width columns of the file explode.
 constexpr size_t kMaxNameBytes = 4096;
 
-void check_offsets(std::span<const uint64_t> offsets, size_t tokens, std::string_view name, std::string_view where) {
+void check_offsets(std::span<const uint64_t> offsets, size_t tokens, std::string_view name,
+                   std::string_view where) {
   if (offsets.empty() || offsets.front() != 0 || offsets.back() != tokens ||
       std::adjacent_find(offsets.begin(), offsets.end(), std::greater_equal<>()) != offsets.end()) {
-    throw std::invalid_argument(fmt::format("{}: {} must rise from 0 to {} without an empty entry", where, name, tokens));
+    throw std::invalid_argument(
+        fmt::format("{}: {} must rise from 0 to {} without an empty entry", where, name, tokens));
   }
 }
 
 void check_length(size_t got, size_t expected, std::string_view name, std::string_view where) {
-  if (got != expected) throw std::invalid_argument(fmt::format("{}: {} has {} elements, expected {}", where, name, got, expected));
+  if (got != expected)
+    throw std::invalid_argument(
+        fmt::format("{}: {} has {} elements, expected {}", where, name, got, expected));
 }
 
-void check_names(const std::vector<std::string>& names, size_t expected, std::string_view column, std::string_view where) {
+void check_names(const std::vector<std::string>& names, size_t expected, std::string_view column,
+                 std::string_view where) {
   check_length(names.size(), expected, column, where);
   for (size_t i = 0; i < names.size(); ++i) {
     if (names[i].size() > kMaxNameBytes) {
-      throw std::invalid_argument(fmt::format("{}: {} of example {} has {} bytes, the most is {}", where, column, i, names[i].size(), kMaxNameBytes));
+      throw std::invalid_argument(fmt::format("{}: {} of example {} has {} bytes, the most is {}",
+                                              where, column, i, names[i].size(), kMaxNameBytes));
     }
-    if (names[i].find('\0') != std::string::npos) throw std::invalid_argument(fmt::format("{}: {} of example {} holds a NUL byte", where, column, i));
+    if (names[i].find('\0') != std::string::npos)
+      throw std::invalid_argument(
+          fmt::format("{}: {} of example {} holds a NUL byte", where, column, i));
   }
 }
 
@@ -42,7 +50,9 @@ std::vector<uint32_t> TokenData::full_prefix(int32_t prefix) const {
   std::vector<uint32_t> result;
   for (; prefix >= 0; prefix = prefix_parent.at(static_cast<size_t>(prefix))) {
     const auto p = static_cast<size_t>(prefix);
-    const auto own = std::span(prefix_tokens).subspan(prefix_offsets.at(p), prefix_offsets.at(p + 1) - prefix_offsets[p]);
+    const auto own =
+        std::span(prefix_tokens)
+            .subspan(prefix_offsets.at(p), prefix_offsets.at(p + 1) - prefix_offsets[p]);
     result.insert(result.begin(), own.begin(), own.end());
   }
   return result;
@@ -51,7 +61,8 @@ std::vector<uint32_t> TokenData::full_prefix(int32_t prefix) const {
 size_t TokenData::example_length(size_t example) const {
   size_t length = offsets.at(example + 1) - offsets[example];
   for (int32_t p = prefix_index.at(example); p >= 0; p = prefix_parent.at(static_cast<size_t>(p))) {
-    length += prefix_offsets.at(static_cast<size_t>(p) + 1) - prefix_offsets[static_cast<size_t>(p)];
+    length +=
+        prefix_offsets.at(static_cast<size_t>(p) + 1) - prefix_offsets[static_cast<size_t>(p)];
   }
   return length;
 }
@@ -75,52 +86,69 @@ void validate_token_data(const TokenData& data, std::string_view where) {
   check_names(data.entity, examples, "entity", where);
   check_names(data.split, examples, "split", where);
   if (data.level_ids.size() < 2)
-    throw std::invalid_argument(fmt::format("{}: it names {} confidence levels, at least 2 are needed", where, data.level_ids.size()));
+    throw std::invalid_argument(fmt::format(
+        "{}: it names {} confidence levels, at least 2 are needed", where, data.level_ids.size()));
   check_length(data.level_values.size(), data.level_ids.size(), "level_values", where);
 
   for (size_t p = 0; p < prefixes; ++p) {
     // A parent comes earlier, so chains end.
     if (data.prefix_parent[p] < -1 || data.prefix_parent[p] >= static_cast<int64_t>(p)) {
-      throw std::invalid_argument(fmt::format("{}: prefix {} has parent {}, expected -1 or an earlier prefix", where, p, data.prefix_parent[p]));
+      throw std::invalid_argument(
+          fmt::format("{}: prefix {} has parent {}, expected -1 or an earlier prefix", where, p,
+                      data.prefix_parent[p]));
     }
   }
   for (size_t i = 0; i < examples; ++i) {
     const uint64_t length = data.offsets[i + 1] - data.offsets[i];
     const auto fail = [&](std::string_view what) {
-      throw std::invalid_argument(fmt::format("{}: example \"{}\" (number {}): {}", where, data.example_id[i], i, what));
+      throw std::invalid_argument(
+          fmt::format("{}: example \"{}\" (number {}): {}", where, data.example_id[i], i, what));
     };
     if (data.prefix_index[i] < -1 || data.prefix_index[i] >= static_cast<int64_t>(prefixes))
       fail(fmt::format("there is no prefix {}", data.prefix_index[i]));
-    if (data.confidence_position[i] >= length || data.marker_position[i] > data.confidence_position[i]) {
-      fail(fmt::format("marker at {} and confidence at {} don't fit a suffix of {} tokens", data.marker_position[i], data.confidence_position[i],
-                       length));
+    if (data.confidence_position[i] >= length ||
+        data.marker_position[i] > data.confidence_position[i]) {
+      fail(fmt::format("marker at {} and confidence at {} don't fit a suffix of {} tokens",
+                       data.marker_position[i], data.confidence_position[i], length));
     }
-    if (data.response_begin[i] < 1 || data.response_begin[i] > data.response_end[i] || data.response_end[i] > length) {
-      fail(fmt::format("response tokens [{}, {}) don't fit a suffix of {} tokens that begins before them", data.response_begin[i],
-                       data.response_end[i], length));
+    if (data.response_begin[i] < 1 || data.response_begin[i] > data.response_end[i] ||
+        data.response_end[i] > length) {
+      fail(fmt::format(
+          "response tokens [{}, {}) don't fit a suffix of {} tokens that begins before them",
+          data.response_begin[i], data.response_end[i], length));
     }
     if (data.response_end[i] > data.marker_position[i]) {
-      fail(fmt::format("the response ends at token {}, behind the marker's begin at {}", data.response_end[i], data.marker_position[i]));
+      fail(fmt::format("the response ends at token {}, behind the marker's begin at {}",
+                       data.response_end[i], data.marker_position[i]));
     }
-    if (!(data.target[i] >= 0.0F && data.target[i] <= 1.0F)) fail(fmt::format("the target must be between 0 and 1, got {}", data.target[i]));
+    if (!(data.target[i] >= 0.0F && data.target[i] <= 1.0F))
+      fail(fmt::format("the target must be between 0 and 1, got {}", data.target[i]));
     if (data.graded[i] > 1) fail(fmt::format("graded must be 0 or 1, got {}", data.graded[i]));
   }
   for (const double value : data.level_values) {
-    if (!(value >= 0.0 && value <= 1.0)) throw std::invalid_argument(fmt::format("{}: level values must be between 0 and 1, got {}", where, value));
+    if (!(value >= 0.0 && value <= 1.0))
+      throw std::invalid_argument(
+          fmt::format("{}: level values must be between 0 and 1, got {}", where, value));
   }
 }
 
-void check_token_file_matches(const TokenData& data, std::string_view path, std::string_view tokenizer_sha256, std::string_view template_sha256,
+void check_token_file_matches(const TokenData& data, std::string_view path,
+                              std::string_view tokenizer_sha256, std::string_view template_sha256,
                               std::string_view prompt_sha256, std::string_view model_identity) {
-  const auto compare = [path](std::string_view what, std::string_view got, std::string_view expected, std::string_view hint) {
+  const auto compare = [path](std::string_view what, std::string_view got,
+                              std::string_view expected, std::string_view hint) {
     if (expected.empty() || got == expected) return;
-    throw std::invalid_argument(fmt::format("{} was made with another {} (file: {:.12}, this run: {:.12}); {}, or run `candor prepare` again", path,
-                                            what, got, expected, hint));
+    throw std::invalid_argument(
+        fmt::format("{} was made with another {} (file: {:.12}, this run: {:.12}); {}, or run "
+                    "`candor prepare` again",
+                    path, what, got, expected, hint));
   };
-  compare("tokenizer", data.tokenizer_sha256, tokenizer_sha256, "use the model folder it was made with");
-  compare("chat template", data.template_sha256, template_sha256, "use the template it was made with");
+  compare("tokenizer", data.tokenizer_sha256, tokenizer_sha256,
+          "use the model folder it was made with");
+  compare("chat template", data.template_sha256, template_sha256,
+          "use the template it was made with");
   compare("prompt", data.prompt_sha256, prompt_sha256, "undo the change in the prompt: block");
   compare("model", data.model_identity, model_identity, "use the model it was made with");
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -12,7 +12,7 @@
 
 #include "data_pipeline/tokens/hdf5_handle.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 constexpr hsize_t kChunkElements = 16 * 1024;
@@ -23,35 +23,64 @@ hid_t file_type();  // little-endian on disk
 template <class T>
 hid_t memory_type();
 template <>
-hid_t file_type<uint8_t>() { return H5T_STD_U8LE; }
+hid_t file_type<uint8_t>() {
+  return H5T_STD_U8LE;
+}
 template <>
-hid_t memory_type<uint8_t>() { return H5T_NATIVE_UINT8; }
+hid_t memory_type<uint8_t>() {
+  return H5T_NATIVE_UINT8;
+}
 template <>
-hid_t file_type<uint32_t>() { return H5T_STD_U32LE; }
+hid_t file_type<uint32_t>() {
+  return H5T_STD_U32LE;
+}
 template <>
-hid_t memory_type<uint32_t>() { return H5T_NATIVE_UINT32; }
+hid_t memory_type<uint32_t>() {
+  return H5T_NATIVE_UINT32;
+}
 template <>
-hid_t file_type<uint64_t>() { return H5T_STD_U64LE; }
+hid_t file_type<uint64_t>() {
+  return H5T_STD_U64LE;
+}
 template <>
-hid_t memory_type<uint64_t>() { return H5T_NATIVE_UINT64; }
+hid_t memory_type<uint64_t>() {
+  return H5T_NATIVE_UINT64;
+}
 template <>
-hid_t file_type<int32_t>() { return H5T_STD_I32LE; }
+hid_t file_type<int32_t>() {
+  return H5T_STD_I32LE;
+}
 template <>
-hid_t memory_type<int32_t>() { return H5T_NATIVE_INT32; }
+hid_t memory_type<int32_t>() {
+  return H5T_NATIVE_INT32;
+}
 template <>
-hid_t file_type<int64_t>() { return H5T_STD_I64LE; }
+hid_t file_type<int64_t>() {
+  return H5T_STD_I64LE;
+}
 template <>
-hid_t memory_type<int64_t>() { return H5T_NATIVE_INT64; }
+hid_t memory_type<int64_t>() {
+  return H5T_NATIVE_INT64;
+}
 template <>
-hid_t file_type<float>() { return H5T_IEEE_F32LE; }
+hid_t file_type<float>() {
+  return H5T_IEEE_F32LE;
+}
 template <>
-hid_t memory_type<float>() { return H5T_NATIVE_FLOAT; }
+hid_t memory_type<float>() {
+  return H5T_NATIVE_FLOAT;
+}
 template <>
-hid_t file_type<double>() { return H5T_IEEE_F64LE; }
+hid_t file_type<double>() {
+  return H5T_IEEE_F64LE;
+}
 template <>
-hid_t memory_type<double>() { return H5T_NATIVE_DOUBLE; }
+hid_t memory_type<double>() {
+  return H5T_NATIVE_DOUBLE;
+}
 
-// Fixed width, zero-padded: unlike variable-length strings, which live on a heap without a checksum, these are covered by fletcher32.
+// Fixed width, zero-padded: unlike variable-length strings, which live on a heap without a
+// checksum, these are covered by fletcher32.
 Hdf5Handle string_type(size_t width, const std::string& path) {
   Hdf5Handle type(hdf5_check(H5Tcopy(H5T_C_S1), path, "string type"), H5Tclose);
   hdf5_check(H5Tset_size(type, std::max<size_t>(width, 1)), path, "string type");
@@ -73,7 +102,8 @@ class Writer {
     size_t width = 1;
     for (const std::string& value : values) width = std::max(width, value.size());
     std::string bytes(width * values.size(), '\0');
-    for (size_t i = 0; i < values.size(); ++i) std::memcpy(bytes.data() + i * width, values[i].data(), values[i].size());
+    for (size_t i = 0; i < values.size(); ++i)
+      std::memcpy(bytes.data() + i * width, values[i].data(), values[i].size());
     const Hdf5Handle type = string_type(width, path_);
     dataset(name, type, type, values.size(), bytes.data());
   }
@@ -84,26 +114,36 @@ class Writer {
     padded.resize(std::max<size_t>(value.size(), 1));
     attribute(name, type, type, padded.data());
   }
-  void attribute(const char* name, int64_t value) { attribute(name, file_type<int64_t>(), memory_type<int64_t>(), &value); }
+  void attribute(const char* name, int64_t value) {
+    attribute(name, file_type<int64_t>(), memory_type<int64_t>(), &value);
+  }
 
  private:
   void dataset(const char* name, hid_t disk_type, hid_t type, size_t elements, const void* values) {
     const hsize_t dims = elements;
     const Hdf5Handle space(hdf5_check(H5Screate_simple(1, &dims, nullptr), path_, name), H5Sclose);
     const Hdf5Handle layout(hdf5_check(H5Pcreate(H5P_DATASET_CREATE), path_, name), H5Pclose);
-    hdf5_check(H5Pset_obj_track_times(layout, false), path_, name);  // the same data gives the same bytes at any time
-    if (elements > 0) {                                              // a chunk can't be empty
+    hdf5_check(H5Pset_obj_track_times(layout, false), path_,
+               name);    // the same data gives the same bytes at any time
+    if (elements > 0) {  // a chunk can't be empty
       const hsize_t chunk = std::min(dims, kChunkElements);
       hdf5_check(H5Pset_chunk(layout, 1, &chunk), path_, name);
       hdf5_check(H5Pset_fletcher32(layout), path_, name);
     }
-    const Hdf5Handle set(hdf5_check(H5Dcreate2(file_, name, disk_type, space, H5P_DEFAULT, layout, H5P_DEFAULT), path_, name), H5Dclose);
-    if (elements > 0) hdf5_check(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path_, name);
+    const Hdf5Handle set(
+        hdf5_check(H5Dcreate2(file_, name, disk_type, space, H5P_DEFAULT, layout, H5P_DEFAULT),
+                   path_, name),
+        H5Dclose);
+    if (elements > 0)
+      hdf5_check(H5Dwrite(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), path_, name);
   }
 
   void attribute(const char* name, hid_t disk_type, hid_t type, const void* value) {
     const Hdf5Handle space(hdf5_check(H5Screate(H5S_SCALAR), path_, name), H5Sclose);
-    const Hdf5Handle attribute(hdf5_check(H5Acreate2(file_, name, disk_type, space, H5P_DEFAULT, H5P_DEFAULT), path_, name), H5Aclose);
+    const Hdf5Handle attribute(
+        hdf5_check(H5Acreate2(file_, name, disk_type, space, H5P_DEFAULT, H5P_DEFAULT), path_,
+                   name),
+        H5Aclose);
     hdf5_check(H5Awrite(attribute, type, value), path_, name);
   }
 
@@ -113,13 +153,15 @@ class Writer {
 
 class Reader {
  public:
-  Reader(hid_t file, const std::string& path, uint64_t file_bytes) : file_(file), path_(path), file_bytes_(file_bytes) {}
+  Reader(hid_t file, const std::string& path, uint64_t file_bytes)
+      : file_(file), path_(path), file_bytes_(file_bytes) {}
 
   template <class T>
   std::vector<T> column(const char* name) const {
     const Hdf5Handle set = open(name);
     const Hdf5Handle type(hdf5_check(H5Dget_type(set), path_, name), H5Tclose);
-    if (H5Tequal(type, file_type<T>()) <= 0) fail(name, "has another element type than this version writes");
+    if (H5Tequal(type, file_type<T>()) <= 0)
+      fail(name, "has another element type than this version writes");
     std::vector<T> values(checked_elements(set, name, sizeof(T)));
     read(set, memory_type<T>(), name, values.data(), values.size());
     return values;
@@ -134,7 +176,8 @@ class Reader {
     read(set, type, name, bytes.data(), count);
     std::vector<std::string> values;
     values.reserve(count);
-    for (size_t i = 0; i < count; ++i) values.push_back(trimmed(std::string_view(bytes).substr(i * width, width)));
+    for (size_t i = 0; i < count; ++i)
+      values.push_back(trimmed(std::string_view(bytes).substr(i * width, width)));
     return values;
   }
 
@@ -150,7 +193,9 @@ class Reader {
   int64_t integer_attribute(const char* name) const {
     const Hdf5Handle attribute = open_attribute(name);
     const Hdf5Handle type(hdf5_check(H5Aget_type(attribute), path_, name), H5Tclose);
-    if (H5Tequal(type, file_type<int64_t>()) <= 0 || H5Aget_storage_size(attribute) != sizeof(int64_t)) fail(name, "isn't a single integer");
+    if (H5Tequal(type, file_type<int64_t>()) <= 0 ||
+        H5Aget_storage_size(attribute) != sizeof(int64_t))
+      fail(name, "isn't a single integer");
     int64_t value = 0;
     hdf5_check(H5Aread(attribute, memory_type<int64_t>(), &value), path_, name);
     return value;
@@ -160,7 +205,9 @@ class Reader {
 
  private:
   [[noreturn]] void fail(std::string_view name, std::string_view what) const {
-    throw std::runtime_error(fmt::format("{}: \"{}\" {}; the file is damaged or not ours: run `candor prepare` again", path_, name, what));
+    throw std::runtime_error(
+        fmt::format("{}: \"{}\" {}; the file is damaged or not ours: run `candor prepare` again",
+                    path_, name, what));
   }
 
   static std::string trimmed(std::string_view bytes) {
@@ -179,19 +226,23 @@ class Reader {
     return set;
   }
 
-  // Only what write_columns() makes: bytes in this file, in chunks that are no larger than ours, and without a filter that could blow them up.
+  // Only what write_columns() makes: bytes in this file, in chunks that are no larger than ours,
+  // and without a filter that could blow them up.
   void check_storage(hid_t set, const char* name) const {
     const Hdf5Handle creation(hdf5_check(H5Dget_create_plist(set), path_, name), H5Pclose);
     const H5D_layout_t layout = H5Pget_layout(creation);
-    if (layout != H5D_CHUNKED && layout != H5D_CONTIGUOUS) fail(name, "isn't stored as this program stores it");
+    if (layout != H5D_CHUNKED && layout != H5D_CONTIGUOUS)
+      fail(name, "isn't stored as this program stores it");
     if (H5Pget_external_count(creation) != 0) fail(name, "keeps its bytes in another file");
     if (layout != H5D_CHUNKED) return;
     hsize_t chunk = 0;
-    if (H5Pget_chunk(creation, 1, &chunk) != 1 || chunk > kChunkElements) fail(name, "isn't stored in chunks of at most 16384 elements");
+    if (H5Pget_chunk(creation, 1, &chunk) != 1 || chunk > kChunkElements)
+      fail(name, "isn't stored in chunks of at most 16384 elements");
     for (int i = 0; i < H5Pget_nfilters(creation); ++i) {
       unsigned flags = 0, config = 0;
       size_t values = 0;
-      if (H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr, &config) != H5Z_FILTER_FLETCHER32) {
+      if (H5Pget_filter2(creation, static_cast<unsigned>(i), &flags, &values, nullptr, 0, nullptr,
+                         &config) != H5Z_FILTER_FLETCHER32) {
         fail(name, "went through a filter that this program doesn't use");
       }
     }
@@ -202,7 +253,8 @@ class Reader {
   }
 
   size_t string_width(hid_t type, const char* name) const {
-    const size_t width = H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 ? H5Tget_size(type) : 0;
+    const size_t width =
+        H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 ? H5Tget_size(type) : 0;
     if (width == 0 || width > file_bytes_) fail(name, "isn't fixed-width text");
     return width;
   }
@@ -211,15 +263,19 @@ class Reader {
   size_t checked_elements(hid_t set, const char* name, size_t element_bytes) const {
     const Hdf5Handle space(hdf5_check(H5Dget_space(set), path_, name), H5Sclose);
     hsize_t dims = 0;
-    if (H5Sget_simple_extent_ndims(space) != 1 || H5Sget_simple_extent_dims(space, &dims, nullptr) != 1) fail(name, "isn't a list");
-    if (dims > file_bytes_ / element_bytes || dims * element_bytes > H5Dget_storage_size(set)) fail(name, "says it is longer than the bytes there are");
+    if (H5Sget_simple_extent_ndims(space) != 1 ||
+        H5Sget_simple_extent_dims(space, &dims, nullptr) != 1)
+      fail(name, "isn't a list");
+    if (dims > file_bytes_ / element_bytes || dims * element_bytes > H5Dget_storage_size(set))
+      fail(name, "says it is longer than the bytes there are");
     return dims;
   }
 
   void read(hid_t set, hid_t type, const char* name, void* out, size_t elements) const {
     if (elements == 0) return;
     if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0) {
-      throw std::runtime_error(fmt::format("{}: \"{}\" is damaged ({}); run `candor prepare` again", path_, name, hdf5_error_text()));
+      throw std::runtime_error(fmt::format("{}: \"{}\" is damaged ({}); run `candor prepare` again",
+                                           path_, name, hdf5_error_text()));
     }
   }
 
@@ -228,11 +284,14 @@ class Reader {
   uint64_t file_bytes_;
 };
 
-// A name in the target's folder that is renamed onto it once its bytes are on the disk, and removed if that point isn't reached.
-// (Not AtomicFile: HDF5 writes to names only, and its in-memory file image has a wrong superblock checksum in 1.10.8.)
+// A name in the target's folder that is renamed onto it once its bytes are on the disk, and removed
+// if that point isn't reached.
+// (Not AtomicFile: HDF5 writes to names only, and its in-memory file image has a wrong superblock
+// checksum in 1.10.8.)
 class TemporaryName {
  public:
-  explicit TemporaryName(const std::string& path) : path_(path), name_(fmt::format("{}.tmp{}", path, ::getpid())) {
+  explicit TemporaryName(const std::string& path)
+      : path_(path), name_(fmt::format("{}.tmp{}", path, ::getpid())) {
     // HDF5's own errors don't say why a folder can't be written to.
     const int descriptor = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0) fail("can't create");
@@ -265,7 +324,8 @@ class TemporaryName {
   }
   [[noreturn]] void fail(const char* what) const {
     const int error = errno;
-    throw std::system_error(error, std::generic_category(), fmt::format("{} token file {}", what, path_));
+    throw std::system_error(error, std::generic_category(),
+                            fmt::format("{} token file {}", what, path_));
   }
 
   std::string path_;
@@ -275,12 +335,15 @@ class TemporaryName {
 void write_columns(const std::string& name, const std::string& path, const TokenData& data) {
   const Hdf5Session session;
   const Hdf5Handle access(hdf5_check(H5Pcreate(H5P_FILE_ACCESS), path, "create"), H5Pclose);
-  hdf5_check(H5Pset_file_locking(access, /*use_file_locking=*/false, /*ignore_when_disabled=*/true), path, "create");
+  hdf5_check(H5Pset_file_locking(access, /*use_file_locking=*/false, /*ignore_when_disabled=*/true),
+             path, "create");
   // The newer layout has checksums on HDF5's own structures too.
   hdf5_check(H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110), path, "create");
   const Hdf5Handle creation(hdf5_check(H5Pcreate(H5P_FILE_CREATE), path, "create"), H5Pclose);
   hdf5_check(H5Pset_obj_track_times(creation, false), path, "create");
-  Hdf5Handle file(hdf5_check(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation, access), path, "create"), H5Fclose);
+  Hdf5Handle file(
+      hdf5_check(H5Fcreate(name.c_str(), H5F_ACC_TRUNC, creation, access), path, "create"),
+      H5Fclose);
   Writer out(file, path);
   out.attribute("format", std::string(kFormatName));
   out.attribute("format_version", kTokenFileVersion);
@@ -316,10 +379,13 @@ void write_columns(const std::string& name, const std::string& path, const Token
 Hdf5Handle open_token_file(const std::string& path) {
   const Hdf5Handle access(hdf5_check(H5Pcreate(H5P_FILE_ACCESS), path, "open"), H5Pclose);
   // Network file systems often can't lock, and nobody writes a file that is already in place.
-  hdf5_check(H5Pset_file_locking(access, /*use_file_locking=*/false, /*ignore_when_disabled=*/true), path, "open");
+  hdf5_check(H5Pset_file_locking(access, /*use_file_locking=*/false, /*ignore_when_disabled=*/true),
+             path, "open");
   Hdf5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose);
   if (!file.valid()) {
-    throw std::runtime_error(fmt::format("{}: truncated or damaged, HDF5 can't open it ({}); run `candor prepare` again", path, hdf5_error_text()));
+    throw std::runtime_error(
+        fmt::format("{}: truncated or damaged, HDF5 can't open it ({}); run `candor prepare` again",
+                    path, hdf5_error_text()));
   }
   return file;
 }
@@ -336,24 +402,35 @@ void write_token_file(const std::string& path, const TokenData& data) {
 TokenData read_token_file(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
-    throw std::system_error(errno, std::generic_category(), fmt::format("{}: can't open the token file (`candor prepare` makes it)", path));
+    throw std::system_error(
+        errno, std::generic_category(),
+        fmt::format("{}: can't open the token file (`candor prepare` makes it)", path));
   }
-  if (!S_ISREG(status.st_mode)) throw std::system_error(EISDIR, std::generic_category(), fmt::format("{}: expected a token file", path));
-  if (status.st_size == 0) throw std::runtime_error(fmt::format("{}: truncated, the file is empty; run `candor prepare` again", path));
+  if (!S_ISREG(status.st_mode))
+    throw std::system_error(EISDIR, std::generic_category(),
+                            fmt::format("{}: expected a token file", path));
+  if (status.st_size == 0)
+    throw std::runtime_error(
+        fmt::format("{}: truncated, the file is empty; run `candor prepare` again", path));
 
   TokenData data;
   {
     const Hdf5Session session;
     const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
-    if (is_hdf5 == 0) throw std::runtime_error(fmt::format("{}: not a token file (no HDF5 signature); `candor prepare` makes one", path));
+    if (is_hdf5 == 0)
+      throw std::runtime_error(fmt::format(
+          "{}: not a token file (no HDF5 signature); `candor prepare` makes one", path));
     const Hdf5Handle file = open_token_file(path);
     const Reader in(file, path, static_cast<uint64_t>(status.st_size));
     if (!in.has_attribute("format") || in.text_attribute("format") != kFormatName) {
-      throw std::runtime_error(fmt::format("{}: an HDF5 file, but not a token file; `candor prepare` makes one", path));
-    }
-    if (const int64_t version = in.integer_attribute("format_version"); version != kTokenFileVersion) {
       throw std::runtime_error(
-          fmt::format("{}: format version {}, this program reads version {}; run `candor prepare` again", path, version, kTokenFileVersion));
+          fmt::format("{}: an HDF5 file, but not a token file; `candor prepare` makes one", path));
+    }
+    if (const int64_t version = in.integer_attribute("format_version");
+        version != kTokenFileVersion) {
+      throw std::runtime_error(fmt::format(
+          "{}: format version {}, this program reads version {}; run `candor prepare` again", path,
+          version, kTokenFileVersion));
     }
     data.tokenizer_sha256 = in.text_attribute("tokenizer_sha256");
     data.template_sha256 = in.text_attribute("template_sha256");
@@ -377,14 +454,20 @@ TokenData read_token_file(const std::string& path) {
     data.split = in.strings("split");
     data.level_ids = in.column<uint32_t>("level_ids");
     data.level_values = in.column<double>("level_values");
-    const auto same = [](int64_t count, size_t got) { return count >= 0 && static_cast<uint64_t>(count) == got; };
-    if (!same(in.integer_attribute("examples"), data.examples()) || !same(in.integer_attribute("prefixes"), data.prefixes()) ||
+    const auto same = [](int64_t count, size_t got) {
+      return count >= 0 && static_cast<uint64_t>(count) == got;
+    };
+    if (!same(in.integer_attribute("examples"), data.examples()) ||
+        !same(in.integer_attribute("prefixes"), data.prefixes()) ||
         !same(in.integer_attribute("suffix_tokens"), data.tokens.size())) {
-      throw std::runtime_error(fmt::format("{}: its counts don't agree with its columns; the file is damaged: run `candor prepare` again", path));
+      throw std::runtime_error(
+          fmt::format("{}: its counts don't agree with its columns; the file is damaged: run "
+                      "`candor prepare` again",
+                      path));
     }
   }
   validate_token_data(data, path);
   return data;
 }
 
-}  // namespace candor
+}  // namespace candor::data

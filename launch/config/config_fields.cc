@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 const std::vector<std::string> kGraders = {"alias_match", "numeric", "yes_no"};
-const std::vector<std::string> kLosses = {"tokenized_brier", "expectation_log_loss", "mean_brier", "soft_target"};
-const std::vector<std::string> kLinearModules = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+const std::vector<std::string> kLosses = {"tokenized_brier", "expectation_log_loss", "mean_brier",
+                                          "soft_target"};
+const std::vector<std::string> kLinearModules = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                                 "gate_proj", "up_proj", "down_proj"};
 constexpr int64_t kMany = 1'000'000'000;
 
 template <typename T>
@@ -17,7 +19,9 @@ class RecordListOf final : public RecordList {
   std::size_t size() const override { return records_.size(); }
   void clear() override { records_.clear(); }
   void append() override { records_.emplace_back(); }
-  void visit(std::size_t index, FieldVisitor& visitor) override { visit_fields(records_.at(index), visitor); }
+  void visit(std::size_t index, FieldVisitor& visitor) override {
+    visit_fields(records_.at(index), visitor);
+  }
 
  private:
   std::vector<T>& records_;
@@ -25,34 +29,46 @@ class RecordListOf final : public RecordList {
 
 void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.begin_section("run", "the run as a whole");
-  v.text("dir", config.run.dir, {.required = true}, "folder of everything the run writes; made where it doesn't exist");
-  v.integer("seed", config.run.seed, {.min = 0}, "of the adapter's first values, the order of examples and dropout");
+  v.text("dir", config.run.dir, {.required = true},
+         "folder of everything the run writes; made where it doesn't exist");
+  v.integer("seed", config.run.seed, {.min = 0},
+            "of the adapter's first values, the order of examples and dropout");
   v.integer("threads_per_rank", config.run.threads_per_rank, {.min = 0, .max = 4096},
             "0 = cores of the host / ranks on it; part of what fixes the bits of a result");
   v.number("timeout_s", config.run.timeout_s, {.min = 1, .max = 1e6},
-           "how long a rank waits for the others, in seconds; then the late ones are named and, where the others can go on without them, ended");
+           "how long a rank waits for the others, in seconds; then the late ones are named and, "
+           "where the others can go on without them, ended");
   v.number("heartbeat_s", config.run.heartbeat_s, {.max = 1e6},
-           "a rank of several that shows no sign of life for so many seconds (it is stopped, or its host is out of memory) is ended; 0 = never");
+           "a rank of several that shows no sign of life for so many seconds (it is stopped, or "
+           "its host is out of memory) is ended; 0 = never");
   v.end_section();
 
   v.begin_section("model", "the base model");
-  v.text("path", config.model.path, {.required = true}, "folder in Hugging Face layout (config.json, safetensors, tokenizer.json)");
-  v.text("gguf", config.model.gguf, {}, "GGUF file to import to path where path has no model; may be a glob pattern that matches one file");
+  v.text("path", config.model.path, {.required = true},
+         "folder in Hugging Face layout (config.json, safetensors, tokenizer.json)");
+  v.text("gguf", config.model.gguf, {},
+         "GGUF file to import to path where path has no model; may be a glob pattern that matches "
+         "one file");
   v.text("dtype", config.model.dtype, {.choices = {"fp32", "bf16", "fp64"}},
-         "of the frozen weights; activations and adapter are fp32 (fp64 with fp64). bf16 halves the memory and is exact for a model stored in bf16");
-  v.text(
-      "shared_weights", config.model.shared_weights, {},
-      "folder on a disk of each host; the weights lie there in the layout that is multiplied with, made on first use, and the ranks of the host and "
-      "other runs map one copy instead of holding one each (CPU only); empty = none");
+         "of the frozen weights; activations and adapter are fp32 (fp64 with fp64). bf16 halves "
+         "the memory and is exact for a model stored in bf16");
+  v.text("shared_weights", config.model.shared_weights, {},
+         "folder on a disk of each host; the weights lie there in the layout that is multiplied "
+         "with, made on first use, and the ranks of the host and "
+         "other runs map one copy instead of holding one each (CPU only); empty = none");
   v.text("products", config.model.products, {.choices = {"fp32", "bf16", "auto"}},
-         "how the CPU multiplies with the frozen weights: bf16 keeps them in bf16, rounds activations to bf16 for each product and sums in fp32, "
-         "several times faster on processors with AMX; auto: bf16 where it is measured to be, as recorded in the run's config.yaml");
-  v.text("device", config.model.device, {.choices = {"auto", "cpu", "cuda"}}, "auto: a GPU where every rank has one of its own, else the CPU");
+         "how the CPU multiplies with the frozen weights: bf16 keeps them in bf16, rounds "
+         "activations to bf16 for each product and sums in fp32, "
+         "several times faster on processors with AMX; auto: bf16 where it is measured to be, as "
+         "recorded in the run's config.yaml");
+  v.text("device", config.model.device, {.choices = {"auto", "cpu", "cuda"}},
+         "auto: a GPU where every rank has one of its own, else the CPU");
   v.end_section();
 
   v.begin_section("data", "questions, and how many of each split are used (0 = all)");
   v.text("questions", config.data.questions, {}, "questions.jsonl (docs/formats.md)");
-  v.integer("max_train", config.data.max_train, {.max = kMany}, "train questions, the first in the file");
+  v.integer("max_train", config.data.max_train, {.max = kMany},
+            "train questions, the first in the file");
   v.integer("max_validation", config.data.max_validation, {.max = kMany}, "validation questions");
   v.integer("max_test", config.data.max_test, {.max = kMany}, "test questions");
   v.end_section();
@@ -61,28 +77,36 @@ void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.text("system", config.prompt.system, {}, "system turn; empty = none");
   RecordListOf<FewShotTurn> few_shot(config.prompt.few_shot);
   v.records("few_shot", few_shot, "", "turns that come before the question");
-  v.text("question", config.prompt.question, {.must_contain = "{question}"}, "text of the user's turn");
-  v.text("marker", config.prompt.marker, {.required = true}, "what stands between answer and confidence");
+  v.text("question", config.prompt.question, {.must_contain = "{question}"},
+         "text of the user's turn");
+  v.text("marker", config.prompt.marker, {.required = true},
+         "what stands between answer and confidence");
   v.integer("scale", config.prompt.scale, {.min = 1, .max = 100, .choices = {9, 100}},
             "highest level: 9 where the tokenizer splits digits, 100 where 0..100 are tokens");
   v.end_section();
 
   v.begin_section("answer", "the base model's answers");
-  v.integer("max_new_tokens", config.answer.max_new_tokens, {.min = 1, .max = 100'000}, "tokens at most in an answer");
+  v.integer("max_new_tokens", config.answer.max_new_tokens, {.min = 1, .max = 100'000},
+            "tokens at most in an answer");
   v.integer("group_size", config.answer.group_size, {.min = 1, .max = 100'000},
-            "questions that one rank answers, one group after the other; fixed, so that any number of ranks gives the same answers. Smaller groups "
+            "questions that one rank answers, one group after the other; fixed, so that any number "
+            "of ranks gives the same answers. Smaller groups "
             "keep more ranks busy, larger ones slots");
-  v.integer("slots", config.answer.slots, {.min = 1, .max = 100'000},
-            "questions of a group that are answered at a time; when one ends, the next takes its place");
+  v.integer(
+      "slots", config.answer.slots, {.min = 1, .max = 100'000},
+      "questions of a group that are answered at a time; when one ends, the next takes its place");
   v.end_section();
 
   v.begin_section("grade", "right or wrong");
-  v.text("grader", config.grade.grader, {.choices = kGraders}, "for every data set without one of its own");
-  v.text_map("per_dataset", config.grade.per_dataset, {.choices = kGraders}, "grader of single data sets, by name");
+  v.text("grader", config.grade.grader, {.choices = kGraders},
+         "for every data set without one of its own");
+  v.text_map("per_dataset", config.grade.per_dataset, {.choices = kGraders},
+             "grader of single data sets, by name");
   v.end_section();
 
   v.begin_section("prepare", "tokens");
-  v.integer("max_tokens", config.prepare.max_tokens, {.min = 8, .max = 10'000'000}, "an example longer than this is an error");
+  v.integer("max_tokens", config.prepare.max_tokens, {.min = 8, .max = 10'000'000},
+            "an example longer than this is an error");
   v.end_section();
 }
 
@@ -90,56 +114,81 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   v.begin_section("lora", "the adapter");
   v.integer("rank", config.lora.rank, {.min = 1, .max = 4096}, "r");
   v.number("alpha", config.lora.alpha, {.min_allowed = false}, "scale alpha / r");
-  v.number("dropout", config.lora.dropout, {.max = 1, .max_allowed = false}, "of the adapter's input");
+  v.number("dropout", config.lora.dropout, {.max = 1, .max_allowed = false},
+           "of the adapter's input");
   v.flag("rslora", config.lora.rslora, "scale alpha / sqrt(r) instead");
-  v.texts("modules", config.lora.modules, {.required = true, .choices = kLinearModules}, "linear layers that are adapted");
-  v.layers("layers", config.lora.layers, "decoder layers that are adapted, counted from 0: all, or first-last");
+  v.texts("modules", config.lora.modules, {.required = true, .choices = kLinearModules},
+          "linear layers that are adapted");
+  v.layers("layers", config.lora.layers,
+           "decoder layers that are adapted, counted from 0: all, or first-last");
   v.text("active_from", config.lora.active_from, {.choices = {"start", "confidence_marker"}},
-         "where in a sequence the adapter begins to act; confidence_marker is aLoRA: prompt and answer stay the base model's and are computed once "
+         "where in a sequence the adapter begins to act; confidence_marker is aLoRA: prompt and "
+         "answer stay the base model's and are computed once "
          "per data set, so that a step costs a few tokens an example (not the paper's model)");
   v.end_section();
 
   RecordListOf<StageSection> objective(config.objective);
-  v.records("objective", objective, "loss", "the losses, one after the other over the run; a name alone is one loss for the whole run");
-  v.number("objective_lm_weight", config.objective_lm_weight, {.max = 1e6}, "weight of the cross-entropy on the response's own tokens; 0 = none");
+  v.records(
+      "objective", objective, "loss",
+      "the losses, one after the other over the run; a name alone is one loss for the whole run");
+  v.number("objective_lm_weight", config.objective_lm_weight, {.max = 1e6},
+           "weight of the cross-entropy on the response's own tokens; 0 = none");
   v.texts("compare_objectives", config.compare_objectives, {.choices = kLosses},
-          "losses with each of which, alone, candor run trains one adapter more on the same data, as rows of the report");
+          "losses with each of which, alone, candor run trains one adapter more on the same data, "
+          "as rows of the report");
   v.flag("compare_alora", config.compare_alora,
-         "candor run also trains the same adapter with lora.active_from confidence_marker, as a row of the report");
+         "candor run also trains the same adapter with lora.active_from confidence_marker, as a "
+         "row of the report");
 
   TrainSection& train = config.train;
   v.begin_section("train", "optimisation");
   v.integer("max_steps", train.max_steps, {.max = kMany}, "steps of the run; 0 = by epochs");
-  v.integer("epochs", train.epochs, {.max = 1'000'000}, "passes over the train split; 0 = by max_steps; neither given = 2");
-  v.integer("global_batch_examples", train.global_batch_examples, {.min = 1, .max = kMany}, "examples of a step, over all ranks");
+  v.integer("epochs", train.epochs, {.max = 1'000'000},
+            "passes over the train split; 0 = by max_steps; neither given = 2");
+  v.integer("global_batch_examples", train.global_batch_examples, {.min = 1, .max = kMany},
+            "examples of a step, over all ranks");
   v.integer("micro_batch_examples", train.micro_batch_examples, {.min = 1, .max = kMany},
             "examples computed at a time; fixed, whatever the number of ranks");
   v.number("learning_rate", train.learning_rate, {.max = 10, .min_allowed = false}, "highest rate");
-  v.text("schedule", train.schedule, {.choices = {"constant", "linear", "cosine", "step"}}, "of the rate after warm-up");
-  v.integer("warmup_steps", train.warmup_steps, {.max = kMany}, "steps of a linear rise to the highest rate");
-  v.number("step_gamma", train.step_gamma, {.max = 1, .min_allowed = false}, "schedule step: factor at each epoch's end");
+  v.text("schedule", train.schedule, {.choices = {"constant", "linear", "cosine", "step"}},
+         "of the rate after warm-up");
+  v.integer("warmup_steps", train.warmup_steps, {.max = kMany},
+            "steps of a linear rise to the highest rate");
+  v.number("step_gamma", train.step_gamma, {.max = 1, .min_allowed = false},
+           "schedule step: factor at each epoch's end");
   v.number("weight_decay", train.weight_decay, {.max = 10}, "AdamW");
   v.number("beta1", train.beta1, {.max = 1, .max_allowed = false}, "AdamW");
   v.number("beta2", train.beta2, {.max = 1, .max_allowed = false}, "AdamW");
   v.number("epsilon", train.epsilon, {.max = 1, .min_allowed = false}, "AdamW");
   v.number("clip_norm", train.clip_norm, {}, "largest L2 norm of a step's gradient; 0 = no limit");
-  v.integer("checkpoint_every", train.checkpoint_every, {.min = 1, .max = kMany}, "steps between checkpoints; the last step always has one");
-  v.integer("keep_checkpoints", train.keep_checkpoints, {.min = 1, .max = kMany}, "newest checkpoints kept, beside the best");
-  v.integer("validate_every", train.validate_every, {.min = 1, .max = kMany}, "steps between validations");
-  v.integer("validation_examples", train.validation_examples, {.max = kMany}, "validation examples used while training; 0 = all");
+  v.integer("checkpoint_every", train.checkpoint_every, {.min = 1, .max = kMany},
+            "steps between checkpoints; the last step always has one");
+  v.integer("keep_checkpoints", train.keep_checkpoints, {.min = 1, .max = kMany},
+            "newest checkpoints kept, beside the best");
+  v.integer("validate_every", train.validate_every, {.min = 1, .max = kMany},
+            "steps between validations");
+  v.integer("validation_examples", train.validation_examples, {.max = kMany},
+            "validation examples used while training; 0 = all");
   v.integer("drop_never_right", train.drop_never_right, {.max = kMany},
-            "leave out train examples whose response was given this often and never right (docs/data.md); 0 = none");
-  v.flag("share_prefix", train.share_prefix, "compute the prompt that a micro-batch's examples share once");
+            "leave out train examples whose response was given this often and never right "
+            "(docs/data.md); 0 = none");
+  v.flag("share_prefix", train.share_prefix,
+         "compute the prompt that a micro-batch's examples share once");
   v.flag("frozen_trunk", train.frozen_trunk,
-         "compute the layers below the lowest of lora.layers once per data set and keep what they give, instead of in every step");
+         "compute the layers below the lowest of lora.layers once per data set and keep what they "
+         "give, instead of in every step");
   v.text("trunk_dir", train.trunk_dir, {},
-         "folder where what the frozen layers give of all train and validation examples is kept for every run with the same model, tokens and lowest "
+         "folder where what the frozen layers give of all train and validation examples is kept "
+         "for every run with the same model, tokens and lowest "
          "layer; without it each run.dir keeps its own");
   v.text("on_non_finite", train.on_non_finite, {.choices = {"stop", "skip"}},
-         "a step whose loss or gradient holds a NaN or an infinity: end the run, or go on without it (at most 10 such steps in a row)");
+         "a step whose loss or gradient holds a NaN or an infinity: end the run, or go on without "
+         "it (at most 10 such steps in a row)");
   v.integer("verify_every", train.verify_every, {.max = kMany},
-            "steps between checks that all ranks hold the same base weights, adapter and optimizer state; 0 = never");
-  v.text("gradient_sum", train.gradient_sum, {.choices = {"reproducible", "plain"}}, "reproducible: the same bits on any number of ranks");
+            "steps between checks that all ranks hold the same base weights, adapter and optimizer "
+            "state; 0 = never");
+  v.text("gradient_sum", train.gradient_sum, {.choices = {"reproducible", "plain"}},
+         "reproducible: the same bits on any number of ranks");
   v.end_section();
 }
 
@@ -151,8 +200,10 @@ void visit_fields(RunConfig& config, FieldVisitor& v) {
   v.begin_section("evaluate", "the report");
   v.integer("batch_examples", config.evaluate.batch_examples, {.min = 1, .max = kMany},
             "examples scored at a time; fixed, whatever the number of ranks");
-  v.integer("bootstrap_samples", config.evaluate.bootstrap_samples, {.min = 10, .max = 10'000'000}, "resamples of the intervals");
-  v.flag("baselines", config.evaluate.baselines, "constant, base rates, isotonic and temperature maps beside the result");
+  v.integer("bootstrap_samples", config.evaluate.bootstrap_samples, {.min = 10, .max = 10'000'000},
+            "resamples of the intervals");
+  v.flag("baselines", config.evaluate.baselines,
+         "constant, base rates, isotonic and temperature maps beside the result");
   v.flag("probe", config.evaluate.probe, "logistic probes on the hidden states beside the result");
   v.end_section();
 }
@@ -164,8 +215,10 @@ void visit_fields(FewShotTurn& turn, FieldVisitor& v) {
 
 void visit_fields(StageSection& stage, FieldVisitor& v) {
   v.text("loss", stage.loss, {.required = true, .choices = kLosses}, "of the stage");
-  v.number("until", stage.until, {.max = 1, .min_allowed = false}, "fraction of the run at which the stage ends");
-  v.number("ramp_to", stage.ramp_to, {.max = 1}, "fraction at which it has fully taken over from the stage before; 0 = at once");
+  v.number("until", stage.until, {.max = 1, .min_allowed = false},
+           "fraction of the run at which the stage ends");
+  v.number("ramp_to", stage.ramp_to, {.max = 1},
+           "fraction at which it has fully taken over from the stage before; 0 = at once");
 }
 
 std::string layer_range_text(const LayerRange& range) {
@@ -173,4 +226,4 @@ std::string layer_range_text(const LayerRange& range) {
   return fmt::format("{}-{}", range.begin, range.end - 1);
 }
 
-}  // namespace candor
+}  // namespace candor::launch

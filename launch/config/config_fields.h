@@ -1,4 +1,5 @@
-// Every section and key of the config, declared once: name, member, range and meaning. Reading, writing, the nearest-key search and
+// Every section and key of the config, declared once: name, member, range and meaning. Reading,
+// writing, the nearest-key search and
 // `candor help config` are visitors of this one list, so they can't disagree.
 //
 // To add a key: a member in run_config.h, a line in config_fields.cc.
@@ -12,7 +13,7 @@
 
 #include "launch/config/run_config.h"
 
-namespace candor {
+namespace candor::launch {
 
 struct TextRule {
   bool required = false;
@@ -48,15 +49,22 @@ class FieldVisitor {
   virtual ~FieldVisitor() = default;
   virtual void begin_section(const std::string& name, const std::string& meaning) = 0;
   virtual void end_section() = 0;
-  virtual void text(const std::string& name, std::string& value, const TextRule& rule, const std::string& meaning) = 0;
-  virtual void integer(const std::string& name, int64_t& value, const IntegerRule& rule, const std::string& meaning) = 0;
-  virtual void number(const std::string& name, double& value, const NumberRule& rule, const std::string& meaning) = 0;
+  virtual void text(const std::string& name, std::string& value, const TextRule& rule,
+                    const std::string& meaning) = 0;
+  virtual void integer(const std::string& name, int64_t& value, const IntegerRule& rule,
+                       const std::string& meaning) = 0;
+  virtual void number(const std::string& name, double& value, const NumberRule& rule,
+                      const std::string& meaning) = 0;
   virtual void flag(const std::string& name, bool& value, const std::string& meaning) = 0;
-  virtual void texts(const std::string& name, std::vector<std::string>& value, const TextRule& rule, const std::string& meaning) = 0;
-  virtual void text_map(const std::string& name, std::map<std::string, std::string>& value, const TextRule& rule, const std::string& meaning) = 0;
+  virtual void texts(const std::string& name, std::vector<std::string>& value, const TextRule& rule,
+                     const std::string& meaning) = 0;
+  virtual void text_map(const std::string& name, std::map<std::string, std::string>& value,
+                        const TextRule& rule, const std::string& meaning) = 0;
   virtual void layers(const std::string& name, LayerRange& value, const std::string& meaning) = 0;
-  // `shorthand`: a single text in place of the list means one record with this key; empty: there is none.
-  virtual void records(const std::string& name, RecordList& value, const std::string& shorthand, const std::string& meaning) = 0;
+  // `shorthand`: a single text in place of the list means one record with this key; empty: there is
+  // none.
+  virtual void records(const std::string& name, RecordList& value, const std::string& shorthand,
+                       const std::string& meaning) = 0;
 };
 
 void visit_fields(RunConfig& config, FieldVisitor& visitor);
@@ -66,4 +74,4 @@ void visit_fields(StageSection& stage, FieldVisitor& visitor);
 // "all" or "20-29".
 std::string layer_range_text(const LayerRange& range);
 
-}  // namespace candor
+}  // namespace candor::launch

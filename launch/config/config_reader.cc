@@ -14,13 +14,14 @@
 #include "launch/config/yaml_scalars.h"
 #include "launch/config/yaml_tree.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 using Kind = YamlNode::Kind;
 
 [[noreturn]] void fail(const YamlNode& node, const std::string& path, const std::string& expected) {
-  throw std::invalid_argument(fmt::format("{}: {}: expected {}, got {}", node.where, path, expected, node.description()));
+  throw std::invalid_argument(
+      fmt::format("{}: {}: expected {}, got {}", node.where, path, expected, node.description()));
 }
 
 bool reads_as_something_else(const YamlNode& node) {
@@ -48,7 +49,8 @@ class Reader final : public FieldVisitor {
       places.section_at[name] = node->where;
       node = nullptr;  // a section without keys: all defaults
     }
-    if (node != nullptr && node->kind != Kind::kMap) fail(*node, name, "a section of key: value lines");
+    if (node != nullptr && node->kind != Kind::kMap)
+      fail(*node, name, "a section of key: value lines");
     open_.push_back({node, name});
     if (node != nullptr) {
       places.section_at[name] = node->where;
@@ -57,7 +59,8 @@ class Reader final : public FieldVisitor {
   }
   void end_section() override { open_.pop_back(); }
 
-  void text(const std::string& name, std::string& value, const TextRule& rule, const std::string& meaning) override {
+  void text(const std::string& name, std::string& value, const TextRule& rule,
+            const std::string& meaning) override {
     const YamlNode* node = find(name);
     if (node == nullptr) {
       if (rule.required && value.empty()) fail_missing(name, meaning);
@@ -66,24 +69,28 @@ class Reader final : public FieldVisitor {
     value = read_text(*node, path_of(name), rule);
   }
 
-  void integer(const std::string& name, int64_t& value, const IntegerRule& rule, const std::string&) override {
+  void integer(const std::string& name, int64_t& value, const IntegerRule& rule,
+               const std::string&) override {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
     const std::optional<int64_t> read = integer_in(*node);
-    const bool chosen = read && (rule.choices.empty() || std::count(rule.choices.begin(), rule.choices.end(), *read) > 0);
+    const bool chosen = read && (rule.choices.empty() ||
+                                 std::count(rule.choices.begin(), rule.choices.end(), *read) > 0);
     if (!chosen || *read < rule.min || *read > rule.max) {
       fail(*node, path_of(name),
-           rule.choices.empty() ? fmt::format("an integer from {} to {}", rule.min, rule.max) : fmt::format("{}", fmt::join(rule.choices, " or ")));
+           rule.choices.empty() ? fmt::format("an integer from {} to {}", rule.min, rule.max)
+                                : fmt::format("{}", fmt::join(rule.choices, " or ")));
     }
     value = *read;
   }
 
-  void number(const std::string& name, double& value, const NumberRule& rule, const std::string&) override {
+  void number(const std::string& name, double& value, const NumberRule& rule,
+              const std::string&) override {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
     const std::optional<double> read = number_in(*node);
-    const bool in_range =
-        read && (*read > rule.min || (rule.min_allowed && *read == rule.min)) && (*read < rule.max || (rule.max_allowed && *read == rule.max));
+    const bool in_range = read && (*read > rule.min || (rule.min_allowed && *read == rule.min)) &&
+                          (*read < rule.max || (rule.max_allowed && *read == rule.max));
     if (!in_range) fail(*node, path_of(name), "a number " + number_range(rule));
     value = *read;
   }
@@ -92,30 +99,37 @@ class Reader final : public FieldVisitor {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
     const bool plain = node->kind == Kind::kScalar && !node->quoted;
-    if (!plain || (node->scalar != "true" && node->scalar != "false")) fail(*node, path_of(name), "true or false");
+    if (!plain || (node->scalar != "true" && node->scalar != "false"))
+      fail(*node, path_of(name), "true or false");
     value = node->scalar == "true";
   }
 
-  void texts(const std::string& name, std::vector<std::string>& value, const TextRule& rule, const std::string&) override {
+  void texts(const std::string& name, std::vector<std::string>& value, const TextRule& rule,
+             const std::string&) override {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
     if (node->kind != Kind::kList || (rule.required && node->items.empty())) {
-      fail(*node, path_of(name), rule.required ? "a list [a, b] of at least one text" : "a list [a, b] of texts");
+      fail(*node, path_of(name),
+           rule.required ? "a list [a, b] of at least one text" : "a list [a, b] of texts");
     }
     value.clear();
     for (const YamlNode& item : node->items) {
       std::string element = read_text(item, path_of(name), rule);
-      if (std::count(value.begin(), value.end(), element) > 0) fail(item, path_of(name), "every entry once");
+      if (std::count(value.begin(), value.end(), element) > 0)
+        fail(item, path_of(name), "every entry once");
       value.push_back(std::move(element));
     }
   }
 
-  void text_map(const std::string& name, std::map<std::string, std::string>& value, const TextRule& rule, const std::string&) override {
+  void text_map(const std::string& name, std::map<std::string, std::string>& value,
+                const TextRule& rule, const std::string&) override {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
-    if (node->kind != Kind::kMap && node->kind != Kind::kNull) fail(*node, path_of(name), "a section of name: value lines");
+    if (node->kind != Kind::kMap && node->kind != Kind::kNull)
+      fail(*node, path_of(name), "a section of name: value lines");
     value.clear();
-    for (const auto& [key, entry] : node->entries) value[key.scalar] = read_text(entry, path_of(name) + "." + key.scalar, rule);
+    for (const auto& [key, entry] : node->entries)
+      value[key.scalar] = read_text(entry, path_of(name) + "." + key.scalar, rule);
   }
 
   void layers(const std::string& name, LayerRange& value, const std::string&) override {
@@ -134,11 +148,13 @@ class Reader final : public FieldVisitor {
     first.scalar = node->scalar.substr(0, dash);
     last.scalar = node->scalar.substr(dash + 1);
     const auto begin = integer_in(first), end = integer_in(last);
-    if (!begin || !end || *begin < 0 || *end < *begin || *end >= 1'000'000) fail(*node, path_of(name), expected);
+    if (!begin || !end || *begin < 0 || *end < *begin || *end >= 1'000'000)
+      fail(*node, path_of(name), expected);
     value = {.begin = *begin, .end = *end + 1};
   }
 
-  void records(const std::string& name, RecordList& value, const std::string& shorthand, const std::string&) override {
+  void records(const std::string& name, RecordList& value, const std::string& shorthand,
+               const std::string&) override {
     YamlNode* node = find(name);
     if (node == nullptr) return;
     if (node->kind == Kind::kScalar && !shorthand.empty()) {
@@ -151,13 +167,15 @@ class Reader final : public FieldVisitor {
       node->kind = Kind::kList;
     }
     if (node->kind != Kind::kList || (!shorthand.empty() && node->items.empty())) {
-      fail(*node, path_of(name), shorthand.empty() ? "a list" : fmt::format("a {} or a list of at least one", shorthand));
+      fail(*node, path_of(name),
+           shorthand.empty() ? "a list" : fmt::format("a {} or a list of at least one", shorthand));
     }
     value.clear();
     for (size_t i = 0; i < node->items.size(); ++i) {
       YamlNode& item = node->items[i];
       const std::string path = path_of(name);
-      if (item.kind != Kind::kMap) fail(item, fmt::format("{}[{}]", path, i), "a section of key: value lines");
+      if (item.kind != Kind::kMap)
+        fail(item, fmt::format("{}[{}]", path, i), "a section of key: value lines");
       value.append();
       open_.push_back({&item, path, fmt::format("{}[{}]", path, i)});
       places.section_at[open_.back().shown()] = item.where;
@@ -175,7 +193,9 @@ class Reader final : public FieldVisitor {
     const std::string& shown() const { return record.empty() ? path : record; }
   };
 
-  std::string path_of(const std::string& name) const { return open_.back().shown().empty() ? name : open_.back().shown() + "." + name; }
+  std::string path_of(const std::string& name) const {
+    return open_.back().shown().empty() ? name : open_.back().shown() + "." + name;
+  }
 
   YamlNode* find(const std::string& name) {
     YamlNode* node = open_.back().node == nullptr ? nullptr : open_.back().node->find(name);
@@ -188,23 +208,30 @@ class Reader final : public FieldVisitor {
     const std::vector<std::string> known = all_key_paths();
     for (const auto& [key, value] : open_.back().node->entries) {
       const std::string path = section.empty() ? key.scalar : section + "." + key.scalar;
-      if (std::count(known.begin(), known.end(), path) > 0 && key.scalar.find('.') == std::string::npos) continue;
-      throw std::invalid_argument(fmt::format("{}: unknown key \"{}\"; the nearest valid key is {} (see `candor help config`)", key.where, path,
-                                              nearest_key_path(section, key.scalar)));
+      if (std::count(known.begin(), known.end(), path) > 0 &&
+          key.scalar.find('.') == std::string::npos)
+        continue;
+      throw std::invalid_argument(fmt::format(
+          "{}: unknown key \"{}\"; the nearest valid key is {} (see `candor help config`)",
+          key.where, path, nearest_key_path(section, key.scalar)));
     }
   }
 
   [[noreturn]] void fail_missing(const std::string& name, const std::string& meaning) const {
     std::string where = open_.front().node->where;
     if (open_.back().node != nullptr) where = open_.back().node->where;
-    throw std::invalid_argument(fmt::format("{}: {} is missing: {}", where, path_of(name), meaning));
+    throw std::invalid_argument(
+        fmt::format("{}: {} is missing: {}", where, path_of(name), meaning));
   }
 
-  static std::string read_text(const YamlNode& node, const std::string& path, const TextRule& rule) {
+  static std::string read_text(const YamlNode& node, const std::string& path,
+                               const TextRule& rule) {
     if (node.kind != Kind::kScalar) fail(node, path, "a text");
     if (!rule.choices.empty()) {
       if (std::count(rule.choices.begin(), rule.choices.end(), node.scalar) == 0) {
-        fail(node, path, fmt::format("one of {} (nearest: {})", fmt::join(rule.choices, ", "), nearest(node.scalar, rule.choices)));
+        fail(node, path,
+             fmt::format("one of {} (nearest: {})", fmt::join(rule.choices, ", "),
+                         nearest(node.scalar, rule.choices)));
       }
       return node.scalar;
     }
@@ -220,10 +247,12 @@ class Reader final : public FieldVisitor {
 
 }  // namespace
 
-RunConfig parse_run_config(std::string_view text, const std::string& name, const std::vector<std::string>& overrides) {
+RunConfig parse_run_config(std::string_view text, const std::string& name,
+                           const std::vector<std::string>& overrides) {
   YamlNode root = parse_yaml(text, name);
   for (const std::string& override_text : overrides) apply_override(root, override_text);
-  if (root.kind != Kind::kMap && root.kind != Kind::kNull) fail(root, "the config", "sections of key: value lines");
+  if (root.kind != Kind::kMap && root.kind != Kind::kNull)
+    fail(root, "the config", "sections of key: value lines");
   root.kind = Kind::kMap;
 
   RunConfig config;
@@ -235,7 +264,7 @@ RunConfig parse_run_config(std::string_view text, const std::string& name, const
 }
 
 RunConfig read_run_config(const std::string& path, const std::vector<std::string>& overrides) {
-  return parse_run_config(read_file(path), path, overrides);
+  return parse_run_config(data::read_file(path), path, overrides);
 }
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -7,17 +7,22 @@
 
 #include "launch/config/config_fields.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 // Plain where no YAML reader could take it for something else; else in double quotes.
 std::string quoted_text(const std::string& text) {
-  const bool word = !text.empty() && std::isalpha(static_cast<unsigned char>(text[0])) != 0 && std::all_of(text.begin(), text.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '/' || c == '.';
-  });
-  static const std::vector<std::string> kReserved = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
+  const bool word = !text.empty() && std::isalpha(static_cast<unsigned char>(text[0])) != 0 &&
+                    std::all_of(text.begin(), text.end(), [](char c) {
+                      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' ||
+                             c == '-' || c == '/' || c == '.';
+                    });
+  static const std::vector<std::string> kReserved = {"true", "false", "null", "yes", "no",
+                                                     "on",   "off",   "y",    "n"};
   std::string lower = text;
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); });
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
   if (word && std::count(kReserved.begin(), kReserved.end(), lower) == 0) return text;
 
   std::string out = "\"";
@@ -52,20 +57,37 @@ class Writer final : public FieldVisitor {
     indent_ = "  ";
   }
   void end_section() override { indent_.clear(); }
-  void text(const std::string& name, std::string& value, const TextRule&, const std::string&) override { line(name, quoted_text(value)); }
-  void integer(const std::string& name, int64_t& value, const IntegerRule&, const std::string&) override { line(name, fmt::format("{}", value)); }
-  void number(const std::string& name, double& value, const NumberRule&, const std::string&) override { line(name, fmt::format("{}", value)); }
-  void flag(const std::string& name, bool& value, const std::string&) override { line(name, value ? "true" : "false"); }
-  void texts(const std::string& name, std::vector<std::string>& value, const TextRule&, const std::string&) override {
+  void text(const std::string& name, std::string& value, const TextRule&,
+            const std::string&) override {
+    line(name, quoted_text(value));
+  }
+  void integer(const std::string& name, int64_t& value, const IntegerRule&,
+               const std::string&) override {
+    line(name, fmt::format("{}", value));
+  }
+  void number(const std::string& name, double& value, const NumberRule&,
+              const std::string&) override {
+    line(name, fmt::format("{}", value));
+  }
+  void flag(const std::string& name, bool& value, const std::string&) override {
+    line(name, value ? "true" : "false");
+  }
+  void texts(const std::string& name, std::vector<std::string>& value, const TextRule&,
+             const std::string&) override {
     line(name, fmt::format("[{}]", fmt::join(quoted_texts(value), ", ")));
   }
-  void text_map(const std::string& name, std::map<std::string, std::string>& value, const TextRule&, const std::string&) override {
+  void text_map(const std::string& name, std::map<std::string, std::string>& value, const TextRule&,
+                const std::string&) override {
     std::vector<std::string> entries;
-    for (const auto& [key, entry] : value) entries.push_back(quoted_text(key) + ": " + quoted_text(entry));
+    for (const auto& [key, entry] : value)
+      entries.push_back(quoted_text(key) + ": " + quoted_text(entry));
     line(name, fmt::format("{{{}}}", fmt::join(entries, ", ")));
   }
-  void layers(const std::string& name, LayerRange& value, const std::string&) override { line(name, layer_range_text(value)); }
-  void records(const std::string& name, RecordList& value, const std::string&, const std::string&) override {
+  void layers(const std::string& name, LayerRange& value, const std::string&) override {
+    line(name, layer_range_text(value));
+  }
+  void records(const std::string& name, RecordList& value, const std::string&,
+               const std::string&) override {
     if (value.size() == 0) return line(name, "[]");
     out += indent_ + name + ":\n";
     const std::string outer = indent_;
@@ -79,7 +101,8 @@ class Writer final : public FieldVisitor {
  private:
   void line(const std::string& name, const std::string& value) {
     out += indent_ + name + ": " + value + "\n";
-    if (indent_.ends_with("- ")) indent_.replace(indent_.size() - 2, 2, "  ");  // only a record's first key has the dash
+    if (indent_.ends_with("- "))
+      indent_.replace(indent_.size() - 2, 2, "  ");  // only a record's first key has the dash
   }
   std::string indent_;
 };
@@ -93,36 +116,49 @@ class Describer final : public FieldVisitor {
     indent_ = "  ";
   }
   void end_section() override { indent_.clear(); }
-  void text(const std::string& name, std::string& value, const TextRule& rule, const std::string& meaning) override {
-    const std::string kind = rule.choices.empty() ? "text" : fmt::format("{}", fmt::join(rule.choices, " | "));
-    line(name, kind, in_record_ || (rule.required && value.empty()) ? "required" : "default " + quoted_text(value), meaning);
+  void text(const std::string& name, std::string& value, const TextRule& rule,
+            const std::string& meaning) override {
+    const std::string kind =
+        rule.choices.empty() ? "text" : fmt::format("{}", fmt::join(rule.choices, " | "));
+    line(name, kind,
+         in_record_ || (rule.required && value.empty()) ? "required"
+                                                        : "default " + quoted_text(value),
+         meaning);
   }
-  void integer(const std::string& name, int64_t& value, const IntegerRule& rule, const std::string& meaning) override {
+  void integer(const std::string& name, int64_t& value, const IntegerRule& rule,
+               const std::string& meaning) override {
     std::string kind = fmt::format("integer >= {}", rule.min);
     if (!rule.choices.empty()) kind = fmt::format("{}", fmt::join(rule.choices, " | "));
     line(name, kind, fmt::format("default {}", value), meaning);
   }
-  void number(const std::string& name, double& value, const NumberRule& rule, const std::string& meaning) override {
+  void number(const std::string& name, double& value, const NumberRule& rule,
+              const std::string& meaning) override {
     std::string kind = fmt::format("number {} {}", rule.min_allowed ? ">=" : ">", rule.min);
-    if (!std::isinf(rule.max)) kind += fmt::format(", {} {}", rule.max_allowed ? "<=" : "<", rule.max);
+    if (!std::isinf(rule.max))
+      kind += fmt::format(", {} {}", rule.max_allowed ? "<=" : "<", rule.max);
     line(name, kind, fmt::format("default {}", value), meaning);
   }
   void flag(const std::string& name, bool& value, const std::string& meaning) override {
     line(name, "true | false", fmt::format("default {}", value), meaning);
   }
-  void texts(const std::string& name, std::vector<std::string>& value, const TextRule& rule, const std::string& meaning) override {
-    line(name, fmt::format("list of {}", fmt::join(rule.choices, " | ")), fmt::format("default [{}]", fmt::join(value, ", ")), meaning);
+  void texts(const std::string& name, std::vector<std::string>& value, const TextRule& rule,
+             const std::string& meaning) override {
+    line(name, fmt::format("list of {}", fmt::join(rule.choices, " | ")),
+         fmt::format("default [{}]", fmt::join(value, ", ")), meaning);
   }
-  void text_map(const std::string& name, std::map<std::string, std::string>&, const TextRule& rule, const std::string& meaning) override {
+  void text_map(const std::string& name, std::map<std::string, std::string>&, const TextRule& rule,
+                const std::string& meaning) override {
     line(name, fmt::format("name: {}", fmt::join(rule.choices, " | ")), "default {}", meaning);
   }
   void layers(const std::string& name, LayerRange& value, const std::string& meaning) override {
     line(name, "all | first-last", "default " + layer_range_text(value), meaning);
   }
-  void records(const std::string& name, RecordList& value, const std::string& shorthand, const std::string& meaning) override {
+  void records(const std::string& name, RecordList& value, const std::string& shorthand,
+               const std::string& meaning) override {
     if (indent_.empty()) out += "\n";
-    out += fmt::format("{}{}:  # list of the following{}: {}\n", indent_, name, shorthand.empty() ? "" : fmt::format(", or one {} alone", shorthand),
-                       meaning);
+    out +=
+        fmt::format("{}{}:  # list of the following{}: {}\n", indent_, name,
+                    shorthand.empty() ? "" : fmt::format(", or one {} alone", shorthand), meaning);
     const std::string outer = indent_;
     indent_ += "    ";
     in_record_ = true;
@@ -134,7 +170,8 @@ class Describer final : public FieldVisitor {
   }
 
  private:
-  void line(const std::string& name, const std::string& kind, const std::string& standard, const std::string& meaning) {
+  void line(const std::string& name, const std::string& kind, const std::string& standard,
+            const std::string& meaning) {
     out += fmt::format("{}{}:  # {}; {}. {}\n", indent_, name, kind, standard, meaning);
   }
   std::string indent_;
@@ -154,7 +191,9 @@ std::string describe_run_config() {
   RunConfig config;
   Describer describer;
   visit_fields(config, describer);
-  return "The keys of a config, by section. Any of them can be set on the command line: --set section.key=value\n" + describer.out;
+  return "The keys of a config, by section. Any of them can be set on the command line: --set "
+         "section.key=value\n" +
+         describer.out;
 }
 
-}  // namespace candor
+}  // namespace candor::launch

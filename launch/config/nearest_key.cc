@@ -4,7 +4,7 @@
 
 #include "launch/config/config_fields.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 class PathCollector final : public FieldVisitor {
@@ -16,14 +16,27 @@ class PathCollector final : public FieldVisitor {
     prefix_ = name + ".";
   }
   void end_section() override { prefix_.clear(); }
-  void text(const std::string& name, std::string&, const TextRule&, const std::string&) override { add(name); }
-  void integer(const std::string& name, int64_t&, const IntegerRule&, const std::string&) override { add(name); }
-  void number(const std::string& name, double&, const NumberRule&, const std::string&) override { add(name); }
+  void text(const std::string& name, std::string&, const TextRule&, const std::string&) override {
+    add(name);
+  }
+  void integer(const std::string& name, int64_t&, const IntegerRule&, const std::string&) override {
+    add(name);
+  }
+  void number(const std::string& name, double&, const NumberRule&, const std::string&) override {
+    add(name);
+  }
   void flag(const std::string& name, bool&, const std::string&) override { add(name); }
-  void texts(const std::string& name, std::vector<std::string>&, const TextRule&, const std::string&) override { add(name); }
-  void text_map(const std::string& name, std::map<std::string, std::string>&, const TextRule&, const std::string&) override { add(name); }
+  void texts(const std::string& name, std::vector<std::string>&, const TextRule&,
+             const std::string&) override {
+    add(name);
+  }
+  void text_map(const std::string& name, std::map<std::string, std::string>&, const TextRule&,
+                const std::string&) override {
+    add(name);
+  }
   void layers(const std::string& name, LayerRange&, const std::string&) override { add(name); }
-  void records(const std::string& name, RecordList& list, const std::string&, const std::string&) override {
+  void records(const std::string& name, RecordList& list, const std::string&,
+               const std::string&) override {
     add(name);
     const std::string outer = prefix_;
     prefix_ += name + ".";
@@ -46,8 +59,10 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   for (size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
     for (size_t j = 1; j <= b.size(); ++j) {
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+      d[i][j] = std::min(
+          {d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
     }
   }
   return d[a.size()][b.size()];
@@ -55,7 +70,9 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string nearest(std::string_view typed, const std::vector<std::string>& candidates) {
   const auto best = std::min_element(candidates.begin(), candidates.end(),
-                                     [&](const std::string& x, const std::string& y) { return edit_distance(typed, x) < edit_distance(typed, y); });
+                                     [&](const std::string& x, const std::string& y) {
+                                       return edit_distance(typed, x) < edit_distance(typed, y);
+                                     });
   return best == candidates.end() ? std::string() : *best;
 }
 
@@ -72,8 +89,11 @@ std::string nearest_key_path(const std::string& section, const std::string& type
   for (const std::string& path : all_key_paths()) {
     const size_t dot = path.rfind('.');
     const std::string home = dot == std::string::npos ? "" : path.substr(0, dot);
-    const size_t by_name = edit_distance(typed, dot == std::string::npos ? path : path.substr(dot + 1)) + (home == section ? 0U : 2U);
-    const size_t cost = std::min(by_name, edit_distance(section.empty() ? typed : section + "." + typed, path));
+    const size_t by_name =
+        edit_distance(typed, dot == std::string::npos ? path : path.substr(dot + 1)) +
+        (home == section ? 0U : 2U);
+    const size_t cost =
+        std::min(by_name, edit_distance(section.empty() ? typed : section + "." + typed, path));
     if (cost < best_cost) {
       best = path;
       best_cost = cost;
@@ -82,4 +102,4 @@ std::string nearest_key_path(const std::string& section, const std::string& type
   return best;
 }
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace candor {
+namespace candor::launch {
 
 // Levenshtein distance with a swap of neighbours as one edit (optimal string alignment), in bytes.
 size_t edit_distance(std::string_view a, std::string_view b);
@@ -16,7 +16,8 @@ std::string nearest(std::string_view typed, const std::vector<std::string>& cand
 // All keys as paths: "train.max_steps"; keys of records as "objective.loss".
 std::vector<std::string> all_key_paths();
 
-// The full path meant by `typed` in section `section` ("" = top): a key of that section, unless one elsewhere is nearer by two edits or more.
+// The full path meant by `typed` in section `section` ("" = top): a key of that section, unless one
+// elsewhere is nearer by two edits or more.
 std::string nearest_key_path(const std::string& section, const std::string& typed);
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,10 +1,16 @@
-// One run's options, read from one YAML file: each section of the file is a struct, each key a member of the same name.
+// One run's options, read from one YAML file: each section of the file is a struct, each key a
+// member of the same name.
 //
-// Usage:   RunConfig config = read_run_config("my.yaml", {"train.max_steps=20"});   write_file_atomically(path, to_yaml(config));
-// Reading is strict: an unknown or repeated key, a wrong type, a value out of range and keys that clash are each a std::invalid_argument that
-// begins with file:line:column (or with the override) and says what was expected, what was found, and for a key which valid one is nearest.
-// What a key means, its range and its choices stand in one place, config_fields.cc; `candor help config` prints them.
-// The structs belong to launch/: the commands map them to the options of the layers below, which know no YAML.
+// Usage:   RunConfig config = read_run_config("my.yaml", {"train.max_steps=20"});
+// write_file_atomically(path, to_yaml(config));
+// Reading is strict: an unknown or repeated key, a wrong type, a value out of range and keys that
+// clash are each a std::invalid_argument that
+// begins with file:line:column (or with the override) and says what was expected, what was found,
+// and for a key which valid one is nearest.
+// What a key means, its range and its choices stand in one place, config_fields.cc; `candor help
+// config` prints them.
+// The structs belong to launch/: the commands map them to the options of the layers below, which
+// know no YAML.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +19,13 @@
 #include <string_view>
 #include <vector>
 
-namespace candor {
+namespace candor::launch {
 
 struct RunSection {
   std::string dir;
   int64_t seed = 42;
-  int64_t threads_per_rank = 0;  // 0: cores of the host / ranks on it; run_candor puts the number in use here before a command sees it
+  int64_t threads_per_rank = 0;  // 0: cores of the host / ranks on it; run_candor puts the number
+                                 // in use here before a command sees it
   double timeout_s = 600;
   double heartbeat_s = 60;
   bool operator==(const RunSection&) const = default;
@@ -75,7 +82,8 @@ struct PrepareSection {
   bool operator==(const PrepareSection&) const = default;
 };
 
-// Decoder layers [begin, end); end -1: to the last. In YAML "all" or "20-29", which is begin 20, end 30.
+// Decoder layers [begin, end); end -1: to the last. In YAML "all" or "20-29", which is begin 20,
+// end 30.
 struct LayerRange {
   int64_t begin = 0;
   int64_t end = -1;
@@ -96,12 +104,14 @@ struct LoraSection {
 struct StageSection {
   std::string loss;
   double until = 1;    // fraction of the run's steps at which the stage ends
-  double ramp_to = 0;  // 0: starts at once; else the fraction at which it has fully taken over from the stage before
+  double ramp_to = 0;  // 0: starts at once; else the fraction at which it has fully taken over from
+                       // the stage before
   bool operator==(const StageSection&) const = default;
 };
 
 struct TrainSection {
-  int64_t max_steps = 0;  // exactly one of max_steps and epochs is above 0 after reading; neither given: 2 epochs
+  int64_t max_steps =
+      0;  // exactly one of max_steps and epochs is above 0 after reading; neither given: 2 epochs
   int64_t epochs = 0;
   int64_t global_batch_examples = 16;
   int64_t micro_batch_examples = 4;
@@ -146,9 +156,10 @@ struct RunConfig {
   PrepareSection prepare;
   LoraSection lora;
   // Tokenized Brier alone collapses on small models; this doesn't (docs/design.md).
-  std::vector<StageSection> objective = {{.loss = "soft_target", .until = 0.1},
-                                         {.loss = "expectation_log_loss", .until = 0.4, .ramp_to = 0.2},
-                                         {.loss = "tokenized_brier", .ramp_to = 0.6}};
+  std::vector<StageSection> objective = {
+      {.loss = "soft_target", .until = 0.1},
+      {.loss = "expectation_log_loss", .until = 0.4, .ramp_to = 0.2},
+      {.loss = "tokenized_brier", .ramp_to = 0.6}};
   double objective_lm_weight = 0;
   std::vector<std::string> compare_objectives;  // losses
   bool compare_alora = false;
@@ -157,17 +168,20 @@ struct RunConfig {
   bool operator==(const RunConfig&) const = default;
 };
 
-// `overrides` are "key.path=value" with a value in YAML, applied to the file's tree before it is read; the last of several for one key holds.
+// `overrides` are "key.path=value" with a value in YAML, applied to the file's tree before it is
+// read; the last of several for one key holds.
 // Throws std::system_error if the file can't be read, std::invalid_argument as above.
 RunConfig read_run_config(const std::string& path, const std::vector<std::string>& overrides = {});
 
 // The same for text; `name` stands for the file in messages.
-RunConfig parse_run_config(std::string_view text, const std::string& name, const std::vector<std::string>& overrides = {});
+RunConfig parse_run_config(std::string_view text, const std::string& name,
+                           const std::vector<std::string>& overrides = {});
 
-// The resolved config: every key, defaults included, in a fixed order; parse_run_config gives the same config back.
+// The resolved config: every key, defaults included, in a fixed order; parse_run_config gives the
+// same config back.
 std::string to_yaml(const RunConfig& config);
 
 // Every section and key with type, range or choices, default and meaning.
 std::string describe_run_config();
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace candor {
+namespace candor::launch {
 
 struct RunPaths {
   explicit RunPaths(const std::string& run_dir) : dir(run_dir) {}
@@ -31,4 +31,4 @@ struct RunPaths {
   RunPaths comparison(const std::string& name) const { return RunPaths(dir + "/compare/" + name); }
 };
 
-}  // namespace candor
+}  // namespace candor::launch

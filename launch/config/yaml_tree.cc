@@ -9,11 +9,12 @@
 #include <sstream>
 #include <stdexcept>
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 constexpr int kMaxDepth = 32;
-constexpr size_t kMaxNodes = 20'000;         // aliases of aliases could make more out of a few lines; keys are compared with all before them
+constexpr size_t kMaxNodes = 20'000;  // aliases of aliases could make more out of a few lines; keys
+                                      // are compared with all before them
 constexpr size_t kMaxTextBytes = 1'000'000;  // of a file or an override; a config has some KB
 constexpr size_t kMaxPathParts = kMaxDepth;  // of an override's key
 
@@ -25,7 +26,8 @@ class TreeBuilder {
     YamlNode node;
     node.where = where(source.Mark());
     if (depth > kMaxDepth || ++nodes_ > kMaxNodes)
-      throw std::invalid_argument(fmt::format("{}: nested too deeply or too large for a config", node.where));
+      throw std::invalid_argument(
+          fmt::format("{}: nested too deeply or too large for a config", node.where));
     switch (source.Type()) {
       case YAML::NodeType::Undefined:
       case YAML::NodeType::Null: break;
@@ -46,21 +48,29 @@ class TreeBuilder {
     return node;
   }
 
-  std::string where(const YAML::Mark& mark) const { return fixed_where_ ? name_ : fmt::format("{}:{}:{}", name_, mark.line + 1, mark.column + 1); }
+  std::string where(const YAML::Mark& mark) const {
+    return fixed_where_ ? name_ : fmt::format("{}:{}:{}", name_, mark.line + 1, mark.column + 1);
+  }
   const std::string& name() const { return name_; }
   void use_name_alone() { fixed_where_ = true; }
 
  private:
-  void add_entry(YamlNode& node, const YAML::Node& key_source, const YAML::Node& value_source, int depth) {
+  void add_entry(YamlNode& node, const YAML::Node& key_source, const YAML::Node& value_source,
+                 int depth) {
     YamlNode key = build(key_source, depth + 1);
-    if (key.kind != YamlNode::Kind::kScalar) throw std::invalid_argument(fmt::format("{}: expected a key, got {}", key.where, key.description()));
+    if (key.kind != YamlNode::Kind::kScalar)
+      throw std::invalid_argument(
+          fmt::format("{}: expected a key, got {}", key.where, key.description()));
     for (const auto& [other, value] : node.entries) {
       if (other.scalar == key.scalar) {
-        throw std::invalid_argument(fmt::format("{}: repeated key \"{}\", first at {}; keep one of them", key.where, key.scalar, other.where));
+        throw std::invalid_argument(
+            fmt::format("{}: repeated key \"{}\", first at {}; keep one of them", key.where,
+                        key.scalar, other.where));
       }
     }
     YamlNode value = build(value_source, depth + 1);
-    if (value.kind == YamlNode::Kind::kNull) value.where = key.where;  // yaml-cpp gives an empty value no place of its own
+    if (value.kind == YamlNode::Kind::kNull)
+      value.where = key.where;  // yaml-cpp gives an empty value no place of its own
     node.entries.emplace_back(std::move(key), std::move(value));
   }
 
@@ -79,10 +89,19 @@ class DocumentCounter final : public YAML::EventHandler {
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { at(mark); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { at(mark); }
-  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t, const std::string&) override { at(mark); }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override { at(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                const std::string&) override {
+    at(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    at(mark);
+  }
   void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override { at(mark); }
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    at(mark);
+  }
   void OnMapEnd() override {}
 
  private:
@@ -91,11 +110,13 @@ class DocumentCounter final : public YAML::EventHandler {
   }
 };
 
-// The only document; null where there is none. Not LoadAll(), which makes documents without end of a "," that stands where a document ends.
+// The only document; null where there is none. Not LoadAll(), which makes documents without end of
+// a "," that stands where a document ends.
 YAML::Node load(std::string_view text, const TreeBuilder& builder) {
   if (text.size() > kMaxTextBytes) {
     throw std::invalid_argument(
-        fmt::format("{}: {} bytes are too many for a config, expected at most {}", builder.name(), text.size(), kMaxTextBytes));
+        fmt::format("{}: {} bytes are too many for a config, expected at most {}", builder.name(),
+                    text.size(), kMaxTextBytes));
   }
   const std::string content(text);
   try {
@@ -106,11 +127,13 @@ YAML::Node load(std::string_view text, const TreeBuilder& builder) {
     }
     if (counter.documents > 1) {
       const std::string where = builder.where(counter.second.value_or(YAML::Mark()));
-      throw std::invalid_argument(fmt::format("{}: expected one YAML document, got 2 (or a comma that belongs to no list)", where));
+      throw std::invalid_argument(fmt::format(
+          "{}: expected one YAML document, got 2 (or a comma that belongs to no list)", where));
     }
     return YAML::Load(content);
   } catch (const YAML::Exception& error) {
-    throw std::invalid_argument(fmt::format("{}: not YAML: {}", builder.where(error.mark), error.msg));
+    throw std::invalid_argument(
+        fmt::format("{}: not YAML: {}", builder.where(error.mark), error.msg));
   }
 }
 
@@ -151,17 +174,20 @@ YamlNode parse_yaml(std::string_view text, const std::string& name) {
 void apply_override(YamlNode& root, const std::string& override_text) {
   const std::string where = "--set " + override_text;
   const size_t equals = override_text.find('=');
-  if (equals == std::string::npos || equals == 0) throw std::invalid_argument(fmt::format("{}: expected key.path=value", where));
+  if (equals == std::string::npos || equals == 0)
+    throw std::invalid_argument(fmt::format("{}: expected key.path=value", where));
 
   const std::string path = override_text.substr(0, equals);
   if (static_cast<size_t>(std::count(path.begin(), path.end(), '.')) >= kMaxPathParts) {
-    throw std::invalid_argument(fmt::format("--set {:.60}...: the key has over {} parts, expected section.key", path, kMaxPathParts));
+    throw std::invalid_argument(fmt::format(
+        "--set {:.60}...: the key has over {} parts, expected section.key", path, kMaxPathParts));
   }
   TreeBuilder builder(where);
   builder.use_name_alone();
   YamlNode value = builder.build(load(override_text.substr(equals + 1), builder), 0);
   value.where = where;
-  if (value.kind == YamlNode::Kind::kNull && override_text.size() == equals + 1) {  // "--set key=" means the empty text
+  if (value.kind == YamlNode::Kind::kNull &&
+      override_text.size() == equals + 1) {  // "--set key=" means the empty text
     value.kind = YamlNode::Kind::kScalar;
     value.quoted = true;
   }
@@ -176,7 +202,8 @@ void apply_override(YamlNode& root, const std::string& override_text) {
       node->where = where;
     }
     if (node->kind != YamlNode::Kind::kMap) {
-      throw std::invalid_argument(fmt::format("{}: \"{}\" lies in no section: {} holds {}", where, part, node->where, node->description()));
+      throw std::invalid_argument(fmt::format("{}: \"{}\" lies in no section: {} holds {}", where,
+                                              part, node->where, node->description()));
     }
     YamlNode* next = node->find(part);
     if (next == nullptr) {
@@ -193,4 +220,4 @@ void apply_override(YamlNode& root, const std::string& override_text) {
   *node = std::move(value);
 }
 
-}  // namespace candor
+}  // namespace candor::launch

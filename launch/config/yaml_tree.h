@@ -1,5 +1,7 @@
-// A YAML document as a plain tree in which every node knows where it was written, and to which overrides can be applied.
-// yaml-cpp passes repeated keys silently and forgets where a value came from once it is replaced; this tree does neither.
+// A YAML document as a plain tree in which every node knows where it was written, and to which
+// overrides can be applied.
+// yaml-cpp passes repeated keys silently and forgets where a value came from once it is replaced;
+// this tree does neither.
 #pragma once
 
 #include <string>
@@ -7,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace candor {
+namespace candor::launch {
 
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
@@ -32,11 +34,13 @@ struct YamlNode {
   std::string description() const;
 };
 
-// Throws std::invalid_argument "name:line:column: ..." for text that isn't YAML, more than one document, a repeated key, a key that isn't a scalar,
-// nesting beyond 32 levels, or more text or nodes (aliases written out) than a config can have.
+// Throws std::invalid_argument "name:line:column: ..." for text that isn't YAML, more than one
+// document, a repeated key, a key that isn't a scalar, nesting beyond 32 levels, or more text or
+// nodes (aliases written out) than a config can have.
 YamlNode parse_yaml(std::string_view text, const std::string& name);
 
-// Sets one key. Sections on the way that don't exist are made. Throws std::invalid_argument that begins with the override.
+// Sets one key. Sections on the way that don't exist are made. Throws std::invalid_argument that
+// begins with the override.
 void apply_override(YamlNode& root, const std::string& override_text);
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -23,9 +23,13 @@ std::string format_duration(double seconds) {
 }
 
 Progress::Progress(ProgressOptions options)
-    : options_(std::move(options)), terminal_(isatty(fileno(options_.stream)) == 1), start_(std::chrono::steady_clock::now()), last_print_(start_) {}
+    : options_(std::move(options)),
+      terminal_(isatty(fileno(options_.stream)) == 1),
+      start_(std::chrono::steady_clock::now()),
+      last_print_(start_) {}
 
-std::string Progress::line(const ProgressOptions& options, int64_t done, double elapsed_s, const std::string& note) {
+std::string Progress::line(const ProgressOptions& options, int64_t done, double elapsed_s,
+                           const std::string& note) {
   const int64_t total = std::max<int64_t>(options.total, 0);
   std::string text = fmt::format("{}  {}/{} {}", options.name, done, total, options.unit);
   if (total > 0) text += fmt::format("  {}%", done * 100 / total);
@@ -33,14 +37,17 @@ std::string Progress::line(const ProgressOptions& options, int64_t done, double 
   if (done_here > 0 && elapsed_s > 0) {
     const double rate = static_cast<double>(done_here) / elapsed_s;
     text += fmt::format("  {:.{}f} {}/s", rate, rate < 10 ? 2 : 0, options.unit);
-    if (done < total) text += fmt::format("  {} left", format_duration(static_cast<double>(total - done) / rate));
+    if (done < total)
+      text += fmt::format("  {} left", format_duration(static_cast<double>(total - done) / rate));
   }
   if (!note.empty()) text += "  " + note;
   return text;
 }
 
 void Progress::update(int64_t done, const std::string& note) {
-  if (!options_.visible || seconds_since(last_print_) < (terminal_ ? 0.1 : options_.seconds_between_lines)) return;
+  if (!options_.visible ||
+      seconds_since(last_print_) < (terminal_ ? 0.1 : options_.seconds_between_lines))
+    return;
   last_print_ = std::chrono::steady_clock::now();
   print(line(options_, done, seconds_since(start_), note), false);
 }
@@ -48,7 +55,8 @@ void Progress::update(int64_t done, const std::string& note) {
 void Progress::finish(const std::string& note) {
   if (!options_.visible) return;
   const int64_t here = options_.total - options_.done_before;
-  std::string text = fmt::format("{}  {} {} in {}", options_.name, here, options_.unit, format_duration(seconds_since(start_)));
+  std::string text = fmt::format("{}  {} {} in {}", options_.name, here, options_.unit,
+                                 format_duration(seconds_since(start_)));
   if (options_.done_before > 0) text += fmt::format(" ({} were there)", options_.done_before);
   if (!note.empty()) text += "  " + note;
   print(text, true);
@@ -64,4 +72,4 @@ void Progress::print(const std::string& text, bool last) {
   std::fflush(options_.stream);
 }
 
-}  // namespace candor
+}  // namespace candor::launch

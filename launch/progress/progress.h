@@ -1,8 +1,11 @@
-// Progress with time left, on rank 0's stderr: one line rewritten in place on a terminal, else a line every few seconds.
+// Progress with time left, on rank 0's stderr: one line rewritten in place on a terminal, else a
+// line every few seconds.
 //
-// Usage:   Progress progress({.name = "train", .unit = "steps", .total = 400, .visible = group.rank() == 0});
+// Usage:   Progress progress({.name = "train", .unit = "steps", .total = 400, .visible =
+// group.rank() == 0});
 //          progress.update(step, "loss 0.21");   progress.finish();
-// The time left is by the rate since the start of *this* process, so a resumed run passes what was already there as `done_before`.
+// The time left is by the rate since the start of *this* process, so a resumed run passes what was
+// already there as `done_before`.
 #pragma once
 
 #include <chrono>
@@ -10,7 +13,7 @@
 #include <cstdio>
 #include <string>
 
-namespace candor {
+namespace candor::launch {
 
 struct ProgressOptions {
   std::string name;
@@ -36,7 +39,8 @@ class Progress {
   void finish(const std::string& note = {});
 
   // "train  120/400 steps  30%  2.1 steps/s  2m13s left  loss 0.21"
-  static std::string line(const ProgressOptions& options, int64_t done, double elapsed_s, const std::string& note);
+  static std::string line(const ProgressOptions& options, int64_t done, double elapsed_s,
+                          const std::string& note);
 
  private:
   void print(const std::string& text, bool last);
@@ -51,4 +55,4 @@ class Progress {
 // "8s", "2m13s", "3h05m".
 std::string format_duration(double seconds);
 
-}  // namespace candor
+}  // namespace candor::launch

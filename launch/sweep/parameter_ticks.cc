@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 constexpr size_t kMostNumbers = 6;
@@ -21,7 +21,8 @@ std::vector<double> round_numbers(double low, double high, bool whole) {
   if (whole) step = std::max(1.0, std::ceil(step));
   std::vector<double> numbers;
   const double first = std::ceil(low / step - 1e-9);
-  for (int i = 0; i < 10 && (first + i) * step <= high + 1e-9 * step; ++i) numbers.push_back((first + i) * step);
+  for (int i = 0; i < 10 && (first + i) * step <= high + 1e-9 * step; ++i)
+    numbers.push_back((first + i) * step);
   return numbers;
 }
 
@@ -29,7 +30,8 @@ std::vector<double> round_numbers_of_a_logarithm(double low, double high) {
   std::vector<double> all, tens;
   for (double k = std::floor(std::log10(low)); k <= std::log10(high) + 1e-9; ++k) {
     for (const double factor : {1.0, 2.0, 5.0}) {
-      const double number = std::stod(fmt::format("{}e{}", factor, k));  // 0.001, not 10 to the power of -3
+      const double number =
+          std::stod(fmt::format("{}e{}", factor, k));  // 0.001, not 10 to the power of -3
       if (number < low * (1 - 1e-9) || number > high * (1 + 1e-9)) continue;
       all.push_back(number);
       if (factor == 1) tens.push_back(number);
@@ -50,23 +52,28 @@ std::string cut(const std::string& text, size_t most) {
 
 }  // namespace
 
-std::vector<std::pair<double, std::string>> ticks_of(const Parameter& parameter, size_t most_characters) {
+std::vector<std::pair<double, std::string>> ticks_of(const Parameter& parameter,
+                                                     size_t most_characters) {
   std::vector<std::pair<double, std::string>> ticks;
   if (parameter.kind == ParameterKind::kChoice) {
-    const size_t each = std::max<size_t>(3, most_characters / std::max<size_t>(1, parameter.choices.size()));
-    for (const std::string& text : parameter.choices) ticks.emplace_back(parameter.position_of(text), cut(text, each));
+    const size_t each =
+        std::max<size_t>(3, most_characters / std::max<size_t>(1, parameter.choices.size()));
+    for (const std::string& text : parameter.choices)
+      ticks.emplace_back(parameter.position_of(text), cut(text, each));
     return ticks;
   }
   const bool whole = parameter.kind == ParameterKind::kInteger;
-  std::vector<double> numbers = parameter.kind == ParameterKind::kLogUniform ? round_numbers_of_a_logarithm(parameter.low, parameter.high)
-                                                                             : round_numbers(parameter.low, parameter.high, whole);
+  std::vector<double> numbers = parameter.kind == ParameterKind::kLogUniform
+                                    ? round_numbers_of_a_logarithm(parameter.low, parameter.high)
+                                    : round_numbers(parameter.low, parameter.high, whole);
   if (numbers.size() < 2) numbers = {parameter.low, parameter.high};
   for (const double number : numbers) {
-    const std::string text = whole ? fmt::format("{:.0f}", number) : fmt::format("{:.6g}", number + 0.0);
+    const std::string text =
+        whole ? fmt::format("{:.0f}", number) : fmt::format("{:.6g}", number + 0.0);
     if (!ticks.empty() && ticks.back().second == text) continue;
     ticks.emplace_back(parameter.position_of(fmt::format("{:.17g}", number)), text);
   }
   return ticks;
 }
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,8 +1,10 @@
-// What a sweep and its resident ranks tell each other: files in <sweep.dir>/pool/N, a folder for each pool.
+// What a sweep and its resident ranks tell each other: files in <sweep.dir>/pool/N, a folder for
+// each pool.
 //
-//   ready                                                                     of rank 0, once all groups are there
-//   group3.task   {"id": 12, "config": "...", "pause_at": 50, "log": "..."}   of the sweep
-//   group3.done   {"id": 12, "exit": 0, "stopped": false, "ends_all": false}   of the group's rank 0, or of the rank that failed
+//   ready                                                                     of rank 0, once all
+//   groups are there group3.task   {"id": 12, "config": "...", "pause_at": 50, "log": "..."}   of
+//   the sweep group3.done   {"id": 12, "exit": 0, "stopped": false, "ends_all": false}   of the
+//   group's rank 0, or of the rank that failed
 // Each is replaced whole, so a reader sees one or the other.
 #pragma once
 
@@ -10,7 +12,7 @@
 #include <optional>
 #include <string>
 
-namespace candor {
+namespace candor::launch {
 
 struct PoolTask {
   int64_t id = 0;  // grows from task to task of a pool
@@ -23,7 +25,8 @@ struct PoolResult {
   int64_t id = 0;
   int exit_code = 0;
   bool stopped = false;   // saved because a signal asked for it, not because it failed
-  bool ends_all = false;  // the rank that says so ends the whole job, because ranks of its group may wait for it
+  bool ends_all = false;  // the rank that says so ends the whole job, because ranks of its group
+                          // may wait for it
 };
 
 std::string task_text(const PoolTask& task);
@@ -48,4 +51,4 @@ class PoolFolder {
   std::string folder_;
 };
 
-}  // namespace candor
+}  // namespace candor::launch

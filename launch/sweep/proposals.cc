@@ -7,21 +7,25 @@
 #include <numbers>
 #include <random>
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 constexpr size_t kRandomBeforeTpe = 10;  // results before there is something to learn from
 constexpr int kTpeCandidates = 24;
 constexpr double kGoodShare = 0.25;
 
-double unit_number(std::mt19937_64& numbers) { return static_cast<double>(numbers() >> 11) / 9007199254740992.0; }
+double unit_number(std::mt19937_64& numbers) {
+  return static_cast<double>(numbers() >> 11) / 9007199254740992.0;
+}
 
 std::mt19937_64 numbers_of(uint64_t seed, size_t index) {
-  std::seed_seq sequence{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32), static_cast<uint32_t>(index)};
+  std::seed_seq sequence{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
+                         static_cast<uint32_t>(index)};
   return std::mt19937_64(sequence);
 }
 
-// A Parzen estimate on [0, 1): a normal around each observed position, and the uniform density as if it had been observed once.
+// A Parzen estimate on [0, 1): a normal around each observed position, and the uniform density as
+// if it had been observed once.
 class Parzen {
  public:
   explicit Parzen(std::vector<double> positions) : positions_(std::move(positions)) {
@@ -38,12 +42,14 @@ class Parzen {
   }
 
   double sample(std::mt19937_64& numbers) const {
-    const auto chosen = static_cast<size_t>(unit_number(numbers) * static_cast<double>(positions_.size() + 1));
+    const auto chosen =
+        static_cast<size_t>(unit_number(numbers) * static_cast<double>(positions_.size() + 1));
     if (chosen >= positions_.size()) return unit_number(numbers);
     for (int attempt = 0; attempt < 100; ++attempt) {
       // Box and Muller, so that every standard library gives the same numbers.
       const double radius = std::sqrt(-2 * std::log(1 - unit_number(numbers)));
-      const double u = positions_[chosen] + width_ * radius * std::cos(2 * std::numbers::pi * unit_number(numbers));
+      const double u = positions_[chosen] +
+                       width_ * radius * std::cos(2 * std::numbers::pi * unit_number(numbers));
       if (u >= 0 && u < 1) return u;
     }
     return positions_[chosen];
@@ -81,31 +87,39 @@ std::vector<double> Proposals::random_unit(size_t index) const {
   return unit;
 }
 
-// libtorch's sequence (Joe and Kuo 2008), moved by a random vector modulo 1, so that seeds differ and the first point isn't a corner.
+// libtorch's sequence (Joe and Kuo 2008), moved by a random vector modulo 1, so that seeds differ
+// and the first point isn't a corner.
 std::vector<double> Proposals::sobol_unit(size_t index) const {
   const auto dimensions = static_cast<int64_t>(sweep_.space.size());
   at::Tensor state = at::zeros({dimensions, 30}, at::kLong);
   at::_sobol_engine_initialize_state_(state, dimensions);
   at::Tensor quasi = at::zeros({dimensions}, at::kLong);
   // The zeroth point is 0; `generated` counts those after it.
-  if (index > 1) at::_sobol_engine_ff_(quasi, static_cast<int64_t>(index) - 1, state, dimensions, 0);
+  if (index > 1)
+    at::_sobol_engine_ff_(quasi, static_cast<int64_t>(index) - 1, state, dimensions, 0);
   at::Tensor drawn = at::zeros({1, dimensions}, at::kDouble);
   if (index > 0) {
-    drawn = std::get<0>(at::_sobol_engine_draw(quasi, 1, state, dimensions, static_cast<int64_t>(index) - 1, at::kDouble));
+    drawn = std::get<0>(at::_sobol_engine_draw(quasi, 1, state, dimensions,
+                                               static_cast<int64_t>(index) - 1, at::kDouble));
   }
   std::mt19937_64 numbers = numbers_of(sweep_.seed, 0);
   std::vector<double> unit;
-  for (int64_t i = 0; i < dimensions; ++i) unit.push_back(std::fmod(drawn[0][i].item<double>() + unit_number(numbers), 1.0));
+  for (int64_t i = 0; i < dimensions; ++i)
+    unit.push_back(std::fmod(drawn[0][i].item<double>() + unit_number(numbers), 1.0));
   return unit;
 }
 
-std::vector<double> Proposals::tpe_unit(size_t index, const std::vector<Observation>& observations) const {
+std::vector<double> Proposals::tpe_unit(size_t index,
+                                        const std::vector<Observation>& observations) const {
   if (observations.size() < kRandomBeforeTpe) return random_unit(index);
   std::vector<Observation> sorted = observations;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Observation& a, const Observation& b) { return a.value < b.value; });
-  const auto good = std::max<size_t>(1, static_cast<size_t>(std::ceil(kGoodShare * static_cast<double>(sorted.size()))));
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Observation& a, const Observation& b) { return a.value < b.value; });
+  const auto good = std::max<size_t>(
+      1, static_cast<size_t>(std::ceil(kGoodShare * static_cast<double>(sorted.size()))));
   std::vector<std::vector<double>> positions;
-  for (const Observation& observation : sorted) positions.push_back(position_of(sweep_.space, observation.point));
+  for (const Observation& observation : sorted)
+    positions.push_back(position_of(sweep_.space, observation.point));
   std::mt19937_64 numbers = numbers_of(sweep_.seed, index);
   std::vector<double> unit;
   for (size_t i = 0; i < sweep_.space.size(); ++i) {
@@ -124,4 +138,4 @@ std::vector<double> Proposals::tpe_unit(size_t index, const std::vector<Observat
   return unit;
 }
 
-}  // namespace candor
+}  // namespace candor::launch

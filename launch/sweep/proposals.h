@@ -1,7 +1,9 @@
-// Which point is tried next: from a list, a grid, random numbers, Sobol's sequence, or what has gone well so far (TPE).
+// Which point is tried next: from a list, a grid, random numbers, Sobol's sequence, or what has
+// gone well so far (TPE).
 //
-// Proposal number i of a list, a grid, random or Sobol depends on the sweep's seed and i alone. TPE also depends on the results that are there when
-// it is asked, so the journal keeps what it proposed. Source: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization" (the
+// Proposal number i of a list, a grid, random or Sobol depends on the sweep's seed and i alone. TPE
+// also depends on the results that are there when it is asked, so the journal keeps what it
+// proposed. Source: Bergstra et al. 2011, "Algorithms for Hyper-Parameter Optimization" (the
 // tree-structured Parzen estimator, here each parameter on its own).
 #pragma once
 
@@ -11,7 +13,7 @@
 
 #include "launch/sweep/sweep_config.h"
 
-namespace candor {
+namespace candor::launch {
 
 struct Observation {
   Point point;
@@ -25,7 +27,8 @@ class Proposals {
   // How many there are in all.
   size_t count() const { return count_; }
 
-  // Number `index` in [0, count()). observations: of the points that were compared at the most steps, for TPE.
+  // Number `index` in [0, count()). observations: of the points that were compared at the most
+  // steps, for TPE.
   Point at(size_t index, const std::vector<Observation>& observations) const;
 
  private:
@@ -38,4 +41,4 @@ class Proposals {
   size_t count_ = 0;
 };
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,7 +1,9 @@
-// What a sweep tries: parameters, each a key of a run's config with the values that it may take, and points, which give each its value.
+// What a sweep tries: parameters, each a key of a run's config with the values that it may take,
+// and points, which give each its value.
 //
-// A point is made from a vector of the unit cube, one number a parameter, so every method (random, Sobol, TPE) is a way to choose such vectors. A
-// value is the text that `--set key=value` would have. A parameter with a condition is left out of the point where the condition doesn't hold.
+// A point is made from a vector of the unit cube, one number a parameter, so every method (random,
+// Sobol, TPE) is a way to choose such vectors. A value is the text that `--set key=value` would
+// have. A parameter with a condition is left out of the point where the condition doesn't hold.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace candor {
+namespace candor::launch {
 
 enum class ParameterKind { kChoice, kUniform, kLogUniform, kInteger };
 
@@ -32,7 +34,8 @@ struct Parameter {
   std::string value_at(double u) const;
   std::string first_value() const { return value_at(0); }
   std::string last_value() const;  // choices in their order, numbers from low to high
-  // Where a value lies in [0, 1): value_at gives it back. -1 for one that this parameter can't take.
+  // Where a value lies in [0, 1): value_at gives it back. -1 for one that this parameter can't
+  // take.
   double position_of(const std::string& value) const;
   // In order. Empty: a kind without steps whose `grid` isn't given.
   std::vector<std::string> grid_values() const;
@@ -52,8 +55,8 @@ Point point_at(const SearchSpace& space, std::span<const double> unit);
 // Where its values lie; -1 for parameters that it leaves out.
 std::vector<double> position_of(const SearchSpace& space, const Point& point);
 
-// Every combination, without those that a condition makes equal. Throws std::invalid_argument naming a parameter that needs `grid`, and for more than
-// `most` points.
+// Every combination, without those that a condition makes equal. Throws std::invalid_argument
+// naming a parameter that needs `grid`, and for more than `most` points.
 std::vector<Point> grid_points(const SearchSpace& space, size_t most = 100000);
 
-}  // namespace candor
+}  // namespace candor::launch

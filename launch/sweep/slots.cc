@@ -11,16 +11,17 @@
 
 #include "data_pipeline/files/read_file.h"
 
-namespace candor {
+namespace candor::launch {
 
 std::vector<Slot> local_slots(int64_t count) {
   std::vector<Slot> slots;
-  for (int64_t number = 0; number < count; ++number) slots.push_back({.host = "", .number = number});
+  for (int64_t number = 0; number < count; ++number)
+    slots.push_back({.host = "", .number = number});
   return slots;
 }
 
 std::vector<Slot> slots_of_hostfile(const std::string& path) {
-  std::istringstream lines(read_file(path));
+  std::istringstream lines(data::read_file(path));
   std::vector<Slot> slots;
   std::set<std::string> hosts;
   int number = 0;
@@ -34,14 +35,19 @@ std::vector<Slot> slots_of_hostfile(const std::string& path) {
       if (!word.starts_with("slots=")) continue;  // max_slots and the like are mpirun's
       const auto [end, error] = std::from_chars(word.data() + 6, word.data() + word.size(), count);
       if (error != std::errc() || end != word.data() + word.size() || count < 1) {
-        throw std::invalid_argument(fmt::format("{}:{}: slots: expected a whole number from 1, got \"{}\"", path, number, word.substr(6)));
+        throw std::invalid_argument(
+            fmt::format("{}:{}: slots: expected a whole number from 1, got \"{}\"", path, number,
+                        word.substr(6)));
       }
     }
     if (!hosts.insert(host).second)
-      throw std::invalid_argument(fmt::format("{}:{}: the host {} stands here twice; give its slots in one line", path, number, host));
+      throw std::invalid_argument(fmt::format(
+          "{}:{}: the host {} stands here twice; give its slots in one line", path, number, host));
     for (int64_t slot = 0; slot < count; ++slot) slots.push_back({.host = host, .number = slot});
   }
-  if (slots.empty()) throw std::invalid_argument(fmt::format("{}: no host in it; expected lines as \"node1 slots=8\"", path));
+  if (slots.empty())
+    throw std::invalid_argument(
+        fmt::format("{}: no host in it; expected lines as \"node1 slots=8\"", path));
   return slots;
 }
 
@@ -73,7 +79,9 @@ std::optional<std::vector<Slot>> SlotPool::take(size_t count) {
 
 void SlotPool::give_back(const std::vector<Slot>& slots) {
   free_.insert(free_.end(), slots.begin(), slots.end());
-  std::sort(free_.begin(), free_.end(), [](const Slot& a, const Slot& b) { return std::tie(a.host, a.number) < std::tie(b.host, b.number); });
+  std::sort(free_.begin(), free_.end(), [](const Slot& a, const Slot& b) {
+    return std::tie(a.host, a.number) < std::tie(b.host, b.number);
+  });
 }
 
-}  // namespace candor
+}  // namespace candor::launch

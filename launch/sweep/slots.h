@@ -1,6 +1,7 @@
 // Where trials run: a slot is room for one rank on a host.
 //
-// Usage:   SlotPool pool(slots_of_hostfile("hosts"));   auto taken = pool.take(4);   ...   pool.give_back(*taken);
+// Usage:   SlotPool pool(slots_of_hostfile("hosts"));   auto taken = pool.take(4);   ...
+// pool.give_back(*taken);
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace candor {
+namespace candor::launch {
 
 struct Slot {
   std::string host{};  // empty: this one
@@ -19,8 +20,8 @@ struct Slot {
 // `count` slots on this host.
 std::vector<Slot> local_slots(int64_t count);
 
-// Lines "host slots=N" as mpirun reads them (without slots: one), # begins a comment. Throws std::invalid_argument "PATH:LINE: ..." and
-// std::system_error.
+// Lines "host slots=N" as mpirun reads them (without slots: one), # begins a comment. Throws
+// std::invalid_argument "PATH:LINE: ..." and std::system_error.
 std::vector<Slot> slots_of_hostfile(const std::string& path);
 
 class SlotPool {
@@ -38,4 +39,4 @@ class SlotPool {
   size_t total_;
 };
 
-}  // namespace candor
+}  // namespace candor::launch

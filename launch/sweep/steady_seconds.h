@@ -3,8 +3,10 @@
 
 #include <chrono>
 
-namespace candor {
+namespace candor::launch {
 
-inline double steady_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+inline double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
-}  // namespace candor
+}  // namespace candor::launch

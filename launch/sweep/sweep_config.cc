@@ -15,7 +15,7 @@
 #include "launch/config/nearest_key.h"
 #include "launch/config/yaml_scalars.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 using Kind = YamlNode::Kind;
@@ -25,12 +25,16 @@ const std::map<std::string, SearchMethod> kMethods = {{"grid", SearchMethod::kGr
                                                       {"sobol", SearchMethod::kSobol},
                                                       {"tpe", SearchMethod::kTpe},
                                                       {"points", SearchMethod::kPoints}};
-const std::map<std::string, Halving> kHalvings = {
-    {"none", Halving::kNone}, {"synchronous", Halving::kSynchronous}, {"asynchronous", Halving::kAsynchronous}};
+const std::map<std::string, Halving> kHalvings = {{"none", Halving::kNone},
+                                                  {"synchronous", Halving::kSynchronous},
+                                                  {"asynchronous", Halving::kAsynchronous}};
 // Of metrics.jsonl's validation; true: larger is better.
-const std::map<std::string, bool> kMetrics = {{"tokenized_brier", false}, {"expectation_brier", false}, {"argmax_brier", false}, {"auroc", true},
-                                              {"argmax_auroc", true},     {"expectation_ece", false},   {"argmax_ece", false},   {"spread", true},
-                                              {"format_mass", true},      {"distinct_levels", true}};
+const std::map<std::string, bool> kMetrics = {
+    {"tokenized_brier", false}, {"expectation_brier", false},
+    {"argmax_brier", false},    {"auroc", true},
+    {"argmax_auroc", true},     {"expectation_ece", false},
+    {"argmax_ece", false},      {"spread", true},
+    {"format_mass", true},      {"distinct_levels", true}};
 // What the sweep itself sets in each trial.
 const std::set<std::string> kOwnKeys = {"run.dir", "train.trunk_dir"};
 
@@ -42,7 +46,8 @@ std::vector<std::string> keys_of(const std::map<std::string, Value>& map) {
 }
 
 [[noreturn]] void fail(const YamlNode& node, const std::string& path, const std::string& expected) {
-  throw std::invalid_argument(fmt::format("{}: {}: expected {}, got {}", node.where, path, expected, node.description()));
+  throw std::invalid_argument(
+      fmt::format("{}: {}: expected {}, got {}", node.where, path, expected, node.description()));
 }
 
 std::string text_in(const YamlNode& node, const std::string& path) {
@@ -51,19 +56,24 @@ std::string text_in(const YamlNode& node, const std::string& path) {
 }
 
 template <typename Value>
-Value one_of(const YamlNode& node, const std::string& path, const std::map<std::string, Value>& choices) {
+Value one_of(const YamlNode& node, const std::string& path,
+             const std::map<std::string, Value>& choices) {
   const auto found = choices.find(node.kind == Kind::kScalar ? node.scalar : "");
   if (found == choices.end()) {
     fail(node, path,
-         fmt::format("one of {}{}", fmt::join(keys_of(choices), ", "),
-                     node.kind == Kind::kScalar ? fmt::format(" (the nearest is {})", nearest(node.scalar, keys_of(choices))) : ""));
+         fmt::format(
+             "one of {}{}", fmt::join(keys_of(choices), ", "),
+             node.kind == Kind::kScalar
+                 ? fmt::format(" (the nearest is {})", nearest(node.scalar, keys_of(choices)))
+                 : ""));
   }
   return found->second;
 }
 
 int64_t whole_in(const YamlNode& node, const std::string& path, int64_t least) {
   const std::optional<int64_t> value = integer_in(node);
-  if (!value || *value < least || *value > 1000000) fail(node, path, fmt::format("a whole number in {}..1000000", least));
+  if (!value || *value < least || *value > 1000000)
+    fail(node, path, fmt::format("a whole number in {}..1000000", least));
   return *value;
 }
 
@@ -80,9 +90,12 @@ std::string flow_text(const YamlNode& node) {
     case Kind::kScalar: {
       YamlNode bare = node;
       bare.quoted = false;
-      const bool reads_otherwise = number_in(bare) || node.scalar.empty() || node.scalar == "true" || node.scalar == "false" || node.scalar == "null";
-      const bool plain = node.scalar.find_first_of(",[]{}:#&*!|>%@`\n\"'") == std::string::npos && (!node.quoted || !reads_otherwise) &&
-                         !node.scalar.starts_with(' ') && !node.scalar.ends_with(' ');
+      const bool reads_otherwise = number_in(bare) || node.scalar.empty() ||
+                                   node.scalar == "true" || node.scalar == "false" ||
+                                   node.scalar == "null";
+      const bool plain = node.scalar.find_first_of(",[]{}:#&*!|>%@`\n\"'") == std::string::npos &&
+                         (!node.quoted || !reads_otherwise) && !node.scalar.starts_with(' ') &&
+                         !node.scalar.ends_with(' ');
       if (plain) return node.scalar;
       std::string quoted = "\"";
       for (const char c : node.scalar) {
@@ -102,7 +115,8 @@ std::string flow_text(const YamlNode& node) {
     }
     case Kind::kMap: {
       std::vector<std::string> entries;
-      for (const auto& [key, value] : node.entries) entries.push_back(fmt::format("{}: {}", flow_text(key), flow_text(value)));
+      for (const auto& [key, value] : node.entries)
+        entries.push_back(fmt::format("{}: {}", flow_text(key), flow_text(value)));
       return fmt::format("{{{}}}", fmt::join(entries, ", "));
     }
   }
@@ -113,25 +127,34 @@ std::string config_key(const YamlNode& node) {
   const std::vector<std::string> all = all_key_paths();
   const std::string& key = node.scalar;
   if (std::count(all.begin(), all.end(), key) == 0) {
-    throw std::invalid_argument(fmt::format("{}: no key {} in a run's config; the nearest is {}", node.where, key, nearest(key, all)));
+    throw std::invalid_argument(fmt::format("{}: no key {} in a run's config; the nearest is {}",
+                                            node.where, key, nearest(key, all)));
   }
-  if (kOwnKeys.count(key) > 0) throw std::invalid_argument(fmt::format("{}: {} is the sweep's own; leave it out", node.where, key));
+  if (kOwnKeys.count(key) > 0)
+    throw std::invalid_argument(
+        fmt::format("{}: {} is the sweep's own; leave it out", node.where, key));
   return key;
 }
 
 Condition condition_in(const YamlNode& node, const std::string& path, const SearchSpace& before) {
-  if (node.kind != Kind::kMap || node.entries.size() != 1) fail(node, path, "one key with its values, as {lora.rank: [16]}");
+  if (node.kind != Kind::kMap || node.entries.size() != 1)
+    fail(node, path, "one key with its values, as {lora.rank: [16]}");
   const auto& [key, values] = node.entries.front();
-  const auto parent = std::find_if(before.begin(), before.end(), [&](const Parameter& p) { return p.key == key.scalar; });
+  const auto parent = std::find_if(before.begin(), before.end(),
+                                   [&](const Parameter& p) { return p.key == key.scalar; });
   if (parent == before.end()) {
-    throw std::invalid_argument(fmt::format("{}: {}: {} isn't a parameter above this one", key.where, path, key.scalar));
+    throw std::invalid_argument(
+        fmt::format("{}: {}: {} isn't a parameter above this one", key.where, path, key.scalar));
   }
   Condition condition{.key = key.scalar, .values = {}};
-  for (const YamlNode& value : values.kind == Kind::kList ? values.items : std::vector<YamlNode>{values}) {
+  for (const YamlNode& value :
+       values.kind == Kind::kList ? values.items : std::vector<YamlNode>{values}) {
     condition.values.push_back(flow_text(value));
-    if (parent->position_of(condition.values.back()) < 0 || parent->kind == ParameterKind::kUniform || parent->kind == ParameterKind::kLogUniform) {
-      throw std::invalid_argument(fmt::format("{}: {}: {} is never {}: a condition names values of a choice or an integer", value.where, path,
-                                              key.scalar, condition.values.back()));
+    if (parent->position_of(condition.values.back()) < 0 ||
+        parent->kind == ParameterKind::kUniform || parent->kind == ParameterKind::kLogUniform) {
+      throw std::invalid_argument(
+          fmt::format("{}: {}: {} is never {}: a condition names values of a choice or an integer",
+                      value.where, path, key.scalar, condition.values.back()));
     }
   }
   if (condition.values.empty()) fail(values, path, "at least one value");
@@ -142,12 +165,15 @@ void read_range(const YamlNode& node, const std::string& path, Parameter& parame
   if (node.kind != Kind::kList || node.items.size() != 2) fail(node, path, "[low, high]");
   for (size_t i = 0; i < 2; ++i) {
     const bool whole = parameter.kind == ParameterKind::kInteger;
-    const std::optional<double> value = whole ? std::optional<double>(integer_in(node.items[i])) : number_in(node.items[i]);
+    const std::optional<double> value =
+        whole ? std::optional<double>(integer_in(node.items[i])) : number_in(node.items[i]);
     if (!value) fail(node.items[i], path, whole ? "a whole number" : "a number");
     (i == 0 ? parameter.low : parameter.high) = *value;
   }
-  if (parameter.low >= parameter.high) fail(node.items[1], path, fmt::format("more than {:g}", parameter.low));
-  if (parameter.kind == ParameterKind::kLogUniform && parameter.low <= 0) fail(node.items[0], path, "a number above 0");
+  if (parameter.low >= parameter.high)
+    fail(node.items[1], path, fmt::format("more than {:g}", parameter.low));
+  if (parameter.kind == ParameterKind::kLogUniform && parameter.low <= 0)
+    fail(node.items[0], path, "a number above 0");
 }
 
 Parameter parameter_in(const YamlNode& key, const YamlNode& node, const SearchSpace& before) {
@@ -157,7 +183,10 @@ Parameter parameter_in(const YamlNode& key, const YamlNode& node, const SearchSp
                                                       {"integer", ParameterKind::kInteger}};
   Parameter parameter{.key = config_key(key)};
   const std::string path = "space." + parameter.key;
-  if (node.kind != Kind::kMap) fail(node, path, "{choice: [...]}, {uniform: [low, high]}, {log_uniform: [low, high]} or {integer: [low, high]}");
+  if (node.kind != Kind::kMap)
+    fail(node, path,
+         "{choice: [...]}, {uniform: [low, high]}, {log_uniform: [low, high]} or {integer: [low, "
+         "high]}");
   int kinds_given = 0;
   for (const auto& [name, value] : node.entries) {
     if (name.scalar == "when") {
@@ -171,10 +200,12 @@ Parameter parameter_in(const YamlNode& key, const YamlNode& node, const SearchSp
         read_range(value, path + "." + name.scalar, parameter);
         continue;
       }
-      if (value.kind != Kind::kList || value.items.empty()) fail(value, path + ".choice", "a list of at least one value");
+      if (value.kind != Kind::kList || value.items.empty())
+        fail(value, path + ".choice", "a list of at least one value");
       for (const YamlNode& item : value.items) {
         const std::string text = flow_text(item);
-        if (std::count(parameter.choices.begin(), parameter.choices.end(), text) > 0) fail(item, path + ".choice", "each value once");
+        if (std::count(parameter.choices.begin(), parameter.choices.end(), text) > 0)
+          fail(item, path + ".choice", "each value once");
         parameter.choices.push_back(text);
       }
     }
@@ -186,7 +217,8 @@ Parameter parameter_in(const YamlNode& key, const YamlNode& node, const SearchSp
 Point point_in(const YamlNode& node, const std::string& path) {
   if (node.kind != Kind::kMap) fail(node, path, "keys with values, as {lora.rank: 8}");
   Point point;
-  for (const auto& [key, value] : node.entries) point.values.emplace_back(config_key(key), flow_text(value));
+  for (const auto& [key, value] : node.entries)
+    point.values.emplace_back(config_key(key), flow_text(value));
   return point;
 }
 
@@ -195,7 +227,8 @@ struct HalvingSteps {
   YamlNode where;
 };
 
-void read_sweep_section(const YamlNode& section, const std::string& folder, SweepConfig& sweep, HalvingSteps& steps) {
+void read_sweep_section(const YamlNode& section, const std::string& folder, SweepConfig& sweep,
+                        HalvingSteps& steps) {
   static const std::vector<std::string> keys = {"dir",           "base",         "set",
                                                 "method",        "trials",       "seed",
                                                 "objective",     "halving",      "first_rung_steps",
@@ -211,9 +244,12 @@ void read_sweep_section(const YamlNode& section, const std::string& folder, Swee
       sweep.dir = text_in(value, path);
     } else if (name == "base") {
       const std::filesystem::path base = text_in(value, path);
-      sweep.base_path = (base.is_absolute() ? base : std::filesystem::path(folder) / base).lexically_normal().string();
+      sweep.base_path = (base.is_absolute() ? base : std::filesystem::path(folder) / base)
+                            .lexically_normal()
+                            .string();
     } else if (name == "set") {
-      for (const auto& [set_key, set_value] : point_in(value, path).values) sweep.overrides.push_back(set_key + "=" + set_value);
+      for (const auto& [set_key, set_value] : point_in(value, path).values)
+        sweep.overrides.push_back(set_key + "=" + set_value);
     } else if (name == "method") {
       sweep.method = one_of(value, path, kMethods);
     } else if (name == "trials") {
@@ -222,8 +258,10 @@ void read_sweep_section(const YamlNode& section, const std::string& folder, Swee
       sweep.seed = static_cast<uint64_t>(whole_in(value, path, 0));
     } else if (name == "objective") {
       sweep.objectives.clear();
-      for (const YamlNode& metric : value.kind == Kind::kList ? value.items : std::vector<YamlNode>{value}) {
-        sweep.objectives.push_back({.metric = metric.scalar, .larger_is_better = one_of(metric, path, kMetrics)});
+      for (const YamlNode& metric :
+           value.kind == Kind::kList ? value.items : std::vector<YamlNode>{value}) {
+        sweep.objectives.push_back(
+            {.metric = metric.scalar, .larger_is_better = one_of(metric, path, kMetrics)});
       }
       if (sweep.objectives.empty()) fail(value, path, "at least one metric");
     } else if (name == "halving") {
@@ -245,19 +283,26 @@ void read_sweep_section(const YamlNode& section, const std::string& folder, Swee
     } else if (name == "max_slot_hours") {
       sweep.max_slot_hours = hours_in(value, path);
     } else {
-      throw std::invalid_argument(fmt::format("{}: no key {}; the nearest is sweep.{}", key.where, path, nearest(name, keys)));
+      throw std::invalid_argument(fmt::format("{}: no key {}; the nearest is sweep.{}", key.where,
+                                              path, nearest(name, keys)));
     }
   }
   if (sweep.dir.empty() || sweep.base_path.empty()) {
-    throw std::invalid_argument(fmt::format("{}: sweep: expected dir (a folder to make) and base (a run's YAML file)", section.where));
+    throw std::invalid_argument(fmt::format(
+        "{}: sweep: expected dir (a folder to make) and base (a run's YAML file)", section.where));
   }
 }
 
 void check_method(const YamlNode& root, SweepConfig& sweep) {
-  const auto problem = [&](const std::string& what) { throw std::invalid_argument(fmt::format("{}: {}", root.where, what)); };
-  if (sweep.space.empty() && sweep.points.empty()) problem("the space is empty: expected at least one key under `space`, or `points`");
-  if (sweep.method == SearchMethod::kPoints && sweep.points.empty()) problem("sweep.method: points needs a list `points`");
-  if (sweep.method != SearchMethod::kPoints && sweep.space.empty()) sweep.method = SearchMethod::kPoints;
+  const auto problem = [&](const std::string& what) {
+    throw std::invalid_argument(fmt::format("{}: {}", root.where, what));
+  };
+  if (sweep.space.empty() && sweep.points.empty())
+    problem("the space is empty: expected at least one key under `space`, or `points`");
+  if (sweep.method == SearchMethod::kPoints && sweep.points.empty())
+    problem("sweep.method: points needs a list `points`");
+  if (sweep.method != SearchMethod::kPoints && sweep.space.empty())
+    sweep.method = SearchMethod::kPoints;
   if (sweep.method == SearchMethod::kGrid) grid_points(sweep.space);
   const bool finite = sweep.method == SearchMethod::kGrid || sweep.method == SearchMethod::kPoints;
   if (!finite && sweep.trials == 0) problem("sweep.trials: expected how many points to try");
@@ -266,22 +311,28 @@ void check_method(const YamlNode& root, SweepConfig& sweep) {
 void choose_rungs(const YamlNode& root, const HalvingSteps& steps, SweepConfig& sweep) {
   const int64_t last = sweep.base.train.max_steps, every = sweep.base.train.validate_every;
   if (sweep.halving == Halving::kNone) {
-    if (steps.first > 0) fail(steps.where, "sweep.first_rung_steps", "nothing without sweep.halving");
+    if (steps.first > 0)
+      fail(steps.where, "sweep.first_rung_steps", "nothing without sweep.halving");
     sweep.rungs = {last};
     return;
   }
   if (last == 0)
-    throw std::invalid_argument(fmt::format("{}: sweep.halving compares at steps: give the base train.max_steps instead of epochs", root.where));
+    throw std::invalid_argument(fmt::format(
+        "{}: sweep.halving compares at steps: give the base train.max_steps instead of epochs",
+        root.where));
   for (const Parameter& parameter : sweep.space) {
     if (parameter.key == "train.max_steps" || parameter.key == "train.epochs") {
-      throw std::invalid_argument(
-          fmt::format("{}: space.{} and sweep.halving exclude each other: halving decides how long each trains", root.where, parameter.key));
+      throw std::invalid_argument(fmt::format(
+          "{}: space.{} and sweep.halving exclude each other: halving decides how long each trains",
+          root.where, parameter.key));
     }
   }
   const int64_t first = steps.first > 0 ? steps.first : every;
   if (first % every != 0) {
     fail(steps.where, "sweep.first_rung_steps",
-         fmt::format("a multiple of train.validate_every ({}), because trials are compared by a validation", every));
+         fmt::format(
+             "a multiple of train.validate_every ({}), because trials are compared by a validation",
+             every));
   }
   for (int64_t step = first; step < last; step *= sweep.factor) sweep.rungs.push_back(step);
   sweep.rungs.push_back(last);
@@ -295,7 +346,8 @@ void check_value(const SweepConfig& sweep, const Parameter& parameter, const std
     Point point;
     if (attempt > 0) {
       std::vector<double> unit;
-      for (size_t i = 0; i < sweep.space.size(); ++i) unit.push_back(static_cast<double>(numbers() >> 11) / 9007199254740992.0);
+      for (size_t i = 0; i < sweep.space.size(); ++i)
+        unit.push_back(static_cast<double>(numbers() >> 11) / 9007199254740992.0);
       point = point_at(sweep.space, unit);
       std::erase_if(point.values, [&](const auto& entry) { return entry.first == parameter.key; });
     }
@@ -328,7 +380,7 @@ std::string halving_name(Halving halving) {
 
 SweepConfig read_sweep_config(const std::string& path) {
   SweepConfig sweep;
-  sweep.text = read_file(path);
+  sweep.text = data::read_file(path);
   const YamlNode root = parse_yaml(sweep.text, path);
   if (root.kind != Kind::kMap) fail(root, "the file", "the sections sweep and space");
   HalvingSteps steps;
@@ -338,13 +390,16 @@ SweepConfig read_sweep_config(const std::string& path) {
       has_sweep = true;
       read_sweep_section(value, std::filesystem::path(path).parent_path().string(), sweep, steps);
     } else if (key.scalar == "space") {
-      if (value.kind != Kind::kMap && value.kind != Kind::kNull) fail(value, "space", "keys of a run's config");
-      for (const auto& [name, parameter] : value.entries) sweep.space.push_back(parameter_in(name, parameter, sweep.space));
+      if (value.kind != Kind::kMap && value.kind != Kind::kNull)
+        fail(value, "space", "keys of a run's config");
+      for (const auto& [name, parameter] : value.entries)
+        sweep.space.push_back(parameter_in(name, parameter, sweep.space));
     } else if (key.scalar == "points") {
       if (value.kind != Kind::kList) fail(value, "points", "a list of points");
       for (const YamlNode& point : value.items) sweep.points.push_back(point_in(point, "points"));
     } else {
-      throw std::invalid_argument(fmt::format("{}: no section {}; expected sweep, space and points", key.where, key.scalar));
+      throw std::invalid_argument(fmt::format("{}: no section {}; expected sweep, space and points",
+                                              key.where, key.scalar));
     }
   }
   if (!has_sweep) throw std::invalid_argument(fmt::format("{}: there is no section sweep", path));
@@ -367,4 +422,4 @@ RunConfig config_of_point(const SweepConfig& sweep, const Point& point) {
   return read_run_config(sweep.base_path, overrides);
 }
 
-}  // namespace candor
+}  // namespace candor::launch

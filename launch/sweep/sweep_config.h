@@ -1,7 +1,8 @@
-// A sweep's YAML file: which run is varied, what is tried, how it is searched, and what may be spent (docs/sweeps.md).
+// A sweep's YAML file: which run is varied, what is tried, how it is searched, and what may be
+// spent (docs/sweeps.md).
 //
-// Reading is as strict as that of a run's config: each problem is a std::invalid_argument that begins with file:line:column and names the nearest
-// key.
+// Reading is as strict as that of a run's config: each problem is a std::invalid_argument that
+// begins with file:line:column and names the nearest key.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 #include "launch/config/run_config.h"
 #include "launch/sweep/search_space.h"
 
-namespace candor {
+namespace candor::launch {
 
 enum class SearchMethod { kGrid, kRandom, kSobol, kTpe, kPoints };
 enum class Halving { kNone, kSynchronous, kAsynchronous };
@@ -35,7 +36,8 @@ struct SweepConfig {
   std::vector<Objective> objectives;  // the first decides
 
   Halving halving = Halving::kNone;
-  std::vector<int64_t> rungs;  // steps at which points are compared, ascending; the last is train.max_steps
+  std::vector<int64_t>
+      rungs;  // steps at which points are compared, ascending; the last is train.max_steps
 
   int64_t ranks_per_trial = 1;
   int64_t retries = 1;
@@ -53,7 +55,8 @@ std::string halving_name(Halving halving);
 // Throws std::invalid_argument; std::system_error where the file can't be read.
 SweepConfig read_sweep_config(const std::string& path);
 
-// The run config of one point. Throws std::invalid_argument beginning with the override that doesn't fit.
+// The run config of one point. Throws std::invalid_argument beginning with the override that
+// doesn't fit.
 RunConfig config_of_point(const SweepConfig& sweep, const Point& point);
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -13,7 +13,7 @@
 #include "launch/sweep/steady_seconds.h"
 #include "launch/sweep/sweep_history.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 constexpr int kMostPoolsWithoutResult = 4;
@@ -26,15 +26,24 @@ uint64_t size_of(const std::string& path) {
 
 }  // namespace
 
-SweepController::SweepController(const SweepConfig& sweep, std::vector<Slot> slots, ControllerOptions options, SweepJournal& journal)
-    : sweep_(sweep), options_(std::move(options)), journal_(journal), slots_(slots), pool_(std::move(slots)),
-      files_(sweep, options_.threads_per_rank), proposals_(sweep), schedule_(sweep) {}
+SweepController::SweepController(const SweepConfig& sweep, std::vector<Slot> slots,
+                                 ControllerOptions options, SweepJournal& journal)
+    : sweep_(sweep),
+      options_(std::move(options)),
+      journal_(journal),
+      slots_(slots),
+      pool_(std::move(slots)),
+      files_(sweep, options_.threads_per_rank),
+      proposals_(sweep),
+      schedule_(sweep) {}
 
 std::string SweepController::token(const std::string& job) const {
   return std::filesystem::absolute(sweep_.dir).lexically_normal().string() + "|" + job;
 }
 
-double SweepController::seconds_used() const { return seconds_before_ + steady_seconds() - began_at_; }
+double SweepController::seconds_used() const {
+  return seconds_before_ + steady_seconds() - began_at_;
+}
 
 void SweepController::replay() {
   SweepHistory history = history_of(sweep_, journal_.before());
@@ -44,13 +53,20 @@ void SweepController::replay() {
   largest_job_ = history.largest_job;
   trunks_made_ = std::move(history.trunks);
   failures_ = std::move(history.failures);
-  if (journal_.before().empty()) journal_.write({{"event", "sweep"}, {"version", 1}, {"config", sweep_.text}, {"base", to_yaml(sweep_.base)}});
-  journal_.write({{"event", "session"}, {"slots", pool_.total()}, {"in_process", options_.in_process}});
+  if (journal_.before().empty())
+    journal_.write({{"event", "sweep"},
+                    {"version", 1},
+                    {"config", sweep_.text},
+                    {"base", to_yaml(sweep_.base)}});
+  journal_.write(
+      {{"event", "session"}, {"slots", pool_.total()}, {"in_process", options_.in_process}});
 }
 
 bool SweepController::out_of_budget() const {
   double slot_seconds = slot_seconds_;
-  for (const auto& trial : running_) slot_seconds += (steady_seconds() - trial->started_at) * static_cast<double>(trial->slots.size());
+  for (const auto& trial : running_)
+    slot_seconds +=
+        (steady_seconds() - trial->started_at) * static_cast<double>(trial->slots.size());
   return (sweep_.max_hours > 0 && seconds_used() > 3600 * sweep_.max_hours) ||
          (sweep_.max_slot_hours > 0 && slot_seconds > 3600 * sweep_.max_slot_hours);
 }
@@ -61,36 +77,48 @@ void SweepController::propose() {
     const std::optional<size_t> rung = schedule_.rung_reached(point);
     if (!rung || !std::isfinite(schedule_.rank_value(point, *rung))) continue;
     // Results of few steps and of many aren't compared: all points have the first rung's.
-    observations.push_back({.point = schedule_.points()[static_cast<size_t>(point)].point, .value = schedule_.rank_value(point, 0)});
+    observations.push_back({.point = schedule_.points()[static_cast<size_t>(point)].point,
+                            .value = schedule_.rank_value(point, 0)});
   }
   const size_t index = schedule_.points().size();
   const Point point = proposals_.at(index, observations);
-  journal_.write({{"event", "point"}, {"point", index}, {"values", json_of(point)}, {"results_known", observations.size()}});
+  journal_.write({{"event", "point"},
+                  {"point", index},
+                  {"values", json_of(point)},
+                  {"results_known", observations.size()}});
   schedule_.add_point(point);
 }
 
 void SweepController::promote() {
   const bool slot_is_free = pool_.free() >= static_cast<size_t>(sweep_.ranks_per_trial);
-  for (const Task& task : schedule_.promotions_now(schedule_.points().size() == proposals_.count(), slot_is_free)) {
+  for (const Task& task :
+       schedule_.promotions_now(schedule_.points().size() == proposals_.count(), slot_is_free)) {
     nlohmann::ordered_json values = nlohmann::ordered_json::array();
     for (int64_t point = 0; point < static_cast<int64_t>(schedule_.points().size()); ++point) {
       const double value = schedule_.rank_value(point, task.rung - 1);
       if (std::isfinite(value)) values.push_back({point, value});
     }
     // With what was known then: ASHA's decisions depend on who was faster.
-    journal_.write({{"event", "promote"}, {"point", task.trial.point}, {"rung", task.rung}, {"compared", values}});
+    journal_.write({{"event", "promote"},
+                    {"point", task.trial.point},
+                    {"rung", task.rung},
+                    {"compared", values}});
     schedule_.promoted(task.trial.point, task.rung);
-    on_event_(fmt::format("point {} goes on to step {}", task.trial.text(), sweep_.rungs[task.rung]));
+    on_event_(
+        fmt::format("point {} goes on to step {}", task.trial.text(), sweep_.rungs[task.rung]));
   }
 }
 
 const SweepController::Needs& SweepController::needs_of(const Task& task) {
   const auto [found, is_new] = needs_.try_emplace(task.trial.point);
-  if (is_new) found->second = {.shared = files_.shared_id(point_of(task)), .trunk = files_.trunk_id(point_of(task))};
+  if (is_new)
+    found->second = {.shared = files_.shared_id(point_of(task)),
+                     .trunk = files_.trunk_id(point_of(task))};
   return found->second;
 }
 
-std::vector<std::string> SweepController::mpirun_command(const std::vector<Slot>& slots, const std::vector<std::string>& arguments) const {
+std::vector<std::string> SweepController::mpirun_command(
+    const std::vector<Slot>& slots, const std::vector<std::string>& arguments) const {
   std::vector<std::string> command = {options_.mpirun, "--bind-to", "none", "--oversubscribe"};
   std::map<std::string, std::vector<int64_t>> by_host;
   for (const Slot& slot : slots) by_host[slot.host].push_back(slot.number);
@@ -99,8 +127,11 @@ std::vector<std::string> SweepController::mpirun_command(const std::vector<Slot>
     if (!first) command.push_back(":");
     first = false;
     command.insert(command.end(), {"-np", fmt::format("{}", numbers.size())});
-    if (!host.empty()) command.insert(command.end(), {"--host", fmt::format("{}:{}", host, numbers.size())});
-    if (options_.gpus) command.insert(command.end(), {"-x", fmt::format("CUDA_VISIBLE_DEVICES={}", fmt::join(numbers, ","))});
+    if (!host.empty())
+      command.insert(command.end(), {"--host", fmt::format("{}:{}", host, numbers.size())});
+    if (options_.gpus)
+      command.insert(command.end(),
+                     {"-x", fmt::format("CUDA_VISIBLE_DEVICES={}", fmt::join(numbers, ","))});
     if (!host.empty()) command.insert(command.end(), {"-x", "CANDOR_SWEEP_JOB"});
     command.push_back(options_.program);
     command.insert(command.end(), arguments.begin(), arguments.end());
@@ -108,10 +139,14 @@ std::vector<std::string> SweepController::mpirun_command(const std::vector<Slot>
   return command;
 }
 
-int SweepController::run_on_all_slots(const std::string& doing, const std::vector<std::string>& arguments, const std::string& log_path) {
+int SweepController::run_on_all_slots(const std::string& doing,
+                                      const std::vector<std::string>& arguments,
+                                      const std::string& log_path) {
   end_pool();  // its ranks would keep what this needs, on GPUs above all
   const std::optional<std::vector<Slot>> slots = pool_.take(pool_.total());
-  TrialJob job({.command = mpirun_command(*slots, arguments), .log_path = log_path, .token = token(fmt::format("{};", ++largest_job_))});
+  TrialJob job({.command = mpirun_command(*slots, arguments),
+                .log_path = log_path,
+                .token = token(fmt::format("{};", ++largest_job_))});
   std::optional<int> code;
   while (!(code = job.poll())) {
     if (options_.asked_to_stop()) job.end();
@@ -122,19 +157,22 @@ int SweepController::run_on_all_slots(const std::string& doing, const std::vecto
   return *code;
 }
 
-// Answers, grades and tokens, on all slots. False: not ready, because trials still run or it was asked to stop.
+// Answers, grades and tokens, on all slots. False: not ready, because trials still run or it was
+// asked to stop.
 bool SweepController::prepare_shared(const std::string& id, const Point& point) {
   if (!running_.empty()) return false;
   files_.write_shared_config(point);
   const std::string log_path = files_.shared_log_path(id);
   for (const char* stage : {"answer", "grade", "prepare"}) {
     on_event_(fmt::format("{} (shared/{}, once for all trials that need it)", stage, id));
-    const int code = run_on_all_slots(fmt::format("{} for shared/{}", stage, id), {stage, files_.shared_config_path(id)}, log_path);
+    const int code = run_on_all_slots(fmt::format("{} for shared/{}", stage, id),
+                                      {stage, files_.shared_config_path(id)}, log_path);
     if (options_.asked_to_stop()) return false;
     if (code != 0) {
       const std::string reason = reason_in_log(log_path);
-      throw std::runtime_error(
-          fmt::format("candor {} of what trials share ended with {}: {} ({})", stage, code, reason.empty() ? "see its log" : reason, log_path));
+      throw std::runtime_error(fmt::format("candor {} of what trials share ended with {}: {} ({})",
+                                           stage, code, reason.empty() ? "see its log" : reason,
+                                           log_path));
     }
   }
   return true;
@@ -142,20 +180,25 @@ bool SweepController::prepare_shared(const std::string& id, const Point& point) 
 
 void SweepController::make_pool() {
   if (++pools_without_result_ > kMostPoolsWithoutResult) {
-    throw std::runtime_error(fmt::format("the ranks that stay ended {} times before a training did, and none was to blame: {}",
-                                         kMostPoolsWithoutResult, trial_pool_ ? trial_pool_->last_words() : ""));
+    throw std::runtime_error(fmt::format(
+        "the ranks that stay ended {} times before a training did, and none was to blame: {}",
+        kMostPoolsWithoutResult, trial_pool_ ? trial_pool_->last_words() : ""));
   }
   const auto groups = static_cast<int64_t>(slots_.size()) / sweep_.ranks_per_trial;
   const std::vector<Slot> slots(slots_.begin(), slots_.begin() + groups * sweep_.ranks_per_trial);
   const int64_t job = ++largest_job_;
   journal_.write({{"event", "pool"}, {"job", job}});
   files_.make_pool_folder(job);
-  const std::vector<std::string> arguments = {"pool", files_.pool_config_path(job), "--ranks-per-trial", fmt::format("{}", sweep_.ranks_per_trial)};
-  trial_pool_ = std::make_shared<TrialPool>(TrialPoolOptions{
-      .folder = files_.pool_dir(job),
-      .groups = groups,
-      .ranks_per_group = sweep_.ranks_per_trial,
-      .job = {.command = mpirun_command(slots, arguments), .log_path = files_.pool_dir(job) + "/job.log", .token = token(fmt::format("{};", job))}});
+  const std::vector<std::string> arguments = {"pool", files_.pool_config_path(job),
+                                              "--ranks-per-trial",
+                                              fmt::format("{}", sweep_.ranks_per_trial)};
+  trial_pool_ = std::make_shared<TrialPool>(
+      TrialPoolOptions{.folder = files_.pool_dir(job),
+                       .groups = groups,
+                       .ranks_per_group = sweep_.ranks_per_trial,
+                       .job = {.command = mpirun_command(slots, arguments),
+                               .log_path = files_.pool_dir(job) + "/job.log",
+                               .token = token(fmt::format("{};", job))}});
 }
 
 void SweepController::end_pool() {
@@ -166,16 +209,19 @@ void SweepController::end_pool() {
 }
 
 bool SweepController::start_next() {
-  if (trial_pool_ && trial_pool_->lives() && !trial_pool_->takes_tasks()) return false;  // it ends; the next one is made then
+  if (trial_pool_ && trial_pool_->lives() && !trial_pool_->takes_tasks())
+    return false;  // it ends; the next one is made then
   std::optional<std::vector<Slot>> slots = pool_.take(static_cast<size_t>(sweep_.ranks_per_trial));
   if (!slots) return false;
   const auto may_start = [&](const Task& task) {
     const std::string& trunk = needs_of(task).trunk;
-    return trunk.empty() || trunks_made_.count(trunk) > 0 || trunk_makers_.count(trunk) == 0;  // else somebody is computing what it would compute
+    return trunk.empty() || trunks_made_.count(trunk) > 0 ||
+           trunk_makers_.count(trunk) == 0;  // else somebody is computing what it would compute
   };
   std::optional<Task> task = schedule_.next(may_start);
   // No point before it can be trained: TPE learns from those before.
-  if (!task && !schedule_.next() && schedule_.points().size() < proposals_.count() && !out_of_budget()) {
+  if (!task && !schedule_.next() && schedule_.points().size() < proposals_.count() &&
+      !out_of_budget()) {
     propose();
     task = schedule_.next(may_start);
   }
@@ -195,25 +241,35 @@ bool SweepController::start_next() {
 void SweepController::start_training(const Task& task, std::vector<Slot> slots) {
   const Point& point = point_of(task);
   files_.make_trial(point, task.trial);
-  if (const std::string& trunk = needs_of(task).trunk; !trunk.empty() && trunks_made_.count(trunk) == 0) trunk_makers_[trunk] = task.trial;
+  if (const std::string& trunk = needs_of(task).trunk;
+      !trunk.empty() && trunks_made_.count(trunk) == 0)
+    trunk_makers_[trunk] = task.trial;
   const int64_t pause_at = task.rung + 1 == sweep_.rungs.size() ? 0 : sweep_.rungs[task.rung];
   const int64_t job = ++largest_job_;
-  journal_.write(
-      {{"event", "start"}, {"job", job}, {"point", task.trial.point}, {"repeat", task.trial.repeat}, {"rung", task.rung}, {"slots", slots.size()}});
+  journal_.write({{"event", "start"},
+                  {"job", job},
+                  {"point", task.trial.point},
+                  {"repeat", task.trial.repeat},
+                  {"rung", task.rung},
+                  {"slots", slots.size()}});
   auto trial = std::make_unique<RunningTrial>();
   trial->task = task;
   trial->started_at = trial->last_sign_at = steady_seconds();
   trial->log_begins_at = size_of(files_.log_path(task.trial));
   if (options_.in_process) {
     if (!trial_pool_ || !trial_pool_->lives()) make_pool();
-    trial->run = trial_pool_->start({.config_path = files_.config_path(task.trial), .pause_at = pause_at, .log_path = files_.log_path(task.trial)});
+    trial->run = trial_pool_->start({.config_path = files_.config_path(task.trial),
+                                     .pause_at = pause_at,
+                                     .log_path = files_.log_path(task.trial)});
   } else {
     std::vector<std::string> arguments = {"train", files_.config_path(task.trial), "--resume"};
-    if (pause_at > 0) arguments.insert(arguments.end(), {"--pause-at", fmt::format("{}", pause_at)});
-    trial->run = std::make_unique<TrialJob>(TrialJobOptions{.command = mpirun_command(slots, arguments),
-                                                            .environment = {{"CANDOR_SWEEP_POINT", task.trial.text()}},
-                                                            .log_path = files_.log_path(task.trial),
-                                                            .token = token(fmt::format("{};", job))});
+    if (pause_at > 0)
+      arguments.insert(arguments.end(), {"--pause-at", fmt::format("{}", pause_at)});
+    trial->run = std::make_unique<TrialJob>(
+        TrialJobOptions{.command = mpirun_command(slots, arguments),
+                        .environment = {{"CANDOR_SWEEP_POINT", task.trial.text()}},
+                        .log_path = files_.log_path(task.trial),
+                        .token = token(fmt::format("{};", job))});
   }
   trial->slots = std::move(slots);
   schedule_.started(task);
@@ -221,13 +277,15 @@ void SweepController::start_training(const Task& task, std::vector<Slot> slots) 
 }
 
 void SweepController::look_after(RunningTrial& trial) {
-  const uint64_t size = size_of(files_.log_path(trial.task.trial)) + size_of(files_.metrics_path(trial.task.trial));
+  const uint64_t size =
+      size_of(files_.log_path(trial.task.trial)) + size_of(files_.metrics_path(trial.task.trial));
   if (size != trial.last_size) {
     trial.last_size = size;
     trial.last_sign_at = steady_seconds();
     const std::string& trunk = needs_of(trial.task).trunk;
     const auto maker = trunk_makers_.find(trunk);
-    if (maker != trunk_makers_.end() && maker->second == trial.task.trial && size_of(files_.metrics_path(trial.task.trial)) > 0) {
+    if (maker != trunk_makers_.end() && maker->second == trial.task.trial &&
+        size_of(files_.metrics_path(trial.task.trial)) > 0) {
       trunk_makers_.erase(maker);
       trunks_made_.insert(trunk);
       journal_.write({{"event", "trunk"}, {"id", trunk}});
@@ -235,7 +293,8 @@ void SweepController::look_after(RunningTrial& trial) {
   }
   if (trial_pool_ && !trial_pool_->takes_tasks()) return;  // silent because it is ended
   if (trial.why_ended.empty() && steady_seconds() - trial.last_sign_at > sweep_.stall_s) {
-    trial.why_ended = fmt::format("it wrote nothing for {:.0f} s (sweep.stall_s) and was ended", sweep_.stall_s);
+    trial.why_ended =
+        fmt::format("it wrote nothing for {:.0f} s (sweep.stall_s) and was ended", sweep_.stall_s);
     trial.run->end();
   }
 }
@@ -243,14 +302,19 @@ void SweepController::look_after(RunningTrial& trial) {
 void SweepController::training_ended(RunningTrial& trial, int code) {
   const TrialId id = trial.task.trial;
   const bool last = trial.task.rung + 1 == sweep_.rungs.size();
-  const double slot_seconds = (steady_seconds() - trial.started_at) * static_cast<double>(trial.slots.size());
+  const double slot_seconds =
+      (steady_seconds() - trial.started_at) * static_cast<double>(trial.slots.size());
   slot_seconds_ += slot_seconds;
   pool_.give_back(trial.slots);
-  for (auto maker = trunk_makers_.begin(); maker != trunk_makers_.end();) maker = maker->second == id ? trunk_makers_.erase(maker) : std::next(maker);
-  nlohmann::ordered_json event = {{"event", "end"},          {"point", id.point}, {"repeat", id.repeat},
-                                  {"rung", trial.task.rung}, {"exit", code},      {"slot_seconds", slot_seconds}};
+  for (auto maker = trunk_makers_.begin(); maker != trunk_makers_.end();)
+    maker = maker->second == id ? trunk_makers_.erase(maker) : std::next(maker);
+  nlohmann::ordered_json event = {{"event", "end"},      {"point", id.point},
+                                  {"repeat", id.repeat}, {"rung", trial.task.rung},
+                                  {"exit", code},        {"slot_seconds", slot_seconds}};
   std::optional<std::map<std::string, double>> figures;
-  if (code == 0) figures = figures_at(read_trial_curve(files_.metrics_path(id)), last ? 0 : sweep_.rungs[trial.task.rung]);
+  if (code == 0)
+    figures = figures_at(read_trial_curve(files_.metrics_path(id)),
+                         last ? 0 : sweep_.rungs[trial.task.rung]);
   if (figures) {
     event["figures"] = *figures;
     journal_.write(event);
@@ -259,8 +323,10 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
     schedule_.finished(trial.task, *figures);
     const Objective& objective = sweep_.objectives.front();
     const auto value = figures->find(objective.metric);
-    on_event_(fmt::format("{} step {:.0f}: {} {}  ({})", id.text(), figures->at("step"), objective.metric,
-                          value == figures->end() ? "none" : fmt::format("{:.4f}", value->second), point_of(trial.task).text()));
+    on_event_(fmt::format("{} step {:.0f}: {} {}  ({})", id.text(), figures->at("step"),
+                          objective.metric,
+                          value == figures->end() ? "none" : fmt::format("{:.4f}", value->second),
+                          point_of(trial.task).text()));
     return;
   }
   if (options_.asked_to_stop() || (trial.why_ended.empty() && trial.run->blameless())) {
@@ -269,7 +335,9 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
     return;
   }
   std::string why = trial.why_ended;
-  if (why.empty()) why = code == 0 ? "it left no validation figures in metrics.jsonl" : reason_in_log(files_.log_path(id), trial.log_begins_at);
+  if (why.empty())
+    why = code == 0 ? "it left no validation figures in metrics.jsonl"
+                    : reason_in_log(files_.log_path(id), trial.log_begins_at);
   if (why.empty()) why = trial.run->last_words();
   if (why.empty()) why = fmt::format("it ended with {} (see {})", code, files_.log_path(id));
   pools_without_result_ = 0;
@@ -285,19 +353,26 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
 
 void SweepController::evaluate_best() {
   const std::optional<int64_t> best = schedule_.best();
-  if (!best || *schedule_.rung_reached(*best) + 1 < sweep_.rungs.size()) return;  // its training isn't finished, so there is no adapter
+  if (!best || *schedule_.rung_reached(*best) + 1 < sweep_.rungs.size())
+    return;  // its training isn't finished, so there is no adapter
   const TrialId trial{.point = *best};
   on_event_(fmt::format("evaluate point {} on the test split", trial.text()));
-  const int code = run_on_all_slots("evaluate the best on the test split", {"evaluate", files_.config_path(trial)}, files_.log_path(trial));
-  if (code != 0) on_event_(fmt::format("WARNING: the best point's evaluation ended with {}: {}", code, reason_in_log(files_.log_path(trial))));
+  const int code =
+      run_on_all_slots("evaluate the best on the test split",
+                       {"evaluate", files_.config_path(trial)}, files_.log_path(trial));
+  if (code != 0)
+    on_event_(fmt::format("WARNING: the best point's evaluation ended with {}: {}", code,
+                          reason_in_log(files_.log_path(trial))));
 }
 
-bool SweepController::run(const std::function<void(const std::string&)>& on_event, const std::function<void(const SweepProgress&)>& on_tick) {
+bool SweepController::run(const std::function<void(const std::string&)>& on_event,
+                          const std::function<void(const SweepProgress&)>& on_tick) {
   on_event_ = on_event;
   on_tick_ = on_tick;
   began_at_ = steady_seconds();
   if (const int orphans = end_orphans(token("")); orphans > 0)
-    on_event_(fmt::format("{} processes of an earlier session were still there and were ended", orphans));
+    on_event_(
+        fmt::format("{} processes of an earlier session were still there and were ended", orphans));
   replay();
   bool stopping = false;
   for (;;) {
@@ -334,7 +409,8 @@ bool SweepController::run(const std::function<void(const std::string&)>& on_even
       }
       if (running_.empty() && !options_.asked_to_stop()) {
         const bool all_proposed = schedule_.points().size() == proposals_.count();
-        if (broke || (all_proposed && schedule_.due_promotions(true).empty() && !schedule_.next())) break;
+        if (broke || (all_proposed && schedule_.due_promotions(true).empty() && !schedule_.next()))
+          break;
       }
     }
     std::vector<const RunningTrial*> running;
@@ -344,8 +420,10 @@ bool SweepController::run(const std::function<void(const std::string&)>& on_even
   }
   end_pool();
   const std::optional<int64_t> best = schedule_.best();
-  journal_.write({{"event", "done"}, {"best", best ? nlohmann::ordered_json(*best) : nlohmann::ordered_json(nullptr)}});
+  journal_.write(
+      {{"event", "done"},
+       {"best", best ? nlohmann::ordered_json(*best) : nlohmann::ordered_json(nullptr)}});
   return true;
 }
 
-}  // namespace candor
+}  // namespace candor::launch

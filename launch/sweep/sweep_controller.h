@@ -1,4 +1,5 @@
-// Runs a sweep: proposes points, starts their trainings on free slots, compares, promotes, retries, and keeps the journal. One thread, no MPI.
+// Runs a sweep: proposes points, starts their trainings on free slots, compares, promotes, retries,
+// and keeps the journal. One thread, no MPI.
 #pragma once
 
 #include <functional>
@@ -17,7 +18,7 @@
 #include "launch/sweep/trial_job.h"
 #include "launch/sweep/trial_pool.h"
 
-namespace candor {
+namespace candor::launch {
 
 struct ControllerOptions {
   std::string program;  // candor
@@ -52,12 +53,16 @@ struct SweepProgress {
 class SweepController {
  public:
   // slots: at least sweep.ranks_per_trial.
-  SweepController(const SweepConfig& sweep, std::vector<Slot> slots, ControllerOptions options, SweepJournal& journal);
+  SweepController(const SweepConfig& sweep, std::vector<Slot> slots, ControllerOptions options,
+                  SweepJournal& journal);
 
-  // on_event: a line for people; on_tick: some times a second. False: it was asked to stop, and the same command goes on.
-  bool run(const std::function<void(const std::string&)>& on_event, const std::function<void(const SweepProgress&)>& on_tick);
+  // on_event: a line for people; on_tick: some times a second. False: it was asked to stop, and the
+  // same command goes on.
+  bool run(const std::function<void(const std::string&)>& on_event,
+           const std::function<void(const SweepProgress&)>& on_tick);
 
-  // After run(): report.html and report.json of the best point in its folder, on all slots. A failure is an event.
+  // After run(): report.html and report.json of the best point in its folder, on all slots. A
+  // failure is an event.
   void evaluate_best();
 
   const ScheduleOfTrials& schedule() const { return schedule_; }
@@ -74,18 +79,22 @@ class SweepController {
   void promote();
   bool start_next();
   // Its exit code. doing: what onlookers are told meanwhile.
-  int run_on_all_slots(const std::string& doing, const std::vector<std::string>& arguments, const std::string& log_path);
+  int run_on_all_slots(const std::string& doing, const std::vector<std::string>& arguments,
+                       const std::string& log_path);
   bool prepare_shared(const std::string& id, const Point& point);
   void start_training(const Task& task, std::vector<Slot> slots);
   void make_pool();
   void end_pool();  // and wait
   void look_after(RunningTrial& trial);
   void training_ended(RunningTrial& trial, int code);
-  std::vector<std::string> mpirun_command(const std::vector<Slot>& slots, const std::vector<std::string>& arguments) const;
+  std::vector<std::string> mpirun_command(const std::vector<Slot>& slots,
+                                          const std::vector<std::string>& arguments) const;
   std::string token(const std::string& job) const;
   double seconds_used() const;
   const Needs& needs_of(const Task& task);  // kept, because a config is read to know them
-  const Point& point_of(const Task& task) const { return schedule_.points()[static_cast<size_t>(task.trial.point)].point; }
+  const Point& point_of(const Task& task) const {
+    return schedule_.points()[static_cast<size_t>(task.trial.point)].point;
+  }
 
   const SweepConfig& sweep_;
   ControllerOptions options_;
@@ -109,4 +118,4 @@ class SweepController {
   bool budget_told_ = false;
 };
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -8,24 +8,28 @@
 #include "launch/progress/progress.h"
 #include "launch/sweep/sweep_journal.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 Point point_in(const nlohmann::ordered_json& json) {
   Point point;
-  for (const auto& [key, value] : json.items()) point.values.emplace_back(key, value.get<std::string>());
+  for (const auto& [key, value] : json.items())
+    point.values.emplace_back(key, value.get<std::string>());
   return point;
 }
 
 Task task_in(const nlohmann::ordered_json& event) {
-  return {.trial = {.point = event.at("point"), .repeat = event.at("repeat")}, .rung = event.at("rung")};
+  return {.trial = {.point = event.at("point"), .repeat = event.at("repeat")},
+          .rung = event.at("rung")};
 }
 
 void check_same_sweep(const SweepConfig& sweep, const nlohmann::ordered_json& event) {
   const bool same_file = event.at("config") == sweep.text;
   if (same_file && event.at("base") == to_yaml(sweep.base)) return;
-  throw std::invalid_argument(fmt::format("{}: this sweep was begun with another {}; choose another sweep.dir, or put the file back as it was",
-                                          SweepJournal::path(sweep.dir), same_file ? "base config" : "sweep file"));
+  throw std::invalid_argument(
+      fmt::format("{}: this sweep was begun with another {}; choose another sweep.dir, or put the "
+                  "file back as it was",
+                  SweepJournal::path(sweep.dir), same_file ? "base config" : "sweep file"));
 }
 
 void training_ended(const nlohmann::ordered_json& event, SweepHistory& history) {
@@ -50,7 +54,8 @@ nlohmann::ordered_json json_of(const Point& point) {
   return json;
 }
 
-SweepHistory history_of(const SweepConfig& sweep, const std::vector<nlohmann::ordered_json>& events) {
+SweepHistory history_of(const SweepConfig& sweep,
+                        const std::vector<nlohmann::ordered_json>& events) {
   SweepHistory history{.schedule = ScheduleOfTrials(sweep)};
   double session_began = 0, last = 0;
   for (const nlohmann::ordered_json& event : events) {
@@ -67,16 +72,21 @@ SweepHistory history_of(const SweepConfig& sweep, const std::vector<nlohmann::or
     if (what == "point") history.schedule.add_point(point_in(event.at("values")));
     if (what == "promote") history.schedule.promoted(event.at("point"), event.at("rung"));
     if (what == "trunk") history.trunks.insert(event.at("id").get<std::string>());
-    if (what == "start" || what == "pool") history.largest_job = std::max(history.largest_job, event.at("job").get<int64_t>());
+    if (what == "start" || what == "pool")
+      history.largest_job = std::max(history.largest_job, event.at("job").get<int64_t>());
     if (what == "start") history.open.push_back(task_in(event));
     if (what == "end") training_ended(event, history);
     if (what == "done") history.done = true;
   }
   history.seconds += last - session_began;
-  history.summary = fmt::format("{} points begun, {} steps trained in {}, {} slot-hours{}", history.schedule.points().size(),
-                                history.schedule.steps_done(), format_duration(history.seconds), fmt::format("{:.2f}", history.slot_seconds / 3600),
-                                history.done ? "; done" : fmt::format("; {} trainings were running at the last entry", history.open.size()));
+  history.summary = fmt::format(
+      "{} points begun, {} steps trained in {}, {} slot-hours{}", history.schedule.points().size(),
+      history.schedule.steps_done(), format_duration(history.seconds),
+      fmt::format("{:.2f}", history.slot_seconds / 3600),
+      history.done
+          ? "; done"
+          : fmt::format("; {} trainings were running at the last entry", history.open.size()));
   return history;
 }
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -9,7 +9,7 @@
 
 #include "launch/sweep/schedule_of_trials.h"
 
-namespace candor {
+namespace candor::launch {
 
 struct SweepHistory {
   ScheduleOfTrials schedule;
@@ -25,6 +25,7 @@ struct SweepHistory {
 nlohmann::ordered_json json_of(const Point& point);
 
 // Throws std::invalid_argument if the journal is of a sweep with another config.
-SweepHistory history_of(const SweepConfig& sweep, const std::vector<nlohmann::ordered_json>& events);
+SweepHistory history_of(const SweepConfig& sweep,
+                        const std::vector<nlohmann::ordered_json>& events);
 
-}  // namespace candor
+}  // namespace candor::launch

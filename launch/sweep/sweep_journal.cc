@@ -15,7 +15,7 @@
 #include "data_pipeline/files/content_hash.h"
 #include "data_pipeline/files/read_file.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 constexpr const char* kCheck = "check";
@@ -23,22 +23,29 @@ constexpr const char* kCheck = "check";
 std::string check_of(nlohmann::ordered_json event) {
   event.erase(kCheck);
   const std::string text = event.dump();
-  return content_hash(std::as_bytes(std::span(text)));
+  return data::content_hash(std::as_bytes(std::span(text)));
 }
 
-[[noreturn]] void fail(const std::string& path) { throw std::system_error(errno, std::generic_category(), "cannot write " + path); }
+[[noreturn]] void fail(const std::string& path) {
+  throw std::system_error(errno, std::generic_category(), "cannot write " + path);
+}
 
 // Its events, and how many bytes of the text they are.
-std::vector<nlohmann::ordered_json> events_in(const std::string& text, const std::string& path, size_t& whole_bytes) {
+std::vector<nlohmann::ordered_json> events_in(const std::string& text, const std::string& path,
+                                              size_t& whole_bytes) {
   std::vector<nlohmann::ordered_json> events;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = text.find('\n', begin);
-    const std::string line = text.substr(begin, end == std::string::npos ? std::string::npos : end - begin);
-    const nlohmann::ordered_json event = nlohmann::ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!event.is_object() || event.value(kCheck, "") != check_of(event) || end == std::string::npos) {
+    const std::string line =
+        text.substr(begin, end == std::string::npos ? std::string::npos : end - begin);
+    const nlohmann::ordered_json event =
+        nlohmann::ordered_json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!event.is_object() || event.value(kCheck, "") != check_of(event) ||
+        end == std::string::npos) {
       if (end == std::string::npos || end + 1 == text.size()) break;  // cut off by a kill
-      throw std::invalid_argument(
-          fmt::format("{}: line {} is damaged; put a copy of the file back, or choose another sweep.dir", path, events.size() + 1));
+      throw std::invalid_argument(fmt::format(
+          "{}: line {} is damaged; put a copy of the file back, or choose another sweep.dir", path,
+          events.size() + 1));
     }
     events.push_back(event);
     begin = whole_bytes = end + 1;
@@ -55,9 +62,12 @@ SweepJournal::SweepJournal(const std::string& dir) : path_(path(dir)) {
   if (lock_ < 0) fail(lock_path);
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock_);
-    throw std::invalid_argument(fmt::format("{}: another process works on this sweep; look on with --status, or choose another sweep.dir", dir));
+    throw std::invalid_argument(
+        fmt::format("{}: another process works on this sweep; look on with --status, or choose "
+                    "another sweep.dir",
+                    dir));
   }
-  const std::string text = std::filesystem::exists(path_) ? read_file(path_) : "";
+  const std::string text = std::filesystem::exists(path_) ? data::read_file(path_) : "";
   size_t whole_bytes = 0;
   try {
     before_ = events_in(text, path_, whole_bytes);
@@ -75,7 +85,8 @@ SweepJournal::~SweepJournal() {
 }
 
 void SweepJournal::write(nlohmann::ordered_json event) {
-  event["time"] = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  event["time"] =
+      std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
   event[kCheck] = check_of(event);
   const std::string line = event.dump() + "\n";
   for (size_t done = 0; done < line.size();) {
@@ -88,7 +99,7 @@ void SweepJournal::write(nlohmann::ordered_json event) {
 
 std::vector<nlohmann::ordered_json> SweepJournal::read(const std::string& dir) {
   size_t whole_bytes = 0;
-  return events_in(read_file(path(dir)), path(dir), whole_bytes);
+  return events_in(data::read_file(path(dir)), path(dir), whole_bytes);
 }
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,19 +1,21 @@
-// What a sweep did, in order: journal.jsonl in sweep.dir, a line an event, on the disk before anything is done about it. A sweep that was killed is
-// rebuilt from it.
+// What a sweep did, in order: journal.jsonl in sweep.dir, a line an event, on the disk before
+// anything is done about it. A sweep that was killed is rebuilt from it.
 //
-// Each line ends with a hash of itself. A last line that was cut off by a kill is dropped; any other damage is an error, because decisions hang on
-// it. One process at a time: the journal is locked, and the lock isn't inherited by what the process starts.
+// Each line ends with a hash of itself. A last line that was cut off by a kill is dropped; any
+// other damage is an error, because decisions hang on it. One process at a time: the journal is
+// locked, and the lock isn't inherited by what the process starts.
 #pragma once
 
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-namespace candor {
+namespace candor::launch {
 
 class SweepJournal {
  public:
-  // Opens or begins it. Throws std::invalid_argument where another process has it open, or a line in the middle is damaged; std::system_error.
+  // Opens or begins it. Throws std::invalid_argument where another process has it open, or a line
+  // in the middle is damaged; std::system_error.
   explicit SweepJournal(const std::string& dir);
   ~SweepJournal();
   SweepJournal(const SweepJournal&) = delete;
@@ -35,4 +37,4 @@ class SweepJournal {
   std::vector<nlohmann::ordered_json> before_;
 };
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -11,7 +11,7 @@
 #include "launch/progress/progress.h"
 #include "launch/sweep/steady_seconds.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 // Points that reach each rung when halving goes as planned.
@@ -62,7 +62,9 @@ std::string sparkline(const std::vector<double>& values, size_t width) {
       line += "·";
       continue;
     }
-    line += kBlocks[high > low ? std::min<size_t>(7, static_cast<size_t>(8 * (values[i] - low) / (high - low))) : 0];
+    line += kBlocks[high > low ? std::min<size_t>(
+                                     7, static_cast<size_t>(8 * (values[i] - low) / (high - low)))
+                               : 0];
   }
   return line;
 }
@@ -80,7 +82,9 @@ std::string ranking_text(const SweepConfig& sweep, const ScheduleOfTrials& sched
     const std::optional<size_t> rung = schedule.rung_reached(point);
     if (rung) rows.push_back({point, *rung, schedule.rank_value(point, *rung)});
   }
-  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.rung != b.rung ? a.rung > b.rung : a.value < b.value; });
+  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return a.rung != b.rung ? a.rung > b.rung : a.value < b.value;
+  });
   std::string text;
   std::vector<std::string> metrics;
   for (const Objective& objective : sweep.objectives) metrics.push_back(objective.metric);
@@ -90,17 +94,23 @@ std::string ranking_text(const SweepConfig& sweep, const ScheduleOfTrials& sched
     std::string figures;
     for (const Objective& objective : sweep.objectives) {
       const std::optional<double> value = schedule.value(row.point, row.rung, objective);
-      figures += fmt::format("  {:<{}}", value ? fmt::format("{:.4f}", *value) : "-", objective.metric.size());
+      figures += fmt::format("  {:<{}}", value ? fmt::format("{:.4f}", *value) : "-",
+                             objective.metric.size());
     }
     const auto& trial = schedule.points()[static_cast<size_t>(row.point)].trials.front();
     const auto reached = trial.figures.find(row.rung);
-    const double steps = reached != trial.figures.end() && reached->second.count("step") > 0 ? reached->second.at("step") : 0;
-    text += fmt::format("{:04}   {:<5.0f}{}  {}\n", row.point, steps, figures, schedule.points()[static_cast<size_t>(row.point)].point.text());
+    const double steps = reached != trial.figures.end() && reached->second.count("step") > 0
+                             ? reached->second.at("step")
+                             : 0;
+    text += fmt::format("{:04}   {:<5.0f}{}  {}\n", row.point, steps, figures,
+                        schedule.points()[static_cast<size_t>(row.point)].point.text());
   }
   if (rows.size() > most) text += fmt::format("and {} more\n", rows.size() - most);
-  for (int64_t point = 0; failed > 0 && point < static_cast<int64_t>(schedule.points().size()); ++point) {
+  for (int64_t point = 0; failed > 0 && point < static_cast<int64_t>(schedule.points().size());
+       ++point) {
     if (schedule.has_failed(point)) {
-      text += fmt::format("{:04}   failed: {}\n", point, schedule.points()[static_cast<size_t>(point)].trials.front().failure);
+      text += fmt::format("{:04}   failed: {}\n", point,
+                          schedule.points()[static_cast<size_t>(point)].trials.front().failure);
     }
   }
   return text;
@@ -108,21 +118,29 @@ std::string ranking_text(const SweepConfig& sweep, const ScheduleOfTrials& sched
 
 std::string plan_text(const SweepConfig& sweep, size_t slots) {
   const Proposals proposals(sweep);
-  std::string text =
-      fmt::format("{} of {} points, {}{}, halving {}; {} training{} each, {} rank{} each; {} slots, so {} at a time\n", method_name(sweep.method),
-                  proposals.count(), sweep.objectives.front().larger_is_better ? "most " : "least ", sweep.objectives.front().metric,
-                  halving_name(sweep.halving), sweep.repeat_seeds, sweep.repeat_seeds == 1 ? "" : "s", sweep.ranks_per_trial,
-                  sweep.ranks_per_trial == 1 ? "" : "s", slots, slots / static_cast<size_t>(sweep.ranks_per_trial));
+  std::string text = fmt::format(
+      "{} of {} points, {}{}, halving {}; {} training{} each, {} rank{} each; {} slots, so {} at a "
+      "time\n",
+      method_name(sweep.method), proposals.count(),
+      sweep.objectives.front().larger_is_better ? "most " : "least ",
+      sweep.objectives.front().metric, halving_name(sweep.halving), sweep.repeat_seeds,
+      sweep.repeat_seeds == 1 ? "" : "s", sweep.ranks_per_trial,
+      sweep.ranks_per_trial == 1 ? "" : "s", slots,
+      slots / static_cast<size_t>(sweep.ranks_per_trial));
   const std::vector<size_t> of_rung = points_by_rung(sweep, proposals.count());
   for (size_t rung = 0; rung < of_rung.size(); ++rung) {
-    text += sweep.rungs[rung] > 0 ? fmt::format("  to step {}: {} points\n", sweep.rungs[rung], of_rung[rung])
-                                  : fmt::format("  to the end: {} points\n", of_rung[rung]);
+    text += sweep.rungs[rung] > 0
+                ? fmt::format("  to step {}: {} points\n", sweep.rungs[rung], of_rung[rung])
+                : fmt::format("  to the end: {} points\n", of_rung[rung]);
   }
   const double steps = steps_of_plan(sweep, proposals.count()),
-               all = static_cast<double>(proposals.count()) * static_cast<double>(sweep.rungs.back()) * static_cast<double>(sweep.repeat_seeds);
+               all = static_cast<double>(proposals.count()) *
+                     static_cast<double>(sweep.rungs.back()) *
+                     static_cast<double>(sweep.repeat_seeds);
   if (steps > 0) {
-    text += fmt::format("  {:.0f} steps of {} examples, {:.0f} % of training every point to the end\n", steps, sweep.base.train.global_batch_examples,
-                        100 * steps / all);
+    text +=
+        fmt::format("  {:.0f} steps of {} examples, {:.0f} % of training every point to the end\n",
+                    steps, sweep.base.train.global_batch_examples, 100 * steps / all);
   }
   const size_t shown = std::min<size_t>(proposals.count(), 10);
   for (size_t i = 0; i < shown && (sweep.method != SearchMethod::kTpe || i < 10); ++i)
@@ -131,11 +149,14 @@ std::string plan_text(const SweepConfig& sweep, size_t slots) {
   return text;
 }
 
-double steps_left(const SweepConfig& sweep, const ScheduleOfTrials& schedule, size_t points_in_all) {
-  return std::max(0.0, steps_of_plan(sweep, points_in_all) - static_cast<double>(schedule.steps_done()));
+double steps_left(const SweepConfig& sweep, const ScheduleOfTrials& schedule,
+                  size_t points_in_all) {
+  return std::max(0.0,
+                  steps_of_plan(sweep, points_in_all) - static_cast<double>(schedule.steps_done()));
 }
 
-SweepDisplay::SweepDisplay(const TrialFiles& files, std::FILE* stream) : files_(files), stream_(stream), terminal_(::isatty(::fileno(stream)) == 1) {}
+SweepDisplay::SweepDisplay(const TrialFiles& files, std::FILE* stream)
+    : files_(files), stream_(stream), terminal_(::isatty(::fileno(stream)) == 1) {}
 
 void SweepDisplay::erase_table() {
   for (; lines_shown_ > 0; --lines_shown_) fmt::print(stream_, "\033[1A\033[2K");
@@ -149,26 +170,34 @@ void SweepDisplay::event(const std::string& line) {
 
 std::string SweepDisplay::table(const SweepProgress& progress) {
   const ScheduleOfTrials& schedule = progress.schedule;
-  const double done = static_cast<double>(schedule.steps_done()), left = steps_left(progress.sweep, schedule, progress.points_in_all);
+  const double done = static_cast<double>(schedule.steps_done()),
+               left = steps_left(progress.sweep, schedule, progress.points_in_all);
   std::string text =
-      fmt::format("{} of {} points begun, {} trainings run", schedule.points().size(), progress.points_in_all, progress.running.size());
-  if (done > 0 && left > 0) text += fmt::format(", about {} left", format_duration(progress.seconds * left / done));
+      fmt::format("{} of {} points begun, {} trainings run", schedule.points().size(),
+                  progress.points_in_all, progress.running.size());
+  if (done > 0 && left > 0)
+    text += fmt::format(", about {} left", format_duration(progress.seconds * left / done));
   if (!progress.preparing.empty()) text += ", " + progress.preparing;
   text += "\n";
   if (const std::optional<int64_t> best = schedule.best()) {
     const size_t rung = *schedule.rung_reached(*best);
-    const std::optional<double> value = schedule.value(*best, rung, progress.sweep.objectives.front());
-    text += fmt::format("best   {:04}  {} {:.4f}  {}\n", *best, progress.sweep.objectives.front().metric, value.value_or(NAN),
+    const std::optional<double> value =
+        schedule.value(*best, rung, progress.sweep.objectives.front());
+    text += fmt::format("best   {:04}  {} {:.4f}  {}\n", *best,
+                        progress.sweep.objectives.front().metric, value.value_or(NAN),
                         schedule.points()[static_cast<size_t>(*best)].point.text());
   }
   for (const RunningTrial* trial : progress.running) {
-    const std::vector<CurvePointOfTrial> curve = read_trial_curve(files_.metrics_path(trial->task.trial));
+    const std::vector<CurvePointOfTrial> curve =
+        read_trial_curve(files_.metrics_path(trial->task.trial));
     std::vector<double> losses;
     for (const CurvePointOfTrial& point : curve) losses.push_back(point.loss);
     const int64_t to = progress.sweep.rungs[trial->task.rung];
-    text += fmt::format("{}  step {:>4} of {:<4}  {}  {}\n", trial->task.trial.text(), curve.empty() ? 0 : curve.back().step,
-                        to > 0 ? fmt::format("{}", to) : "?", sparkline(losses, 24),
-                        schedule.points()[static_cast<size_t>(trial->task.trial.point)].point.text());
+    text +=
+        fmt::format("{}  step {:>4} of {:<4}  {}  {}\n", trial->task.trial.text(),
+                    curve.empty() ? 0 : curve.back().step, to > 0 ? fmt::format("{}", to) : "?",
+                    sparkline(losses, 24),
+                    schedule.points()[static_cast<size_t>(trial->task.trial.point)].point.text());
   }
   return text;
 }
@@ -177,7 +206,9 @@ void SweepDisplay::tick(const SweepProgress& progress) {
   if (!terminal_ || steady_seconds() - last_shown_ < 0.5) return;
   last_shown_ = steady_seconds();
   winsize size{};
-  const size_t width = ::ioctl(::fileno(stream_), TIOCGWINSZ, &size) == 0 && size.ws_col > 10 ? size.ws_col - 1 : 100;
+  const size_t width = ::ioctl(::fileno(stream_), TIOCGWINSZ, &size) == 0 && size.ws_col > 10
+                           ? size.ws_col - 1
+                           : 100;
   const std::string text = table(progress);
   erase_table();
   for (size_t begin = 0; begin < text.size();) {
@@ -191,4 +222,4 @@ void SweepDisplay::tick(const SweepProgress& progress) {
 
 void SweepDisplay::finish() { erase_table(); }
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -8,12 +8,14 @@
 
 #include "launch/sweep/sweep_controller.h"
 
-namespace candor {
+namespace candor::launch {
 
-// The values as a row of block characters, the lowest at the bottom; "" for none. At most `width` of them, the last.
+// The values as a row of block characters, the lowest at the bottom; "" for none. At most `width`
+// of them, the last.
 std::string sparkline(const std::vector<double>& values, size_t width);
 
-// One line a point, best first: place, number, steps, objectives, failures, values. At most `most` points.
+// One line a point, best first: place, number, steps, objectives, failures, values. At most `most`
+// points.
 std::string ranking_text(const SweepConfig& sweep, const ScheduleOfTrials& schedule, size_t most);
 
 // What will be tried and what it costs, before anything is started.
@@ -42,4 +44,4 @@ class SweepDisplay {
 // Steps that are still to be done if nothing fails, of the points proposed and to come.
 double steps_left(const SweepConfig& sweep, const ScheduleOfTrials& schedule, size_t points_in_all);
 
-}  // namespace candor
+}  // namespace candor::launch

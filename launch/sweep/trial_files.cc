@@ -14,7 +14,7 @@
 #include "data_pipeline/files/sha256.h"
 #include "launch/config/run_paths.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 namespace fs = std::filesystem;
@@ -22,16 +22,23 @@ constexpr const char* kShared[] = {"answers.jsonl", "graded.jsonl", "tokens.h5"}
 
 }  // namespace
 
-TrialFiles::TrialFiles(const SweepConfig& sweep, int64_t threads_per_rank) : sweep_(sweep), threads_per_rank_(threads_per_rank) {}
+TrialFiles::TrialFiles(const SweepConfig& sweep, int64_t threads_per_rank)
+    : sweep_(sweep), threads_per_rank_(threads_per_rank) {}
 
 RunConfig TrialFiles::with_threads(RunConfig config) const {
   if (config.run.threads_per_rank == 0) config.run.threads_per_rank = threads_per_rank_;
   return config;
 }
 
-std::string TrialFiles::trial_dir(const TrialId& trial) const { return fmt::format("{}/trials/{}", sweep_.dir, trial.text()); }
-std::string TrialFiles::metrics_path(const TrialId& trial) const { return RunPaths(trial_dir(trial)).metrics(); }
-std::string TrialFiles::shared_dir(const std::string& id) const { return fmt::format("{}/shared/{}", sweep_.dir, id); }
+std::string TrialFiles::trial_dir(const TrialId& trial) const {
+  return fmt::format("{}/trials/{}", sweep_.dir, trial.text());
+}
+std::string TrialFiles::metrics_path(const TrialId& trial) const {
+  return RunPaths(trial_dir(trial)).metrics();
+}
+std::string TrialFiles::shared_dir(const std::string& id) const {
+  return fmt::format("{}/shared/{}", sweep_.dir, id);
+}
 
 std::string TrialFiles::shared_id(const Point& point) const {
   const RunConfig config = config_of_point(sweep_, point);
@@ -44,26 +51,30 @@ std::string TrialFiles::shared_id(const Point& point) const {
   part.answer = config.answer;
   part.grade = config.grade;
   part.prepare = config.prepare;
-  return sha256_hex(to_yaml(part)).substr(0, 12);
+  return data::sha256_hex(to_yaml(part)).substr(0, 12);
 }
 
-bool TrialFiles::shared_is_there(const std::string& id) const { return fs::exists(RunPaths(shared_dir(id)).tokens()); }
+bool TrialFiles::shared_is_there(const std::string& id) const {
+  return fs::exists(RunPaths(shared_dir(id)).tokens());
+}
 
 void TrialFiles::write_shared_config(const Point& point) const {
   const std::string id = shared_id(point);
   RunConfig config = with_threads(config_of_point(sweep_, point));
   config.run.dir = shared_dir(id);
   fs::create_directories(config.run.dir);
-  write_file_atomically(shared_config_path(id), to_yaml(config));
+  data::write_file_atomically(shared_config_path(id), to_yaml(config));
 }
 
-std::string TrialFiles::pool_dir(int64_t job) const { return fmt::format("{}/pool/{}", sweep_.dir, job); }
+std::string TrialFiles::pool_dir(int64_t job) const {
+  return fmt::format("{}/pool/{}", sweep_.dir, job);
+}
 
 void TrialFiles::make_pool_folder(int64_t job) const {
   RunConfig config = with_threads(sweep_.base);
   config.run.dir = pool_dir(job);
   fs::create_directories(config.run.dir);
-  write_file_atomically(pool_config_path(job), to_yaml(config));
+  data::write_file_atomically(pool_config_path(job), to_yaml(config));
 }
 
 std::string TrialFiles::trunk_id(const Point& point) const {
@@ -79,7 +90,8 @@ RunConfig TrialFiles::trial_config(const Point& point, const TrialId& trial) con
   config.run.seed += trial.repeat;
   config.train.trunk_dir = sweep_.dir + "/trunks";
   // One mapping of the weights for all trials of a host.
-  if (config.model.device != "cuda" && config.model.shared_weights.empty()) config.model.shared_weights = sweep_.dir + "/shared/weights";
+  if (config.model.device != "cuda" && config.model.shared_weights.empty())
+    config.model.shared_weights = sweep_.dir + "/shared/weights";
   config.compare_objectives.clear();
   config.compare_alora = false;
   return config;
@@ -90,15 +102,16 @@ void TrialFiles::make_trial(const Point& point, const TrialId& trial) const {
   fs::create_directories(dir);
   for (const char* name : kShared) {
     const fs::path link = fs::path(dir) / name;
-    if (!fs::exists(fs::symlink_status(link))) fs::create_symlink(fs::path("../../shared") / id / name, link);
+    if (!fs::exists(fs::symlink_status(link)))
+      fs::create_symlink(fs::path("../../shared") / id / name, link);
   }
-  write_file_atomically(config_path(trial), to_yaml(trial_config(point, trial)));
+  data::write_file_atomically(config_path(trial), to_yaml(trial_config(point, trial)));
 }
 
 std::vector<CurvePointOfTrial> read_trial_curve(const std::string& metrics_path) {
   std::vector<CurvePointOfTrial> curve;
   if (!fs::exists(metrics_path)) return curve;
-  std::istringstream lines(read_file(metrics_path));
+  std::istringstream lines(data::read_file(metrics_path));
   for (std::string line; std::getline(lines, line);) {
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) break;
@@ -114,7 +127,8 @@ std::vector<CurvePointOfTrial> read_trial_curve(const std::string& metrics_path)
   return curve;
 }
 
-std::optional<std::map<std::string, double>> figures_at(const std::vector<CurvePointOfTrial>& curve, int64_t step) {
+std::optional<std::map<std::string, double>> figures_at(const std::vector<CurvePointOfTrial>& curve,
+                                                        int64_t step) {
   for (auto point = curve.rbegin(); point != curve.rend(); ++point) {
     if (step > 0 && point->step != step) continue;
     if (point->validation.empty()) return std::nullopt;
@@ -128,7 +142,7 @@ std::optional<std::map<std::string, double>> figures_at(const std::vector<CurveP
 
 std::string reason_in_log(const std::string& log_path, uint64_t from) {
   if (!fs::exists(log_path)) return "";
-  const std::string log = read_file(log_path);
+  const std::string log = data::read_file(log_path);
   std::istringstream lines(log.substr(std::min<uint64_t>(from, log.size())));
   std::string reason;
   for (std::string line; std::getline(lines, line);) {
@@ -137,4 +151,4 @@ std::string reason_in_log(const std::string& log_path, uint64_t from) {
   return reason;
 }
 
-}  // namespace candor
+}  // namespace candor::launch

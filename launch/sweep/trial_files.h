@@ -1,7 +1,8 @@
-// The files of a sweep's folder: what trials share, the folder of each, and what a trial has written about itself.
+// The files of a sweep's folder: what trials share, the folder of each, and what a trial has
+// written about itself.
 //
-//   sweep.dir/shared/<hash>/   answers, grades and tokens of every trial with the same model, data and prompt
-//   sweep.dir/trunks/          what frozen layers give (train.trunk_dir)
+//   sweep.dir/shared/<hash>/   answers, grades and tokens of every trial with the same model, data
+//   and prompt sweep.dir/trunks/          what frozen layers give (train.trunk_dir)
 //   sweep.dir/pool/9/          ranks that stay: their config, tasks and output
 //   sweep.dir/trials/0007/     run.dir of point 7; 0007.1 of its second seed
 #pragma once
@@ -14,7 +15,7 @@
 
 #include "launch/sweep/schedule_of_trials.h"
 
-namespace candor {
+namespace candor::launch {
 
 class TrialFiles {
  public:
@@ -29,12 +30,15 @@ class TrialFiles {
   // Of the answers, grades and tokens that this point needs.
   std::string shared_id(const Point& point) const;
   std::string shared_dir(const std::string& id) const;
-  std::string shared_config_path(const std::string& id) const { return shared_dir(id) + "/shared.yaml"; }
+  std::string shared_config_path(const std::string& id) const {
+    return shared_dir(id) + "/shared.yaml";
+  }
   std::string shared_log_path(const std::string& id) const { return shared_dir(id) + "/job.log"; }
   bool shared_is_there(const std::string& id) const;
   void write_shared_config(const Point& point) const;
 
-  // Of ranks that stay (trial_pool.h), each time in another folder: what a rank writes that outlived an earlier pool isn't read.
+  // Of ranks that stay (trial_pool.h), each time in another folder: what a rank writes that
+  // outlived an earlier pool isn't read.
   std::string pool_dir(int64_t job) const;
   std::string pool_config_path(int64_t job) const { return pool_dir(job) + "/pool.yaml"; }
   // Its folder, and what is the same for all points.
@@ -63,10 +67,12 @@ struct CurvePointOfTrial {
 // What metrics.jsonl says so far; a line that is being written is left out.
 std::vector<CurvePointOfTrial> read_trial_curve(const std::string& metrics_path);
 
-// The validation figures at this step (0: at the last step of all), with "step" and "loss"; nothing if there are none.
-std::optional<std::map<std::string, double>> figures_at(const std::vector<CurvePointOfTrial>& curve, int64_t step);
+// The validation figures at this step (0: at the last step of all), with "step" and "loss"; nothing
+// if there are none.
+std::optional<std::map<std::string, double>> figures_at(const std::vector<CurvePointOfTrial>& curve,
+                                                        int64_t step);
 
 // The last line that tells a reason, of a job's log from this byte on; "" for none.
 std::string reason_in_log(const std::string& log_path, uint64_t from = 0);
 
-}  // namespace candor
+}  // namespace candor::launch

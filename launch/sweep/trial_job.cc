@@ -23,7 +23,7 @@
 
 extern char** environ;
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 constexpr const char* kToken = "CANDOR_SWEEP_JOB";
@@ -49,7 +49,9 @@ std::vector<pid_t> processes_of(const std::string& token) {
   return found;
 }
 
-int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+int code_of(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 [[noreturn]] void run_command(const TrialJobOptions& options) {
   ::setpgid(0, 0);
@@ -57,33 +59,39 @@ int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 
   for (const auto& [name, value] : options.environment) ::setenv(name.c_str(), value.c_str(), 1);
   ::setenv(kToken, options.token.c_str(), 1);
   if (::geteuid() == 0) {  // whoever starts a sweep as root wants its trainings to run as root
-    for (const char* name :
-         {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "PRTE_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM"}) {
+    for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
+                             "PRTE_ALLOW_RUN_AS_ROOT", "PRTE_ALLOW_RUN_AS_ROOT_CONFIRM"}) {
       ::setenv(name, "1", 1);
     }
   }
-  for (const int signal : kStopSignals) ::signal(signal, SIG_DFL);  // the sweep's handlers end with exec; what the sweep ignores doesn't
+  for (const int signal : kStopSignals)
+    ::signal(signal,
+             SIG_DFL);  // the sweep's handlers end with exec; what the sweep ignores doesn't
   ::signal(SIGPIPE, SIG_DFL);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   std::vector<char*> arguments;
-  for (const std::string& word : options.command) arguments.push_back(const_cast<char*>(word.c_str()));
+  for (const std::string& word : options.command)
+    arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   ::execvp(arguments[0], arguments.data());
-  const std::string message = "candor: cannot start " + options.command[0] + ": " + std::strerror(errno) + "\n";
+  const std::string message =
+      "candor: cannot start " + options.command[0] + ": " + std::strerror(errno) + "\n";
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, message.data(), message.size());
   ::_exit(127);
 }
 
 // The watching process; ends with the job's code.
 [[noreturn]] void watch(const TrialJobOptions& options, int pipe_end, int ready) {
-  // Nothing else of the sweep's may stay open: not the other jobs' pipes, or they would never close, and not the journal's lock.
+  // Nothing else of the sweep's may stay open: not the other jobs' pipes, or they would never
+  // close, and not the journal's lock.
   const int kept = ::fcntl(pipe_end, F_DUPFD, 100), told = ::fcntl(ready, F_DUPFD, 100);
   ::dup2(kept, STDERR_FILENO + 1);
   pipe_end = STDERR_FILENO + 1;
   [[maybe_unused]] const ssize_t written = ::write(told, "r", 1);
-  ::close_range(static_cast<unsigned>(pipe_end) + 1, ~0U, 0);  // and so tells the sweep that it is done
+  ::close_range(static_cast<unsigned>(pipe_end) + 1, ~0U,
+                0);  // and so tells the sweep that it is done
   ::setsid();
   ::prctl(PR_SET_NAME, "candor-trial");
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // ranks that outlive mpirun become its children
@@ -98,7 +106,7 @@ int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 
   if (child == 0) run_command(options);
   if (child < 0) ::_exit(3);
   for (const int signal : kStopSignals) ::signal(signal, SIG_IGN);  // the child would inherit it
-  ::setpgid(child, child);                                          // here too: it may be told to end before it has come to do so itself
+  ::setpgid(child, child);  // here too: it may be told to end before it has come to do so itself
   double asked_at = 0;
   int status = 0;
   for (;;) {
@@ -125,22 +133,27 @@ int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 
 }  // namespace
 
 std::vector<std::string> names_to_scrub() {
-  const bool under_mpirun = std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || std::getenv("PMIX_RANK") != nullptr;
+  const bool under_mpirun =
+      std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr || std::getenv("PMIX_RANK") != nullptr;
   std::vector<std::string> names;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const std::string name(text.substr(0, text.find('=')));
-    const bool mpi = name.starts_with("OMPI_") || name.starts_with("PMIX_") || name.starts_with("PRTE_");
+    const bool mpi =
+        name.starts_with("OMPI_") || name.starts_with("PMIX_") || name.starts_with("PRTE_");
     // Settings that a user made for every mpirun stay.
-    const bool setting = name.find("_ALLOW_RUN_AS_ROOT") != std::string::npos || (!under_mpirun && name.find("_MCA_") != std::string::npos);
-    if ((mpi && !setting) || name == "CANDOR_THREADS_SET" || name == "CANDOR_EXIT_CODE_FILE") names.push_back(name);
+    const bool setting = name.find("_ALLOW_RUN_AS_ROOT") != std::string::npos ||
+                         (!under_mpirun && name.find("_MCA_") != std::string::npos);
+    if ((mpi && !setting) || name == "CANDOR_THREADS_SET" || name == "CANDOR_EXIT_CODE_FILE")
+      names.push_back(name);
   }
   return names;
 }
 
 TrialJob::TrialJob(const TrialJobOptions& options) {
   int ends[2], ready[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0 || ::pipe2(ready, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
+  if (::pipe2(ends, O_CLOEXEC) != 0 || ::pipe2(ready, O_CLOEXEC) != 0)
+    throw std::system_error(errno, std::generic_category(), "pipe");
   watcher_ = ::fork();
   if (watcher_ == 0) {
     ::close(ends[1]);
@@ -149,7 +162,8 @@ TrialJob::TrialJob(const TrialJobOptions& options) {
   ::close(ends[0]);
   ::close(ready[1]);
   char byte = 0;
-  while (watcher_ > 0 && (::read(ready[0], &byte, 1) > 0 || errno == EINTR)) {  // until it has closed all that isn't its own
+  while (watcher_ > 0 && (::read(ready[0], &byte, 1) > 0 ||
+                          errno == EINTR)) {  // until it has closed all that isn't its own
     errno = 0;
   }
   ::close(ready[0]);
@@ -191,4 +205,4 @@ int end_orphans(const std::string& token) {
   return count;
 }
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -11,12 +11,14 @@
 #include "launch/sweep/steady_seconds.h"
 #include "launch/sweep/trial_files.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 constexpr double kLeaving_s = 20;  // in which a job that goes down by itself should have
 
-std::string text_of(const std::string& path) { return std::filesystem::exists(path) ? read_file(path) : ""; }
+std::string text_of(const std::string& path) {
+  return std::filesystem::exists(path) ? data::read_file(path) : "";
+}
 
 }  // namespace
 
@@ -40,10 +42,14 @@ class TrialPool::Run final : public TrialRun {
 };
 
 TrialPool::TrialPool(TrialPoolOptions options)
-    : options_(std::move(options)), folder_(options_.folder), job_(options_.job), groups_(static_cast<size_t>(options_.groups)) {}
+    : options_(std::move(options)),
+      folder_(options_.folder),
+      job_(options_.job),
+      groups_(static_cast<size_t>(options_.groups)) {}
 
 std::unique_ptr<TrialRun> TrialPool::start(PoolTask task) {
-  const auto free = std::find_if(groups_.begin(), groups_.end(), [](const Group& group) { return group.task == 0; });
+  const auto free = std::find_if(groups_.begin(), groups_.end(),
+                                 [](const Group& group) { return group.task == 0; });
   if (free == groups_.end()) throw std::logic_error("no group of the pool is free");
   const auto group = static_cast<int64_t>(free - groups_.begin());
   task.id = ++last_task_;
@@ -80,14 +86,16 @@ void TrialPool::read_result(int64_t group) {
   mine.code = result->exit_code;
   mine.blameless = result->stopped;
   rank_ends_all_ = rank_ends_all_ || result->ends_all;
-  if ((result->ends_all || result->stopped) && !going_down_since_) going_down_since_ = steady_seconds();
+  if ((result->ends_all || result->stopped) && !going_down_since_)
+    going_down_since_ = steady_seconds();
 }
 
 void TrialPool::settle_blame(int code) {
   for (size_t i = 0; i < groups_.size(); ++i) read_result(static_cast<int64_t>(i));
   const auto was_training = [](const Group& group) { return group.task != 0 && !group.code; };
   const std::optional<LostRank> lost_rank = lost_rank_in(text_of(options_.job.log_path));
-  const auto lost = static_cast<size_t>(lost_rank ? lost_rank->rank / options_.ranks_per_group : -1);
+  const auto lost =
+      static_cast<size_t>(lost_rank ? lost_rank->rank / options_.ranks_per_group : -1);
   const bool nobody_here = asked_to_end_ || rank_ends_all_ || !folder_.is_ready();
   for (size_t i = 0; i < groups_.size(); ++i) {
     if (!was_training(groups_[i])) continue;
@@ -106,7 +114,8 @@ std::string TrialPool::last_words() const {
 }
 
 std::optional<LostRank> lost_rank_in(const std::string& output) {
-  // Open MPI 4's and 5's words for a rank that a signal ended, that left by itself, and that asked for the job's end.
+  // Open MPI 4's and 5's words for a rank that a signal ended, that left by itself, and that asked
+  // for the job's end.
   static const std::regex kWords(
       R"((?:mpirun|prterun) noticed that process rank (\d{1,9}) [^.]*|Process name: \[(?:\[\d+,\d+\]|[^,\]]+),(\d{1,9})\]|MPI_ABORT was invoked on rank (\d{1,9}) )");
   std::smatch found;
@@ -120,4 +129,4 @@ std::optional<LostRank> lost_rank_in(const std::string& output) {
   return std::nullopt;
 }
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,9 +1,13 @@
-// Trainings on ranks that stay: one mpirun for all slots, whose ranks form groups that train one point after the other and keep the base model.
+// Trainings on ranks that stay: one mpirun for all slots, whose ranks form groups that train one
+// point after the other and keep the base model.
 //
-// Usage:   auto pool = std::make_shared<TrialPool>(TrialPoolOptions{...});   auto run = pool->start(task);   if (auto code = run->poll()) ...
-// Nothing but time is saved: a training gives the same bits as in an mpirun of its own. What it costs: when a rank dies, so do all, and the trainings
-// beside it go on from their checkpoints in the next pool. To blame is the training of the rank that said so, or that mpirun names; all that ran if
-// neither said anything; none if the pool didn't come so far that its ranks could train, or lost a rank that had nothing to do.
+// Usage:   auto pool = std::make_shared<TrialPool>(TrialPoolOptions{...});   auto run =
+// pool->start(task);   if (auto code = run->poll()) ...
+// Nothing but time is saved: a training gives the same bits as in an mpirun of its own. What it
+// costs: when a rank dies, so do all, and the trainings beside it go on from their checkpoints in
+// the next pool. To blame is the training of the rank that said so, or that mpirun names; all that
+// ran if neither said anything; none if the pool didn't come so far that its ranks could train, or
+// lost a rank that had nothing to do.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +20,7 @@
 #include "launch/sweep/trial_job.h"
 #include "launch/sweep/trial_run.h"
 
-namespace candor {
+namespace candor::launch {
 
 struct TrialPoolOptions {
   std::string folder;  // of tasks and results, its own
@@ -61,7 +65,8 @@ class TrialPool : public std::enable_shared_from_this<TrialPool> {
   std::optional<int> ended_with_;
   bool asked_to_end_ = false;
   bool rank_ends_all_ = false;                // and has said so
-  std::optional<double> going_down_since_{};  // seen in a result: it ends, or others were stopped by a signal that isn't ours
+  std::optional<double> going_down_since_{};  // seen in a result: it ends, or others were stopped
+                                              // by a signal that isn't ours
   int64_t last_task_ = 0;
 };
 
@@ -72,4 +77,4 @@ struct LostRank {
 };
 std::optional<LostRank> lost_rank_in(const std::string& output);
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,10 +1,11 @@
-// A training of a sweep under way, in an mpirun of its own (trial_job.h) or on ranks that stay (trial_pool.h).
+// A training of a sweep under way, in an mpirun of its own (trial_job.h) or on ranks that stay
+// (trial_pool.h).
 #pragma once
 
 #include <optional>
 #include <string>
 
-namespace candor {
+namespace candor::launch {
 
 class TrialRun {
  public:
@@ -23,4 +24,4 @@ class TrialRun {
   virtual std::string last_words() const { return ""; }
 };
 
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,4 +1,5 @@
-// Chat templates against what transformers rendered (make_golden.py), and the errors for what can't be rendered.
+// Chat templates against what transformers rendered (make_golden.py), and the errors for what can't
+// be rendered.
 #include "data_pipeline/chat/chat_template.h"
 
 #include <gmock/gmock.h>
@@ -7,7 +8,7 @@
 
 #include "data_pipeline/files/read_file.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using testing::HasSubstr;
@@ -27,7 +28,9 @@ std::string fixed_clock(const std::string& format) {
   return {text, std::strftime(text, sizeof text, format.c_str(), &time)};
 }
 
-std::string render(const std::string& source, const std::vector<ChatMessage>& messages = {{"user", "Hi"}}, bool generation = false) {
+std::string render(const std::string& source,
+                   const std::vector<ChatMessage>& messages = {{"user", "Hi"}},
+                   bool generation = false) {
   return ChatTemplate(source, kTokens, fixed_clock).render(messages, generation);
 }
 
@@ -44,13 +47,17 @@ TEST(ChatTemplate, RendersAsTransformersDoes) {
   const nlohmann::json cases = nlohmann::json::parse(read_file(kData + "golden.json"));
   ASSERT_GT(cases.size(), 150U);
   for (const nlohmann::json& one : cases) {
-    const std::string source = one.contains("source") ? one["source"].get<std::string>() : read_file(kData + one["template"].get<std::string>());
+    const std::string source = one.contains("source")
+                                   ? one["source"].get<std::string>()
+                                   : read_file(kData + one["template"].get<std::string>());
     std::vector<ChatMessage> messages;
-    for (const nlohmann::json& message : one["messages"]) messages.push_back({message[0], message[1]});
+    for (const nlohmann::json& message : one["messages"])
+      messages.push_back({message[0], message[1]});
     const std::string what = one.value("source", one.value("template", ""));
     if (one.contains("text")) {
       try {
-        EXPECT_EQ(render(source, messages, one["generation"]), one["text"].get<std::string>()) << what;
+        EXPECT_EQ(render(source, messages, one["generation"]), one["text"].get<std::string>())
+            << what;
       } catch (const std::invalid_argument& error) {
         ADD_FAILURE() << what << ": " << error.what();
       }
@@ -61,11 +68,13 @@ TEST(ChatTemplate, RendersAsTransformersDoes) {
 }
 
 TEST(ChatTemplate, RaisedExceptionsSpeakInTheTemplatesWords) {
-  EXPECT_THAT(error_of("a\n{{ raise_exception('roles must alternate') }}"), AllOf(HasSubstr("line 2"), HasSubstr("roles must alternate")));
+  EXPECT_THAT(error_of("a\n{{ raise_exception('roles must alternate') }}"),
+              AllOf(HasSubstr("line 2"), HasSubstr("roles must alternate")));
 }
 
 TEST(ChatTemplate, UnsupportedConstructsAreNamedWithTheirLine) {
-  EXPECT_THAT(error_of("x\n\n{% include 'other' %}"), AllOf(HasSubstr("line 3"), HasSubstr("include")));
+  EXPECT_THAT(error_of("x\n\n{% include 'other' %}"),
+              AllOf(HasSubstr("line 3"), HasSubstr("include")));
   EXPECT_THAT(error_of("{{ 'a' | wordwrap }}"), AllOf(HasSubstr("line 1"), HasSubstr("wordwrap")));
   EXPECT_THAT(error_of("{{ 1 is prime }}"), AllOf(HasSubstr("line 1"), HasSubstr("prime")));
   EXPECT_THAT(error_of("{{ lipsum() }}"), AllOf(HasSubstr("line 1"), HasSubstr("lipsum")));
@@ -77,7 +86,8 @@ TEST(ChatTemplate, SyntaxErrorsNameTheirLine) {
   EXPECT_THAT(error_of("\n{{ 'open }}"), AllOf(HasSubstr("line 2"), HasSubstr("quote")));
   EXPECT_THAT(error_of("{% endfor %}"), HasSubstr("endfor"));
   EXPECT_THAT(error_of("{# open"), HasSubstr("#}"));
-  EXPECT_THAT(error_of("{{ missing.attribute }}"), AllOf(HasSubstr("missing"), HasSubstr("attribute")));
+  EXPECT_THAT(error_of("{{ missing.attribute }}"),
+              AllOf(HasSubstr("missing"), HasSubstr("attribute")));
 }
 
 TEST(ChatTemplate, HostileTemplatesEndWithAnError) {
@@ -86,7 +96,9 @@ TEST(ChatTemplate, HostileTemplatesEndWithAnError) {
   EXPECT_THAT(error_of("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"), HasSubstr("macro"));
   EXPECT_THAT(error_of("{{ " + std::string(100'000, '(') + " }}"), HasSubstr("nested"));
   EXPECT_THAT(error_of("{{ " + std::string(100'000, '-') + "1 }}"), HasSubstr("nested"));
-  EXPECT_THAT(error_of("{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"), HasSubstr("loops"));
+  EXPECT_THAT(
+      error_of("{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"),
+      HasSubstr("loops"));
 }
 
 TEST(ChatTemplate, ChainsAreAsDeepAsTheyAreLong) {
@@ -104,13 +116,20 @@ TEST(ChatTemplate, NoValueHoldsItselfOrNestsWithoutEnd) {
   const std::string begin = "{% set ns = namespace(l=[1]) %}";
   EXPECT_THAT(error_of(begin + "{% set ns.l = ns %}"), HasSubstr("namespace can't be kept"));
   EXPECT_THAT(error_of(begin + "{% set ns.l = [ns] %}"), HasSubstr("namespace can't be kept"));
-  EXPECT_THAT(error_of(begin + "{% for i in range(999) %}{% set ns.l = [ns.l] %}{% endfor %}"), HasSubstr("nested over"));
-  EXPECT_THAT(error_of(begin + "{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}"), HasSubstr("go beyond"));
-  EXPECT_THAT(error_of("{% set ns = namespace(t='aaaa') %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}"), HasSubstr("go beyond"));
+  EXPECT_THAT(error_of(begin + "{% for i in range(999) %}{% set ns.l = [ns.l] %}{% endfor %}"),
+              HasSubstr("nested over"));
+  EXPECT_THAT(
+      error_of(begin +
+               "{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}"),
+      HasSubstr("go beyond"));
+  EXPECT_THAT(error_of("{% set ns = namespace(t='aaaa') %}{% for i in range(60) %}{% set ns.t = "
+                       "ns.t ~ ns.t %}{% endfor %}"),
+              HasSubstr("go beyond"));
 }
 
 TEST(ChatTemplate, AMacroDoesNotOutliveTheLoopThatDefinesIt) {
-  EXPECT_THAT(error_of("{% set ns = namespace() %}{% for i in [1] %}{% macro f() %}{{ i }}{% endmacro %}{% set ns.f = f %}{% endfor %}{{ ns.f() }}"),
+  EXPECT_THAT(error_of("{% set ns = namespace() %}{% for i in [1] %}{% macro f() %}{{ i }}{% "
+                       "endmacro %}{% set ns.f = f %}{% endfor %}{{ ns.f() }}"),
               AllOf(HasSubstr("macro f"), HasSubstr("has ended")));
 }
 
@@ -122,7 +141,9 @@ TEST(ChatTemplate, ArithmeticEndsAtSixtyFourBits) {
     filled.replace(filled.find('@'), 1, smallest);
     EXPECT_THAT(error_of("{{ " + filled + " }}"), HasSubstr("too large")) << source;
   }
-  EXPECT_EQ(render("{{ " + smallest + " is divisibleby(-1) }}{{ 'abc'[1::9223372036854775 * 1000 + 807] }}"), "Trueb");
+  EXPECT_EQ(render("{{ " + smallest +
+                   " is divisibleby(-1) }}{{ 'abc'[1::9223372036854775 * 1000 + 807] }}"),
+            "Trueb");
   EXPECT_EQ(render("{{ '1e300' | int(default=7) }}"), "7");
 }
 
@@ -134,4 +155,4 @@ TEST(ChatTemplate, HashTellsTemplatesAndSpecialTokensApart) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

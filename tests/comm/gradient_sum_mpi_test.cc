@@ -1,4 +1,5 @@
-// GradientSum: the same bits for any group of ranks and any assignment, the right value, and one voice about bad input.
+// GradientSum: the same bits for any group of ranks and any assignment, the right value, and one
+// voice about bad input.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,14 +13,17 @@
 #include "comm/gradient_sum.h"
 #include "comm/mpi_session.h"
 
-namespace candor {
+namespace candor::comm {
 namespace {
 
 constexpr std::int64_t kMicroBatches = 13;
 
-GradientLayout test_layout() { return {{"big", "zero", "empty", "tiny", "wide"}, {50, 8, 0, 30, 40}}; }
+GradientLayout test_layout() {
+  return {{"big", "zero", "empty", "tiny", "wide"}, {50, 8, 0, 30, 40}};
+}
 
-// The gradient of one micro-batch: magnitudes that differ between tensors and between micro-batches, so that fp32 addition isn't associative on them.
+// The gradient of one micro-batch: magnitudes that differ between tensors and between
+// micro-batches, so that fp32 addition isn't associative on them.
 at::Tensor gradient(std::int64_t micro_batch, at::ScalarType dtype) {
   at::Tensor grad_T = at::empty({test_layout().total_numel()}, at::kDouble);
   auto* values = grad_T.mutable_data_ptr<double>();
@@ -27,7 +31,10 @@ at::Tensor gradient(std::int64_t micro_batch, at::ScalarType dtype) {
   for (std::int64_t i = 0; i < grad_T.numel(); ++i) {
     state = state * 6364136223846793005ULL + 1442695040888963407ULL;
     const double unit = static_cast<double>(state >> 11) / 4503599627370496.0 - 1.0;
-    const double scale = i < 50 ? 1e3 : i < 58 ? 0.0 : i < 88 ? 1e-30 : std::pow(10.0, static_cast<double>(state % 9) - 6.0);
+    const double scale = i < 50   ? 1e3
+                         : i < 58 ? 0.0
+                         : i < 88 ? 1e-30
+                                  : std::pow(10.0, static_cast<double>(state % 9) - 6.0);
     values[i] = unit * scale;
   }
   return grad_T.to(dtype);
@@ -37,7 +44,8 @@ at::Tensor sum_over(ProcessGroup& group, at::ScalarType dtype, std::int64_t stri
   GradientSum sum(group, test_layout(), kMicroBatches);
   for (std::int64_t i = 0; i < kMicroBatches; ++i) {
     const std::int64_t micro_batch = i * stride % kMicroBatches;  // another order
-    if (micro_batch * stride / 2 % group.world_size() == group.rank()) sum.add(gradient(micro_batch, dtype));
+    if (micro_batch * stride / 2 % group.world_size() == group.rank())
+      sum.add(gradient(micro_batch, dtype));
   }
   at::Tensor out_T = at::empty({test_layout().total_numel()}, dtype);
   sum.finish(out_T);
@@ -45,7 +53,8 @@ at::Tensor sum_over(ProcessGroup& group, at::ScalarType dtype, std::int64_t stri
 }
 
 bool same_bytes(const at::Tensor& a, const at::Tensor& b) {
-  return a.nbytes() == b.nbytes() && std::memcmp(a.const_data_ptr(), b.const_data_ptr(), a.nbytes()) == 0;
+  return a.nbytes() == b.nbytes() &&
+         std::memcmp(a.const_data_ptr(), b.const_data_ptr(), a.nbytes()) == 0;
 }
 
 TEST(GradientSum, SameBytesForAnyGroupAndAssignment) {
@@ -56,7 +65,8 @@ TEST(GradientSum, SameBytesForAnyGroupAndAssignment) {
     for (int ranks = 1; ranks <= world->world_size(); ++ranks) {
       const auto group = world->split(world->rank() < ranks ? 0 : -1, -world->rank());
       if (!group) continue;
-      for (const std::int64_t stride : {1, 2, 5, 12}) EXPECT_TRUE(same_bytes(sum_over(*group, dtype, stride), expected));
+      for (const std::int64_t stride : {1, 2, 5, 12})
+        EXPECT_TRUE(same_bytes(sum_over(*group, dtype, stride), expected));
     }
   }
 }
@@ -88,16 +98,20 @@ TEST(GradientSum, IsAsAccurateAsItsDtype) {
   long double plain_error = 0;
   for (std::size_t i = 0; i < exact.size(); ++i) {
     const float value = out_T.const_data_ptr<float>()[i];
-    EXPECT_NEAR(value, static_cast<double>(exact[i]), std::abs(static_cast<double>(exact[i])) * 6.0e-8 + 1e-42);  // half a unit in the last place
+    EXPECT_NEAR(
+        value, static_cast<double>(exact[i]),
+        std::abs(static_cast<double>(exact[i])) * 6.0e-8 + 1e-42);  // half a unit in the last place
     error += std::abs(static_cast<long double>(value) - exact[i]);
-    plain_error += std::abs(static_cast<long double>(plain_T.const_data_ptr<float>()[i]) - exact[i]);
+    plain_error +=
+        std::abs(static_cast<long double>(plain_T.const_data_ptr<float>()[i]) - exact[i]);
   }
   EXPECT_LE(error, plain_error);
 
   const at::Tensor out_fp64_T = sum_over(*world, at::kDouble, 1);
   at::Tensor sum_fp64_T = at::zeros_like(out_fp64_T);
   for (std::int64_t m = 0; m < kMicroBatches; ++m) sum_fp64_T.add_(gradient(m, at::kDouble));
-  EXPECT_LE((out_fp64_T - sum_fp64_T).norm().item<double>(), 1e-14 * sum_fp64_T.norm().item<double>());
+  EXPECT_LE((out_fp64_T - sum_fp64_T).norm().item<double>(),
+            1e-14 * sum_fp64_T.norm().item<double>());
 }
 
 TEST(GradientSum, ExtremeMagnitudesSurvive) {
@@ -154,7 +168,8 @@ TEST(GradientSum, WrongShapesAndCountsAreNamed) {
 TEST(GradientGrid, TheGpuPathHasTheSameBitsAsTheLoops) {
   const std::vector<std::int64_t> numel_N = test_layout().numel;
   for (const at::ScalarType dtype : {at::kFloat, at::kDouble}) {
-    const std::vector<at::Tensor> grads = {gradient(1, dtype), gradient(2, dtype), gradient(3, dtype)};
+    const std::vector<at::Tensor> grads = {gradient(1, dtype), gradient(2, dtype),
+                                           gradient(3, dtype)};
     const std::vector<double> max_abs_N = max_abs_per_tensor(grads, numel_N);
     EXPECT_EQ(max_abs_N, max_abs_per_tensor_aten(grads, numel_N));
     const std::vector<int> exponents_N = grid_exponents(max_abs_N, 3);
@@ -173,9 +188,10 @@ TEST(GradientGrid, TheGpuPathHasTheSameBitsAsTheLoops) {
   }
   at::Tensor with_nan = gradient(1, at::kFloat);
   with_nan[0] = std::nanf("");
-  const std::vector<at::Tensor> grads = {gradient(2, at::kFloat), with_nan, gradient(3, at::kFloat)};
+  const std::vector<at::Tensor> grads = {gradient(2, at::kFloat), with_nan,
+                                         gradient(3, at::kFloat)};
   EXPECT_EQ(max_abs_per_tensor(grads, numel_N), max_abs_per_tensor_aten(grads, numel_N));
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::comm

@@ -7,12 +7,14 @@
 #include "comm/device_group.h"
 #include "comm/mpi_session.h"
 
-namespace candor {
+namespace candor::comm {
 namespace {
 
 using ::testing::HasSubstr;
 
-std::unique_ptr<ProcessGroup> small_chunks() { return make_mpi_process_group({.timeout_s = 60, .chunk_numel = 7}); }
+std::unique_ptr<ProcessGroup> small_chunks() {
+  return make_mpi_process_group({.timeout_s = 60, .chunk_numel = 7});
+}
 
 TEST(MpiGroup, SumsAndMaximaAreExactForEveryDtype) {
   const auto group = small_chunks();
@@ -23,7 +25,8 @@ TEST(MpiGroup, SumsAndMaximaAreExactForEveryDtype) {
       at::Tensor max = sum.clone();
       group->all_reduce_sum(sum);
       group->all_reduce_max(max);
-      EXPECT_TRUE(sum.equal(at::arange(numel, at::kLong).mul(ranks).add(ranks * (ranks - 1) / 2).to(dtype)));
+      EXPECT_TRUE(sum.equal(
+          at::arange(numel, at::kLong).mul(ranks).add(ranks * (ranks - 1) / 2).to(dtype)));
       EXPECT_TRUE(max.equal(at::arange(numel, at::kLong).add(ranks - 1).to(dtype)));
     }
   }
@@ -42,10 +45,13 @@ TEST(MpiGroup, BroadcastsAnyDtypeFromAnyRoot) {
 
 TEST(MpiGroup, BytesOfDifferentLengthsArriveInRankOrder) {
   const auto group = small_chunks();
-  const auto text_of = [](int rank) { return std::string(static_cast<std::size_t>(rank * 13), static_cast<char>('a' + rank)) + '\0'; };
+  const auto text_of = [](int rank) {
+    return std::string(static_cast<std::size_t>(rank * 13), static_cast<char>('a' + rank)) + '\0';
+  };
   const auto gathered = group->all_gather_bytes(text_of(group->rank()));
   ASSERT_EQ(gathered.size(), static_cast<std::size_t>(group->world_size()));
-  for (int rank = 0; rank < group->world_size(); ++rank) EXPECT_EQ(gathered[static_cast<std::size_t>(rank)], text_of(rank));
+  for (int rank = 0; rank < group->world_size(); ++rank)
+    EXPECT_EQ(gathered[static_cast<std::size_t>(rank)], text_of(rank));
   std::string bytes = text_of(group->rank());
   group->broadcast_bytes(bytes, group->world_size() - 1);
   EXPECT_EQ(bytes, text_of(group->world_size() - 1));
@@ -71,7 +77,8 @@ TEST(MpiGroup, SplitOrdersByKeyAndLeavesOutNegativeColors) {
 TEST(MpiGroup, MissingRankRaisesWithinTheDeadline) {
   const auto healthy = small_chunks();
   for (const bool check_agreement : {true, false}) {
-    const auto group = make_mpi_process_group({.timeout_s = 0.3, .check_agreement = check_agreement});
+    const auto group =
+        make_mpi_process_group({.timeout_s = 0.3, .check_agreement = check_agreement});
     const bool missing = group->world_size() > 1 && group->rank() == group->world_size() - 1;
     if (group->world_size() > 1 && !missing) {
       at::Tensor tensor = at::ones({5}, at::kFloat);
@@ -79,7 +86,8 @@ TEST(MpiGroup, MissingRankRaisesWithinTheDeadline) {
         group->all_reduce_sum(tensor);
         ADD_FAILURE() << "all_reduce_sum returned without the missing rank";
       } catch (const CommError& error) {
-        EXPECT_THAT(error.what(), HasSubstr("all_reduce_sum of 5 elements: not complete after 0.3 s"));
+        EXPECT_THAT(error.what(),
+                    HasSubstr("all_reduce_sum of 5 elements: not complete after 0.3 s"));
         EXPECT_EQ(error.rank(), group->rank());
       }
       EXPECT_THROW(group->barrier(), CommError);  // broken: at once
@@ -104,9 +112,12 @@ TEST(MpiGroup, EveryRankIsToldOfADisagreement) {
   at::Tensor three = at::ones({3}, at::kFloat);
   at::Tensor four = at::ones({4}, at::kFloat);
   at::Tensor three_doubles = at::ones({3}, at::kDouble);
-  expect_disagreement([&] { group->all_reduce_sum(last ? four : three); }, "with 4 elements of Float");
-  expect_disagreement([&] { group->all_reduce_sum(last ? three_doubles : three); }, "with 3 elements of Double");
-  expect_disagreement([&] { last ? group->all_reduce_max(three) : group->all_reduce_sum(three); }, "all_reduce_max as call 2");
+  expect_disagreement([&] { group->all_reduce_sum(last ? four : three); },
+                      "with 4 elements of Float");
+  expect_disagreement([&] { group->all_reduce_sum(last ? three_doubles : three); },
+                      "with 3 elements of Double");
+  expect_disagreement([&] { last ? group->all_reduce_max(three) : group->all_reduce_sum(three); },
+                      "all_reduce_max as call 2");
   expect_disagreement([&] { group->broadcast(three, last ? 0 : 1); }, "from root 0");
   group->all_reduce_sum(three);  // the group still works
   EXPECT_EQ(three[0].item<float>(), static_cast<float>(group->world_size()));
@@ -140,4 +151,4 @@ TEST(DeviceGroup, CpuTensorsTravelByMpiInEveryBuild) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::comm

@@ -7,7 +7,7 @@
 // The MPI library leaks, and leaks are looked for in the tests without MPI.
 extern "C" const char* __asan_default_options() { return "detect_leaks=0"; }
 
-namespace candor {
+namespace candor::comm {
 namespace {
 
 TEST(MpiSession, AProgramWithoutMpirunIsAGroupOfOne) {
@@ -28,4 +28,4 @@ TEST(MpiSession, AProgramWithoutMpirunIsAGroupOfOne) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::comm

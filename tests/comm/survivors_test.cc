@@ -1,5 +1,5 @@
-// Under Open MPI 5 with ULFM ranks go on without the one that died, stopped or doesn't come; under Open MPI 4 the job ends soon, with the rank's
-// name.
+// Under Open MPI 5 with ULFM ranks go on without the one that died, stopped or doesn't come; under
+// Open MPI 4 the job ends soon, with the rank's name.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -15,15 +15,17 @@ using ::testing::Not;
 const std::string kSurvivors = SURVIVORS_PROGRAM;
 
 Outcome surviving(int ranks, const std::string& arguments) {
-  return shell(fmt::format("{} {}/launch/mpirun_survive.sh --oversubscribe --bind-to none -np {} {} {}", kTimeLimit, CANDOR_SOURCE_DIR, ranks,
-                           kSurvivors, arguments));
+  return shell(
+      fmt::format("{} {}/launch/mpirun_survive.sh --oversubscribe --bind-to none -np {} {} {}",
+                  kTimeLimit, CANDOR_SOURCE_DIR, ranks, kSurvivors, arguments));
 }
 
 TEST(Survivors, GoOnWithoutARankThatDies) {
   for (const int ranks : {2, 3, 4}) {
     for (const int victim : {0, ranks - 1}) {
       const Outcome outcome = surviving(ranks, fmt::format("{} kill {}", victim, 7));
-      EXPECT_THAT(outcome.text, HasSubstr(fmt::format("lost {} of {}, {} left", victim, ranks, ranks - 1)));
+      EXPECT_THAT(outcome.text,
+                  HasSubstr(fmt::format("lost {} of {}, {} left", victim, ranks, ranks - 1)));
     }
   }
 }
@@ -58,7 +60,9 @@ TEST(Survivors, NobodyIsLostWhereNobodyDies) {
 TEST(WithoutUlfm, TheJobEndsAndTheRankIsNamed) {
   for (const char* how : {"stop", "stay_away"}) {
     const Outcome outcome = shell(kMpirun + fmt::format("-np 3 {} 1 {} 7", kSurvivors, how));
-    EXPECT_THAT(outcome.exit_code, AnyOf(1, 134, 137)) << how << "\n" << outcome.text;  // 124 would be this test's own time limit
+    EXPECT_THAT(outcome.exit_code, AnyOf(1, 134, 137))
+        << how << "\n"
+        << outcome.text;  // 124 would be this test's own time limit
     EXPECT_THAT(outcome.text, HasSubstr("rank 1"));
     EXPECT_THAT(outcome.text, Not(HasSubstr("lost 1")));
   }

@@ -19,33 +19,40 @@ struct Outcome {
 };
 
 inline const std::string kCandor = CANDOR_BINARY_DIR "/candor ";
-inline const std::string kTimeLimit = "timeout -k 5 120 ";  // only stops a hang, and with it the ranks
+inline const std::string kTimeLimit =
+    "timeout -k 5 120 ";  // only stops a hang, and with it the ranks
 
 inline Outcome shell(const std::string& command) {
   std::FILE* pipe = popen(("{ " + command + " ; } 2>&1").c_str(), "r");
   if (pipe == nullptr) throw std::runtime_error("popen failed");
   Outcome outcome{-1, ""};
   char buffer[4096];
-  while (const size_t got = std::fread(buffer, 1, sizeof buffer, pipe)) outcome.text.append(buffer, got);
+  while (const size_t got = std::fread(buffer, 1, sizeof buffer, pipe))
+    outcome.text.append(buffer, got);
   const int status = pclose(pipe);
   if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
   return outcome;
 }
 
-inline const std::string kMpirun =
-    "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 " + kTimeLimit + "mpirun --oversubscribe --bind-to none ";
+inline const std::string kMpirun = "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 " +
+                                   kTimeLimit + "mpirun --oversubscribe --bind-to none ";
 
-// As candor leaves it when it executes itself again (thread_environment.h), so that a start with one thread doesn't, and takes half the time.
-inline const std::string kOneThread = "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=passive CANDOR_THREADS_SET=1 ";
+// As candor leaves it when it executes itself again (thread_environment.h), so that a start with
+// one thread doesn't, and takes half the time.
+inline const std::string kOneThread =
+    "OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=passive CANDOR_THREADS_SET=1 ";
 
-inline Outcome alone(const std::string& arguments) { return shell(kOneThread + kTimeLimit + kCandor + arguments); }
+inline Outcome alone(const std::string& arguments) {
+  return shell(kOneThread + kTimeLimit + kCandor + arguments);
+}
 inline Outcome on_ranks(int ranks, const std::string& arguments) {
   return shell(kOneThread + kMpirun + fmt::format("-np {} {}", ranks, kCandor) + arguments);
 }
 
 // Two ranks, each with arguments of its own.
 inline Outcome on_two_ranks(const std::string& of_rank_0, const std::string& of_rank_1) {
-  return shell(kOneThread + fmt::format("{0}-np 1 {1}{2} : -np 1 {1}{3}", kMpirun, kCandor, of_rank_0, of_rank_1));
+  return shell(kOneThread + fmt::format("{0}-np 1 {1}{2} : -np 1 {1}{3}", kMpirun, kCandor,
+                                        of_rank_0, of_rank_1));
 }
 
 inline int count_of(const std::string& part, const std::string& text) {

@@ -1,10 +1,10 @@
-#include "launch/commands/command_line.h"
+#include "launch/program/command_line.h"
 
 #include <gmock/gmock.h>
 
 #include <stdexcept>
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 CommandLine parse(std::vector<const char*> words) {
@@ -23,10 +23,12 @@ std::string error_of(const std::vector<const char*>& words) {
 
 TEST(CommandLine, EveryCommandOfAConfigTakesSet) {
   for (const char* name : {"answer", "grade", "prepare", "train", "evaluate", "run", "export"}) {
-    const CommandLine line = parse({name, "--set", "train.max_steps=3", "my.yaml", "--set", "lora.modules=[q_proj, v_proj]"});
+    const CommandLine line = parse(
+        {name, "--set", "train.max_steps=3", "my.yaml", "--set", "lora.modules=[q_proj, v_proj]"});
     EXPECT_EQ(line.command, name);
     EXPECT_EQ(line.config_path, "my.yaml");
-    EXPECT_THAT(line.overrides, testing::ElementsAre("train.max_steps=3", "lora.modules=[q_proj, v_proj]"));
+    EXPECT_THAT(line.overrides,
+                testing::ElementsAre("train.max_steps=3", "lora.modules=[q_proj, v_proj]"));
   }
 }
 
@@ -34,17 +36,20 @@ TEST(CommandLine, ArgumentsOfSingleCommands) {
   EXPECT_TRUE(parse({"train", "my.yaml", "--resume"}).arguments.resume);
   EXPECT_TRUE(parse({"export", "my.yaml", "--merge"}).arguments.merge);
   EXPECT_EQ(parse({"import", "a.gguf", "models/a"}).arguments.output, "models/a");
-  const CommandLine score = parse({"score", "my.yaml", "--input", "qa.jsonl", "--output", "scored.jsonl", "--adapter", "adapter"});
+  const CommandLine score = parse({"score", "my.yaml", "--input", "qa.jsonl", "--output",
+                                   "scored.jsonl", "--adapter", "adapter"});
   EXPECT_EQ(score.arguments.input, "qa.jsonl");
   EXPECT_EQ(score.arguments.output, "scored.jsonl");
   EXPECT_EQ(score.arguments.adapter, "adapter");
   EXPECT_EQ(parse({"inspect", "tokens.h5", "--records", "7"}).arguments.max_records, 7);
   EXPECT_EQ(parse({"doctor"}).command, "doctor");
-  const CommandLine k8s = parse({"k8s", "my.yaml", "--workers", "3", "--gpus-per-worker", "8", "--claim", "c", "--namespace", "n", "--image", "i"});
+  const CommandLine k8s = parse({"k8s", "my.yaml", "--workers", "3", "--gpus-per-worker", "8",
+                                 "--claim", "c", "--namespace", "n", "--image", "i"});
   EXPECT_EQ(k8s.config_path, "my.yaml");
   EXPECT_EQ(k8s.arguments.job.workers, 3);
   EXPECT_EQ(k8s.arguments.job.gpus_per_worker, 8);
-  EXPECT_EQ(k8s.arguments.job.claim + k8s.arguments.job.name_space + k8s.arguments.job.image, "cni");
+  EXPECT_EQ(k8s.arguments.job.claim + k8s.arguments.job.name_space + k8s.arguments.job.image,
+            "cni");
 }
 
 TEST(CommandLine, TheDoctorReadsItsConfigItself) {
@@ -52,8 +57,10 @@ TEST(CommandLine, TheDoctorReadsItsConfigItself) {
   EXPECT_EQ(plain.config, "");
   EXPECT_FALSE(plain.bandwidth);
   EXPECT_EQ(plain.timeout_s, 60);
-  for (const std::vector<const char*>& words : {std::vector<const char*>{"doctor", "my.yaml", "--set", "run.seed=1", "--expected-gbit", "100"},
-                                                {"doctor", "--set", "run.seed=1", "--expected-gbit", "100", "--config", "my.yaml"}}) {
+  for (const std::vector<const char*>& words :
+       {std::vector<const char*>{"doctor", "my.yaml", "--set", "run.seed=1", "--expected-gbit",
+                                 "100"},
+        {"doctor", "--set", "run.seed=1", "--expected-gbit", "100", "--config", "my.yaml"}}) {
     const CommandLine line = parse(words);
     EXPECT_EQ(line.config_path, "");
     EXPECT_EQ(line.arguments.doctor.config, "my.yaml");
@@ -62,20 +69,27 @@ TEST(CommandLine, TheDoctorReadsItsConfigItself) {
     EXPECT_EQ(request_text(line), "doctor --config --expected-gbit 100");
   }
   EXPECT_EQ(parse({"doctor", "--plan", "my.yaml"}).config_path, "my.yaml");
-  EXPECT_THAT(error_of({"doctor", "--plan", "my.yaml", "--bandwidth"}), testing::HasSubstr("one after the other"));
-  EXPECT_THAT(error_of({"doctor", "my.yaml", "--plan", "my.yaml"}), testing::HasSubstr("one after the other"));
+  EXPECT_THAT(error_of({"doctor", "--plan", "my.yaml", "--bandwidth"}),
+              testing::HasSubstr("one after the other"));
+  EXPECT_THAT(error_of({"doctor", "my.yaml", "--plan", "my.yaml"}),
+              testing::HasSubstr("one after the other"));
 }
 
 TEST(CommandLine, RequestTextTellsRequestsApart) {
   EXPECT_EQ(request_text(parse({"train", "my.yaml", "--set", "run.seed=1"})), "train");
   EXPECT_EQ(request_text(parse({"train", "my.yaml", "--resume"})), "train --resume");
-  EXPECT_EQ(request_text(parse({"export", "my.yaml", "--merge", "--output", "x"})), "export --merge --output x");
-  EXPECT_EQ(request_text(parse({"score", "my.yaml", "--input", "a", "--output", "b", "--adapter", "c"})), "score --input a --output b --adapter c");
-  EXPECT_EQ(request_text(parse({"inspect", "a", "--records", "7", "--tokenizer", "t"})), "inspect --input a --tokenizer t --records 7");
+  EXPECT_EQ(request_text(parse({"export", "my.yaml", "--merge", "--output", "x"})),
+            "export --merge --output x");
+  EXPECT_EQ(
+      request_text(parse({"score", "my.yaml", "--input", "a", "--output", "b", "--adapter", "c"})),
+      "score --input a --output b --adapter c");
+  EXPECT_EQ(request_text(parse({"inspect", "a", "--records", "7", "--tokenizer", "t"})),
+            "inspect --input a --tokenizer t --records 7");
 }
 
 TEST(CommandLine, HelpEverywhere) {
-  for (const char* name : {"import", "answer", "grade", "prepare", "train", "evaluate", "run", "export", "score", "inspect", "k8s", "doctor"}) {
+  for (const char* name : {"import", "answer", "grade", "prepare", "train", "evaluate", "run",
+                           "export", "score", "inspect", "k8s", "doctor"}) {
     const CommandLine line = parse({name, "--help"});
     EXPECT_EQ(line.command, "");
     EXPECT_EQ(line.exit_code, 0);
@@ -89,13 +103,15 @@ TEST(CommandLine, HelpEverywhere) {
 }
 
 TEST(CommandLine, ErrorsPointAtHelp) {
-  EXPECT_EQ(error_of({"trian", "my.yaml"}), "unknown command \"trian\"; the nearest is train (see candor --help)");
+  EXPECT_EQ(error_of({"trian", "my.yaml"}),
+            "unknown command \"trian\"; the nearest is train (see candor --help)");
   EXPECT_EQ(error_of({"train"}), "config is required (see candor train --help)");
-  EXPECT_THAT(error_of({"train", "my.yaml", "--resumee"}), testing::HasSubstr("--resumee (see candor train --help)"));
+  EXPECT_THAT(error_of({"train", "my.yaml", "--resumee"}),
+              testing::HasSubstr("--resumee (see candor train --help)"));
   EXPECT_THAT(error_of({"score", "my.yaml"}), testing::HasSubstr("(see candor score --help)"));
   EXPECT_THAT(error_of({"grade", "my.yaml", "--resume"}), testing::HasSubstr("--resume"));
   EXPECT_THAT(error_of({"help", "nothing"}), testing::HasSubstr("nothing"));
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,4 +1,5 @@
-// A config key that no command reads would be a knob that does nothing: every declared key's member must be named in launch/commands/.
+// A config key that no command reads would be a knob that does nothing: every declared key's member
+// must be named in launch/commands/.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -7,13 +8,15 @@
 #include "data_pipeline/files/read_file.h"
 #include "launch/config/nearest_key.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 TEST(ConfigFields, EveryKeyIsReadByACommand) {
   std::string sources;
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(CANDOR_SOURCE_DIR "/launch/commands")) {
-    if (entry.path().extension() == ".cc" || entry.path().extension() == ".h") sources += read_file(entry.path());
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(CANDOR_SOURCE_DIR "/launch/commands")) {
+    if (entry.path().extension() == ".cc" || entry.path().extension() == ".h")
+      sources += data::read_file(entry.path());
   }
   for (const std::string& path : all_key_paths()) {
     const std::string member = path.substr(path.rfind('.') + 1);
@@ -23,4 +26,4 @@ TEST(ConfigFields, EveryKeyIsReadByACommand) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

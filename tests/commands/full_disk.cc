@@ -1,6 +1,7 @@
-// Preloaded into candor by full_disk_test: the disk is full for one file. Writes to any file whose path contains $FULL_DISK_FILE get
-// $FULL_DISK_ROOM_BYTES bytes in all (0 if unset), then fail with ENOSPC, as on a real disk after a short write; other files are left alone.
-// (Mounting a small disk takes root, and a limit on file sizes meets Open MPI's own files and says something else.)
+// Preloaded into candor by full_disk_test: the disk is full for one file. Writes to any file whose
+// path contains $FULL_DISK_FILE get $FULL_DISK_ROOM_BYTES bytes in all (0 if unset), then fail with
+// ENOSPC, as on a real disk after a short write; other files are left alone. (Mounting a small disk
+// takes root, and a limit on file sizes meets Open MPI's own files and says something else.)
 #include <dlfcn.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -35,7 +36,8 @@ bool is_chosen(int descriptor) {
 // How many of these bytes still go onto the disk.
 size_t granted(size_t wanted_bytes) {
   const long long before = room_bytes().fetch_sub(static_cast<long long>(wanted_bytes));
-  return static_cast<size_t>(std::clamp<long long>(before, 0, static_cast<long long>(wanted_bytes)));
+  return static_cast<size_t>(
+      std::clamp<long long>(before, 0, static_cast<long long>(wanted_bytes)));
 }
 
 template <typename Function>
@@ -64,12 +66,14 @@ ssize_t write(int descriptor, const void* data, size_t bytes) {
 
 ssize_t pwrite(int descriptor, const void* data, size_t bytes, off_t offset) {
   static const auto next = real<ssize_t(int, const void*, size_t, off_t)>("pwrite");
-  return limited(descriptor, bytes, [&](size_t some) { return next(descriptor, data, some, offset); });
+  return limited(descriptor, bytes,
+                 [&](size_t some) { return next(descriptor, data, some, offset); });
 }
 
 ssize_t pwrite64(int descriptor, const void* data, size_t bytes, off64_t offset) {
   static const auto next = real<ssize_t(int, const void*, size_t, off64_t)>("pwrite64");
-  return limited(descriptor, bytes, [&](size_t some) { return next(descriptor, data, some, offset); });
+  return limited(descriptor, bytes,
+                 [&](size_t some) { return next(descriptor, data, some, offset); });
 }
 
 ssize_t sendfile(int to, int from, off_t* offset, size_t bytes) {

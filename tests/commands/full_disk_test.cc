@@ -1,5 +1,6 @@
-// A disk that is full when a file is written: one error that names the file, everything that was whole still is, and once there is room the same
-// command ends with the bytes of a run that met no such thing. The disk is played by full_disk.cc.
+// A disk that is full when a file is written: one error that names the file, everything that was
+// whole still is, and once there is room the same command ends with the bytes of a run that met no
+// such thing. The disk is played by full_disk.cc.
 #include <gmock/gmock.h>
 
 #include <map>
@@ -7,7 +8,7 @@
 #include "tests/commands/tiny_run.h"
 #include "tests/files/gguf_fixture.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 namespace fs = std::filesystem;
@@ -20,8 +21,10 @@ using Files = std::map<std::string, std::string>;  // path -> bytes
 
 // ASan wants to be loaded first, but there is no need.
 std::string disk_full_for(const std::string& file, int room_bytes) {
-  return kOneThread + fmt::format("ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 FULL_DISK_FILE={} FULL_DISK_ROOM_BYTES={} LD_PRELOAD={} ",
-                                  file, room_bytes, FULL_DISK_LIBRARY);
+  return kOneThread + fmt::format(
+                          "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0 FULL_DISK_FILE={} "
+                          "FULL_DISK_ROOM_BYTES={} LD_PRELOAD={} ",
+                          file, room_bytes, FULL_DISK_LIBRARY);
 }
 
 class FullDiskTest : public TinyRun {
@@ -32,7 +35,9 @@ class FullDiskTest : public TinyRun {
     if (!fs::exists(at(folder))) return files;
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(at(folder))) {
       const std::string path = entry.path().string();
-      if (!entry.is_regular_file() || path.find(".tmp") != std::string::npos || path.find("/tensorboard/") != std::string::npos) continue;
+      if (!entry.is_regular_file() || path.find(".tmp") != std::string::npos ||
+          path.find("/tensorboard/") != std::string::npos)
+        continue;
       std::string text = text_of(path);
       if (path.ends_with("metrics.jsonl")) text = without_speeds(text);
       files[path] = text;
@@ -40,7 +45,8 @@ class FullDiskTest : public TinyRun {
     return files;
   }
   static bool changes_in_a_run(const std::string& path) {
-    return path.ends_with("stages.json") || path.ends_with("metrics.jsonl") || path.ends_with("writer_epoch");
+    return path.ends_with("stages.json") || path.ends_with("metrics.jsonl") ||
+           path.ends_with("writer_epoch");
   }
   static std::string without_speeds(const std::string& metrics) {
     std::string kept;
@@ -48,7 +54,9 @@ class FullDiskTest : public TinyRun {
     for (std::string text; std::getline(lines, text);) {
       json line = json::parse(text, nullptr, false);
       if (!line.is_object()) continue;  // half a line
-      for (const char* speed : {"examples_per_s", "tokens_per_s", "unshared_tokens_per_s", "share_of_peak"}) line.erase(speed);
+      for (const char* speed :
+           {"examples_per_s", "tokens_per_s", "unshared_tokens_per_s", "share_of_peak"})
+        line.erase(speed);
       kept += line.dump() + "\n";
     }
     return kept;
@@ -56,7 +64,9 @@ class FullDiskTest : public TinyRun {
 
   static void expect_full(const Outcome& outcome, const std::string& file) {
     EXPECT_EQ(outcome.exit_code, 3) << file << "\n" << outcome.text;
-    EXPECT_THAT(outcome.text, AllOf(HasSubstr(file), HasSubstr("No space left on device"), HasSubstr("free some space"))) << file;
+    EXPECT_THAT(outcome.text, AllOf(HasSubstr(file), HasSubstr("No space left on device"),
+                                    HasSubstr("free some space")))
+        << file;
     EXPECT_EQ(count_of("candor: ", outcome.text), 1) << file << "\n" << outcome.text;
   }
 };
@@ -74,38 +84,43 @@ TEST_F(FullDiskTest, ARunThatMeetsItAtEveryFileEndsWithTheBytesOfAnUndisturbedOn
     int room_bytes = 0;
     const char* named = "";  // in the message, where it isn't `file`
   };
-  for (const Case& full : std::vector<Case>{{"run/config.yaml"},
-                                            {"run/stages.json"},
-                                            {"partial/identity"},
-                                            {"group_000001", 2, 100},  // rank 1 writes it
-                                            {"run/answers.jsonl.tmp", 1, 5000, "run/answers.jsonl"},
-                                            {"run/graded.jsonl", 2, 5000},
-                                            {"run/tokens.h5", 2, 5000},
-                                            {"run/frozen_trunk.safetensors", 2, 1000},
-                                            {"run/metrics.jsonl", 2, 100},
-                                            {"run/tensorboard/", 1, 100},
-                                            {"step_000003.tmp/.tmp", 1, 1000, "adapter_model.safetensors"},
-                                            {"step_000003.tmp/optimizer", 2, 1000},
-                                            {"step_000003.tmp/state.json"},
-                                            {"step_000006.tmp/optimizer", 1, 1000},
-                                            {"run/adapter/", 1, 1000},
-                                            {"run/scored_before.jsonl", 2, 1000},
-                                            {"run/report.json", 1, 1000},
-                                            {"run/report.html", 1, 1000}}) {
+  for (const Case& full :
+       std::vector<Case>{{"run/config.yaml"},
+                         {"run/stages.json"},
+                         {"partial/identity"},
+                         {"group_000001", 2, 100},  // rank 1 writes it
+                         {"run/answers.jsonl.tmp", 1, 5000, "run/answers.jsonl"},
+                         {"run/graded.jsonl", 2, 5000},
+                         {"run/tokens.h5", 2, 5000},
+                         {"run/frozen_trunk.safetensors", 2, 1000},
+                         {"run/metrics.jsonl", 2, 100},
+                         {"run/tensorboard/", 1, 100},
+                         {"step_000003.tmp/.tmp", 1, 1000, "adapter_model.safetensors"},
+                         {"step_000003.tmp/optimizer", 2, 1000},
+                         {"step_000003.tmp/state.json"},
+                         {"step_000006.tmp/optimizer", 1, 1000},
+                         {"run/adapter/", 1, 1000},
+                         {"run/scored_before.jsonl", 2, 1000},
+                         {"run/report.json", 1, 1000},
+                         {"run/report.html", 1, 1000}}) {
     const Files before = files_below("run");
-    const std::string arguments = "run " + config(), disk = disk_full_for(full.file, full.room_bytes);
-    expect_full(
-        full.ranks == 1 ? shell(disk + kCandor + arguments) : shell(disk + kMpirun + fmt::format("-np {} ", full.ranks) + kCandor + arguments),
-        *full.named != '\0' ? full.named : full.file);
+    const std::string arguments = "run " + config(),
+                      disk = disk_full_for(full.file, full.room_bytes);
+    expect_full(full.ranks == 1 ? shell(disk + kCandor + arguments)
+                                : shell(disk + kMpirun + fmt::format("-np {} ", full.ranks) +
+                                        kCandor + arguments),
+                *full.named != '\0' ? full.named : full.file);
     Files after = files_below("run");
     for (const auto& [path, text] : before) {
       if (changes_in_a_run(path) || path.find(".partial/") != std::string::npos) continue;
-      EXPECT_TRUE(after[path] == text) << path << " was whole before the disk was full at " << full.file;
+      EXPECT_TRUE(after[path] == text)
+          << path << " was whole before the disk was full at " << full.file;
     }
     // What a file is called is whole: nothing has the final name of the one that had no room.
     for (const auto& [path, text] : after) {
       if (changes_in_a_run(path) || undisturbed.count(path) == 0) continue;
-      EXPECT_TRUE(text == undisturbed.at(path)) << path << " isn't whole after the disk was full at " << full.file;
+      EXPECT_TRUE(text == undisturbed.at(path))
+          << path << " isn't whole after the disk was full at " << full.file;
     }
   }
   const Outcome last = on_ranks(2, "run " + config());
@@ -113,7 +128,8 @@ TEST_F(FullDiskTest, ARunThatMeetsItAtEveryFileEndsWithTheBytesOfAnUndisturbedOn
   const Files now = files_below("run");
   for (const auto& [path, text] : undisturbed) {
     ASSERT_EQ(now.count(path), 1U) << path;
-    EXPECT_TRUE(now.at(path) == text || path.ends_with("writer_epoch")) << path << " differs from the undisturbed run's";
+    EXPECT_TRUE(now.at(path) == text || path.ends_with("writer_epoch"))
+        << path << " differs from the undisturbed run's";
   }
   EXPECT_EQ(now.size(), undisturbed.size());
 }
@@ -121,11 +137,16 @@ TEST_F(FullDiskTest, ARunThatMeetsItAtEveryFileEndsWithTheBytesOfAnUndisturbedOn
 TEST_F(FullDiskTest, WhatIsThereStaysWholeWhereItsReplacementHasNoRoom) {
   make_half_of_the_answers_right();
   ASSERT_EQ(alone("run " + config()).exit_code, 0);
-  put("qa.jsonl", "{\"question\":\"what is 1?\",\"response\":\"one\"}\n{\"question\":\"what is 2?\",\"response\":\"two\"}\n");
-  put("model.gguf", tiny_gguf().bytes());
-  const std::string score = "score " + config() + "--input " + at("qa.jsonl") + " --output " + at("run/out.jsonl"),
-                    merge = "export " + config() + "--merge", import = "import " + at("model.gguf") + " " + at("run/imported");
-  for (const std::string& command : {score, merge, import}) ASSERT_EQ(alone(command).exit_code, 0) << command;
+  put("qa.jsonl",
+      "{\"question\":\"what is 1?\",\"response\":\"one\"}\n{\"question\":\"what is "
+      "2?\",\"response\":\"two\"}\n");
+  put("model.gguf", data::tiny_gguf().bytes());
+  const std::string score = "score " + config() + "--input " + at("qa.jsonl") + " --output " +
+                            at("run/out.jsonl"),
+                    merge = "export " + config() + "--merge",
+                    import = "import " + at("model.gguf") + " " + at("run/imported");
+  for (const std::string& command : {score, merge, import})
+    ASSERT_EQ(alone(command).exit_code, 0) << command;
   const Files whole = files_below("run");
 
   struct Case {
@@ -134,29 +155,36 @@ TEST_F(FullDiskTest, WhatIsThereStaysWholeWhereItsReplacementHasNoRoom) {
     int room_bytes;
     const char* named;
   };
-  for (const Case& full : std::vector<Case>{{"grade " + config(), "run/graded.jsonl", 5000, "run/graded.jsonl"},
-                                            {"prepare " + config(), "run/tokens.h5", 5000, "run/tokens.h5"},
-                                            {"evaluate " + config(), "run/scored_after.jsonl", 1000, "run/scored_after.jsonl"},
-                                            {"evaluate " + config(), "run/report.html", 1000, "run/report.html"},
-                                            {score, "out.jsonl.partial", 100, "out.jsonl.partial/part_000000.jsonl"},
-                                            {score, "out.jsonl.tmp", 100, "run/out.jsonl"},
-                                            {merge, "export/adapter/", 1000, "adapter_model.safetensors"},
-                                            {merge, "export/merged/.tmp", 1000, "model.safetensors"},
-                                            {merge, "/tokenizer_config.json", 10, "tokenizer_config.json"},
-                                            {merge, "/config.json", 10, "config.json"},
-                                            {import, "/model.safetensors", 1000, "model.safetensors"},
-                                            {import, "/tokenizer.json", 10, "tokenizer.json"},
-                                            {import, "/config.json", 10, "config.json"}}) {
-    expect_full(shell(disk_full_for(full.file, full.room_bytes) + kCandor + full.command), full.named);
+  for (const Case& full : std::vector<Case>{
+           {"grade " + config(), "run/graded.jsonl", 5000, "run/graded.jsonl"},
+           {"prepare " + config(), "run/tokens.h5", 5000, "run/tokens.h5"},
+           {"evaluate " + config(), "run/scored_after.jsonl", 1000, "run/scored_after.jsonl"},
+           {"evaluate " + config(), "run/report.html", 1000, "run/report.html"},
+           {score, "out.jsonl.partial", 100, "out.jsonl.partial/part_000000.jsonl"},
+           {score, "out.jsonl.tmp", 100, "run/out.jsonl"},
+           {merge, "export/adapter/", 1000, "adapter_model.safetensors"},
+           {merge, "export/merged/.tmp", 1000, "model.safetensors"},
+           {merge, "/tokenizer_config.json", 10, "tokenizer_config.json"},
+           {merge, "/config.json", 10, "config.json"},
+           {import, "/model.safetensors", 1000, "model.safetensors"},
+           {import, "/tokenizer.json", 10, "tokenizer.json"},
+           {import, "/config.json", 10, "config.json"}}) {
+    expect_full(shell(disk_full_for(full.file, full.room_bytes) + kCandor + full.command),
+                full.named);
     Files now = files_below("run");
-    for (const auto& [path, text] : whole) EXPECT_TRUE(now[path] == text) << path << " changed after " << full.command << " met " << full.file;
+    for (const auto& [path, text] : whole)
+      EXPECT_TRUE(now[path] == text)
+          << path << " changed after " << full.command << " met " << full.file;
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(at("run"))) {
-      EXPECT_EQ(entry.path().string().find(".tmp"), std::string::npos) << "left behind: " << entry.path() << " after " << full.command;
+      EXPECT_EQ(entry.path().string().find(".tmp"), std::string::npos)
+          << "left behind: " << entry.path() << " after " << full.command;
     }
   }
-  for (const std::string& command : {score, merge, import}) ASSERT_EQ(alone(command).exit_code, 0) << command;
-  for (const auto& [path, text] : files_below("run")) EXPECT_TRUE(whole.count(path) == 1 && whole.at(path) == text) << path << " isn't as it was";
+  for (const std::string& command : {score, merge, import})
+    ASSERT_EQ(alone(command).exit_code, 0) << command;
+  for (const auto& [path, text] : files_below("run"))
+    EXPECT_TRUE(whole.count(path) == 1 && whole.at(path) == text) << path << " isn't as it was";
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

@@ -6,10 +6,10 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/safetensors.h"
 #include "data_pipeline/tokens/token_file.h"
-#include "launch/commands/inspect_command.h"
+#include "launch/files/inspect_command.h"
 #include "tests/files/temporary_folder.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 using testing::HasSubstr;
@@ -17,16 +17,22 @@ using testing::HasSubstr;
 class InspectTest : public testing::Test {
  protected:
   std::string path(const std::string& name) const { return folder_ + "/" + name; }
-  void write(const std::string& name, const std::string& text) const { write_file_atomically(path(name), text); }
-  std::string show(const std::string& name) const { return inspect_file(path(name), {.max_records = 1}); }
+  void write(const std::string& name, const std::string& text) const {
+    data::write_file_atomically(path(name), text);
+  }
+  std::string show(const std::string& name) const {
+    return inspect_file(path(name), {.max_records = 1});
+  }
 
-  const TemporaryFolder temporary_;
+  const data::TemporaryFolder temporary_;
   const std::string folder_ = temporary_.path();
 };
 
 TEST_F(InspectTest, Safetensors) {
   const std::vector<float> values = {3, -4, std::numeric_limits<float>::quiet_NaN()};
-  write_safetensors(path("a.bin"), {{"w", DType::F32, {3}, std::as_bytes(std::span(values))}}, {{"format", "pt"}});
+  data::write_safetensors(path("a.bin"),
+                          {{"w", data::DType::F32, {3}, std::as_bytes(std::span(values))}},
+                          {{"format", "pt"}});
   EXPECT_THAT(show("a.bin"), HasSubstr("w  F32 [3]  rms 2.887, largest 4, 1 NOT FINITE"));
   EXPECT_THAT(show("a.bin"), HasSubstr("format = pt"));
 }
@@ -44,7 +50,7 @@ TEST_F(InspectTest, JsonLinesAreCountedByDatasetAndSplit) {
 }
 
 TEST_F(InspectTest, TokenFileWithoutATokenizerShowsIds) {
-  TokenData data;
+  data::TokenData data;
   data.prefix_tokens = {1, 2};
   data.prefix_offsets = {0, 2};
   data.prefix_parent = {-1};
@@ -63,9 +69,10 @@ TEST_F(InspectTest, TokenFileWithoutATokenizerShowsIds) {
   data.split = {"train"};
   data.level_ids = {32, 33};
   data.level_values = {0, 1};
-  write_token_file(path("tokens.h5"), data);
+  data::write_token_file(path("tokens.h5"), data);
   EXPECT_THAT(show("tokens.h5"), HasSubstr("10[[11]]((12 13))"));
-  EXPECT_THAT(show("tokens.h5"), HasSubstr("capital / train: 1 examples, 1 graded, mean target 1.000"));
+  EXPECT_THAT(show("tokens.h5"),
+              HasSubstr("capital / train: 1 examples, 1 graded, mean target 1.000"));
 }
 
 TEST_F(InspectTest, Folders) {
@@ -83,4 +90,4 @@ TEST_F(InspectTest, WhatIsNotOursIsAnError) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,4 +1,5 @@
-// launch/keep_running.sh with small scripts in place of mpirun: when it tries again, when it gives up, and with which hosts.
+// launch/keep_running.sh with small scripts in place of mpirun: when it tries again, when it gives
+// up, and with which hosts.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -19,17 +20,22 @@ class KeepRunningTest : public testing::Test {
   // A program that is started as mpirun is. It counts its starts in `starts` and gets them as $n.
   void program(const std::string& body) const {
     put("job.sh", "#!/usr/bin/env bash\ncd " + folder_.path() +
-                      "\necho x >> starts; n=$(wc -l < starts)\nmkdir -p run/checkpoints\necho \"args: $*\" >> calls\n" + body + "\n");
+                      "\necho x >> starts; n=$(wc -l < starts)\nmkdir -p run/checkpoints\necho "
+                      "\"args: $*\" >> calls\n" +
+                      body + "\n");
     std::filesystem::permissions(folder_.path() + "/job.sh", std::filesystem::perms::owner_all);
   }
-  void put(const std::string& name, const std::string& text) const { std::ofstream(folder_.path() + "/" + name, std::ios::binary) << text; }
+  void put(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_.path() + "/" + name, std::ios::binary) << text;
+  }
   std::string calls() const { return text_of(folder_.path() + "/calls"); }
   int starts() const { return count_of("x", text_of(folder_.path() + "/starts")); }
   Outcome keep(const std::string& arguments) const {
-    return shell("cd " + folder_.path() + " && CANDOR_RESTART_PAUSE_S=0 " + kTimeLimit + CANDOR_SOURCE_DIR "/launch/keep_running.sh " + arguments);
+    return shell("cd " + folder_.path() + " && CANDOR_RESTART_PAUSE_S=0 " + kTimeLimit +
+                 CANDOR_SOURCE_DIR "/launch/keep_running.sh " + arguments);
   }
 
-  TemporaryFolder folder_;
+  data::TemporaryFolder folder_;
 };
 
 TEST_F(KeepRunningTest, GivesTheCommandAgainUntilItIsDone) {
@@ -46,7 +52,9 @@ TEST_F(KeepRunningTest, GivesUpAfterFailuresWithoutProgress) {
   program("[ $n -le 2 ] && touch run/checkpoints/step_00000$n; exit 4");
   const Outcome outcome = keep("--failures 2 ./job.sh -np 2 candor run my.yaml");
   EXPECT_EQ(outcome.exit_code, 4) << outcome.text;
-  EXPECT_EQ(starts(), 3);  // two that got on, the second of which counts as the first failure, and one that didn't
+  EXPECT_EQ(
+      starts(),
+      3);  // two that got on, the second of which counts as the first failure, and one that didn't
   EXPECT_THAT(outcome.text, HasSubstr("giving up after 2 failures without progress in run"));
 }
 
@@ -66,7 +74,8 @@ TEST_F(KeepRunningTest, EndsAtOnceWhereAnotherTryCannotHelp) {
 TEST_F(KeepRunningTest, ATrainingGoesOnFromItsCheckpoints) {
   program("[ $n = 2 ] && exit 0; touch run/checkpoints/step_000003; exit 137");
   EXPECT_EQ(keep("./job.sh -np 2 candor train my.yaml --set run.dir=run").exit_code, 0);
-  EXPECT_THAT(calls(), AllOf(HasSubstr("args: -np 2 candor train my.yaml --set run.dir=run\n"), HasSubstr("run.dir=run --resume\n")));
+  EXPECT_THAT(calls(), AllOf(HasSubstr("args: -np 2 candor train my.yaml --set run.dir=run\n"),
+                             HasSubstr("run.dir=run --resume\n")));
 }
 
 TEST_F(KeepRunningTest, HostsThatDoNotAnswerAreLeftOut) {
@@ -74,21 +83,27 @@ TEST_F(KeepRunningTest, HostsThatDoNotAnswerAreLeftOut) {
   put("remote.sh", "#!/usr/bin/env bash\n[ $1 != node2 ]\n");
   std::filesystem::permissions(folder_.path() + "/remote.sh", std::filesystem::perms::owner_all);
   program("cat $2 >> calls; exit 0");
-  const Outcome outcome = shell("cd " + folder_.path() +
-                                " && CANDOR_REMOTE_SHELL=./remote.sh " CANDOR_SOURCE_DIR
-                                "/launch/keep_running.sh --run-dir run ./job.sh --hostfile hosts -np 7 candor run my.yaml");
+  const Outcome outcome = shell(
+      "cd " + folder_.path() +
+      " && CANDOR_REMOTE_SHELL=./remote.sh " CANDOR_SOURCE_DIR
+      "/launch/keep_running.sh --run-dir run ./job.sh --hostfile hosts -np 7 candor run my.yaml");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
-  EXPECT_THAT(outcome.text, AllOf(HasSubstr("host node2 doesn't answer"), HasSubstr("5 ranks instead of 7")));
-  EXPECT_THAT(calls(), AllOf(HasSubstr("-np 5"), HasSubstr("node1 slots=2\nnode3 slots=3\n"), Not(HasSubstr("node2"))));
+  EXPECT_THAT(outcome.text,
+              AllOf(HasSubstr("host node2 doesn't answer"), HasSubstr("5 ranks instead of 7")));
+  EXPECT_THAT(calls(), AllOf(HasSubstr("-np 5"), HasSubstr("node1 slots=2\nnode3 slots=3\n"),
+                             Not(HasSubstr("node2"))));
 }
 
 TEST_F(KeepRunningTest, PassesSignalsOnAndStops) {
   put("my.yaml", "run: {dir: run}\n");
-  program("trap 'echo got USR1; exit 6' USR1; touch ready; for i in $(seq 100); do sleep 0.1; done; exit 1");
+  program(
+      "trap 'echo got USR1; exit 6' USR1; touch ready; for i in $(seq 100); do sleep 0.1; done; "
+      "exit 1");
   const Outcome outcome =
       shell("cd " + folder_.path() +
             " && { " CANDOR_SOURCE_DIR
-            "/launch/keep_running.sh ./job.sh candor run my.yaml & pid=$!; until [ -e ready ]; do sleep 0.05; done; kill -USR1 $pid; wait $pid; }");
+            "/launch/keep_running.sh ./job.sh candor run my.yaml & pid=$!; until [ -e ready ]; do "
+            "sleep 0.05; done; kill -USR1 $pid; wait $pid; }");
   EXPECT_EQ(outcome.exit_code, 6) << outcome.text;
   EXPECT_THAT(outcome.text, HasSubstr("got USR1"));
   EXPECT_EQ(starts(), 1);
@@ -96,13 +111,16 @@ TEST_F(KeepRunningTest, PassesSignalsOnAndStops) {
 
 TEST_F(KeepRunningTest, StartsNothingWhereItWasStoppedWhileItAskedTheHosts) {
   put("hosts", "node1 slots=1\n");
-  put("remote.sh", "#!/usr/bin/env bash\ntouch ready; until [ -e signalled ]; do sleep 0.05; done\n");
+  put("remote.sh",
+      "#!/usr/bin/env bash\ntouch ready; until [ -e signalled ]; do sleep 0.05; done\n");
   std::filesystem::permissions(folder_.path() + "/remote.sh", std::filesystem::perms::owner_all);
   program("exit 0");
-  const Outcome outcome = shell("cd " + folder_.path() +
-                                " && { CANDOR_REMOTE_SHELL=./remote.sh " CANDOR_SOURCE_DIR
-                                "/launch/keep_running.sh --run-dir run ./job.sh --hostfile hosts -np 1 candor run my.yaml & pid=$!; "
-                                "until [ -e ready ]; do sleep 0.05; done; kill -USR1 $pid; touch signalled; wait $pid; }");
+  const Outcome outcome = shell(
+      "cd " + folder_.path() +
+      " && { CANDOR_REMOTE_SHELL=./remote.sh " CANDOR_SOURCE_DIR
+      "/launch/keep_running.sh --run-dir run ./job.sh --hostfile hosts -np 1 candor run my.yaml & "
+      "pid=$!; "
+      "until [ -e ready ]; do sleep 0.05; done; kill -USR1 $pid; touch signalled; wait $pid; }");
   EXPECT_EQ(outcome.exit_code, 6) << outcome.text;
   EXPECT_THAT(outcome.text, HasSubstr("stopped by SIGUSR1 before try 1"));
   EXPECT_EQ(starts(), 0);

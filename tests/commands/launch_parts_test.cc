@@ -10,34 +10,43 @@
 #include <system_error>
 
 #include "comm/comm_error.h"
-#include "launch/commands/exit_codes.h"
-#include "launch/commands/processor.h"
-#include "launch/commands/thread_environment.h"
 #include "launch/progress/progress.h"
+#include "launch/ranks/exit_codes.h"
+#include "launch/ranks/processor.h"
+#include "launch/ranks/thread_environment.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 TEST(ExitCodes, OneForEachKindOfException) {
-  const auto code = [](auto error) { return describe_failure(std::make_exception_ptr(error)).exit_code; };
+  const auto code = [](auto error) {
+    return describe_failure(std::make_exception_ptr(error)).exit_code;
+  };
   EXPECT_EQ(code(std::invalid_argument("x")), 2);
   EXPECT_EQ(code(std::system_error(ENOSPC, std::generic_category(), "x")), 3);
   EXPECT_EQ(code(std::runtime_error("x")), 3);
-  EXPECT_EQ(code(CommError(0, 2, "barrier", 0, "late")), 4);
-  EXPECT_EQ(code(NonFiniteError("x")), 5);
+  EXPECT_EQ(code(comm::CommError(0, 2, "barrier", 0, "late")), 4);
+  EXPECT_EQ(code(comm::NonFiniteError("x")), 5);
   EXPECT_EQ(code(std::logic_error("x")), 1);
   EXPECT_EQ(code(std::bad_alloc()), 1);
   EXPECT_EQ(code(7), 1);
-  const c10::OutOfMemoryError no_gpu_memory({__func__, __FILE__, static_cast<uint32_t>(__LINE__)}, "CUDA out of memory. Tried to allocate 174 MiB");
-  EXPECT_THAT(describe_failure(std::make_exception_ptr(no_gpu_memory)).message, testing::HasSubstr("smaller train.micro_batch_examples"));
-  EXPECT_EQ(describe_failure(std::make_exception_ptr(std::logic_error("a\nback trace"))).message, "internal error: a");
+  const c10::OutOfMemoryError no_gpu_memory({__func__, __FILE__, static_cast<uint32_t>(__LINE__)},
+                                            "CUDA out of memory. Tried to allocate 174 MiB");
+  EXPECT_THAT(describe_failure(std::make_exception_ptr(no_gpu_memory)).message,
+              testing::HasSubstr("smaller train.micro_batch_examples"));
+  EXPECT_EQ(describe_failure(std::make_exception_ptr(std::logic_error("a\nback trace"))).message,
+            "internal error: a");
 }
 
 TEST(ExitCodes, ErrorsOfTheSystemSayWhatToDo) {
   const auto message = [](int error) {
-    return describe_failure(std::make_exception_ptr(std::system_error(error, std::generic_category(), "x"))).message;
+    return describe_failure(
+               std::make_exception_ptr(std::system_error(error, std::generic_category(), "x")))
+        .message;
   };
-  EXPECT_EQ(message(ENOSPC), "x: No space left on device; free some space and give the same command again: files that were whole still are");
+  EXPECT_EQ(message(ENOSPC),
+            "x: No space left on device; free some space and give the same command again: files "
+            "that were whole still are");
   EXPECT_THAT(message(EFBIG), testing::HasSubstr("free some space"));
   EXPECT_THAT(message(EROFS), testing::HasSubstr("choose another path"));
   EXPECT_THAT(message(ENOTDIR), testing::HasSubstr("choose another path"));
@@ -47,19 +56,28 @@ TEST(ExitCodes, ErrorsOfTheSystemSayWhatToDo) {
 
 TEST(Progress, Line) {
   const ProgressOptions options{.name = "train", .unit = "steps", .total = 400};
-  EXPECT_EQ(Progress::line(options, 100, 50, "loss 0.2"), "train  100/400 steps  25%  2.00 steps/s  2m30s left  loss 0.2");
+  EXPECT_EQ(Progress::line(options, 100, 50, "loss 0.2"),
+            "train  100/400 steps  25%  2.00 steps/s  2m30s left  loss 0.2");
   EXPECT_EQ(Progress::line(options, 0, 50, ""), "train  0/400 steps  0%");
   EXPECT_EQ(Progress::line(options, 400, 40, ""), "train  400/400 steps  100%  10 steps/s");
-  const ProgressOptions resumed{.name = "answer", .unit = "questions", .total = 300, .done_before = 100};
-  EXPECT_EQ(Progress::line(resumed, 200, 10, ""), "answer  200/300 questions  66%  10 questions/s  10s left");
+  const ProgressOptions resumed{
+      .name = "answer", .unit = "questions", .total = 300, .done_before = 100};
+  EXPECT_EQ(Progress::line(resumed, 200, 10, ""),
+            "answer  200/300 questions  66%  10 questions/s  10s left");
   EXPECT_EQ(Progress::line({.name = "a", .unit = "b", .total = 0}, 0, 1, ""), "a  0/0 b");
 }
 
 TEST(Progress, PrintsPlainLinesToAFileAndNothingWhereInvisible) {
-  const std::string path = testing::TempDir() + "/candor_progress_" + std::to_string(::getpid()) + ".txt";
+  const std::string path =
+      testing::TempDir() + "/candor_progress_" + std::to_string(::getpid()) + ".txt";
   for (const bool visible : {true, false}) {
     std::FILE* file = std::fopen(path.c_str(), "w");
-    Progress progress({.name = "a", .unit = "b", .total = 3, .visible = visible, .seconds_between_lines = 0, .stream = file});
+    Progress progress({.name = "a",
+                       .unit = "b",
+                       .total = 3,
+                       .visible = visible,
+                       .seconds_between_lines = 0,
+                       .stream = file});
     for (int i = 1; i <= 3; ++i) progress.update(i);
     progress.finish("done");
     std::fclose(file);
@@ -104,4 +122,4 @@ TEST(Processor, HasAKind) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,4 +1,4 @@
-#include "launch/commands/preemption.h"
+#include "launch/program/preemption.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -10,21 +10,22 @@
 #include <functional>
 #include <thread>
 
-#include "launch/commands/exit_codes.h"
+#include "launch/ranks/exit_codes.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 void wait_until(const std::function<bool()>& is_so) {
   while (!is_so()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
 }
 
-// A process that would train, sent one signal and then another; leaves with 0 where the second made it save at once.
+// A process that would train, sent one signal and then another; leaves with 0 where the second made
+// it save at once.
 [[noreturn]] void training_that_gets(int first, int second) {
   block_stop_signals();
-  StopRequest stop;
+  trainer::StopRequest stop;
   std::atomic<int> saved{0};
-  const StopRequest::Listener listener(&stop, [&saved] { ++saved; });
+  const trainer::StopRequest::Listener listener(&stop, [&saved] { ++saved; });
   const PreemptionWatch watch(stop, 0, [] {});
   ::kill(::getpid(), first);
   wait_until([&stop] { return stop.requested(); });
@@ -36,11 +37,15 @@ void wait_until(const std::function<bool()>& is_so) {
 
 TEST(PreemptionDeathTest, SigtermAfterSigusr1SavesAtOnceAndAnyOtherSecondSignalEnds) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(training_that_gets(SIGUSR1, SIGTERM), testing::ExitedWithCode(0), "SIGUSR1: saving.*\n.*SIGTERM: saving");
-  EXPECT_EXIT(training_that_gets(SIGTERM, SIGTERM), testing::ExitedWithCode(kExitPreempted), "stopped by SIGTERM");
-  EXPECT_EXIT(training_that_gets(SIGTERM, SIGUSR1), testing::ExitedWithCode(kExitPreempted), "stopped by SIGUSR1");
-  EXPECT_EXIT(training_that_gets(SIGUSR1, SIGUSR1), testing::ExitedWithCode(kExitPreempted), "stopped by SIGUSR1");
+  EXPECT_EXIT(training_that_gets(SIGUSR1, SIGTERM), testing::ExitedWithCode(0),
+              "SIGUSR1: saving.*\n.*SIGTERM: saving");
+  EXPECT_EXIT(training_that_gets(SIGTERM, SIGTERM), testing::ExitedWithCode(kExitPreempted),
+              "stopped by SIGTERM");
+  EXPECT_EXIT(training_that_gets(SIGTERM, SIGUSR1), testing::ExitedWithCode(kExitPreempted),
+              "stopped by SIGUSR1");
+  EXPECT_EXIT(training_that_gets(SIGUSR1, SIGUSR1), testing::ExitedWithCode(kExitPreempted),
+              "stopped by SIGUSR1");
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

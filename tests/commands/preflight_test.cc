@@ -1,5 +1,5 @@
-// launch/preflight.sh with small scripts in place of ssh, mpirun and candor: what it asks each host, what it makes of the answers, and of the
-// doctor's end.
+// launch/preflight.sh with small scripts in place of ssh, mpirun and candor: what it asks each
+// host, what it makes of the answers, and of the doctor's end.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -20,14 +20,20 @@ class PreflightTest : public testing::Test {
   PreflightTest() {
     put("hosts", "# two of them\nnode1 slots=2\n\nnode2 slots=3 max-slots=4\n");
     script("candor", "echo candor 0.1");
-    // Hosts are subfolders' views of this machine: each script may replace a program by its own on one host.
-    script("remote.sh", "host=$1; shift\nif [ -e silent.$host ]; then echo \"ssh: $host: no route\" >&2; exit 255; fi\nHOST=$host exec \"$@\"");
+    // Hosts are subfolders' views of this machine: each script may replace a program by its own on
+    // one host.
+    script("remote.sh",
+           "host=$1; shift\nif [ -e silent.$host ]; then echo \"ssh: $host: no route\" >&2; exit "
+           "255; fi\nHOST=$host exec \"$@\"");
     script("mpirun",
-           "if [ \"$1\" = --version ]; then cat version.$HOST 2>/dev/null || echo mpirun 4.1.4; exit; fi\necho \"args: $*\" >> calls\n. ./doctor");
+           "if [ \"$1\" = --version ]; then cat version.$HOST 2>/dev/null || echo mpirun 4.1.4; "
+           "exit; fi\necho \"args: $*\" >> calls\n. ./doctor");
     put("doctor", "echo ready: 5 ranks on 2 hosts\n");
   }
 
-  void put(const std::string& name, const std::string& text) const { std::ofstream(folder_.path() + "/" + name, std::ios::binary) << text; }
+  void put(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_.path() + "/" + name, std::ios::binary) << text;
+  }
   void script(const std::string& name, const std::string& body) const {
     put(name, "#!/usr/bin/env bash\n" + body + "\n");
     std::filesystem::permissions(folder_.path() + "/" + name, std::filesystem::perms::owner_all);
@@ -37,18 +43,22 @@ class PreflightTest : public testing::Test {
     return shell("cd " + folder_.path() + " && CANDOR_REMOTE_SHELL=./remote.sh " + kTimeLimit +
                  CANDOR_SOURCE_DIR "/launch/preflight.sh --mpirun ./mpirun " + arguments);
   }
-  Outcome usual(const std::string& arguments = "") const { return preflight("--hostfile hosts --program ./candor " + arguments); }
+  Outcome usual(const std::string& arguments = "") const {
+    return preflight("--hostfile hosts --program ./candor " + arguments);
+  }
 
-  TemporaryFolder folder_;
+  data::TemporaryFolder folder_;
 };
 
 TEST_F(PreflightTest, RunsTheDoctorWhereAllHostsAreAlike) {
   const Outcome outcome = usual("my.yaml --expected-gbit 100 -- --mca btl_tcp_if_include eth0");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
-  EXPECT_THAT(outcome.text, AllOf(HasSubstr("asking every host of hosts (2)"), HasSubstr("node1 ("), HasSubstr("node2 ("),
-                                  testing::EndsWith("ready: 5 ranks on 2 hosts\n")));
+  EXPECT_THAT(outcome.text,
+              AllOf(HasSubstr("asking every host of hosts (2)"), HasSubstr("node1 ("),
+                    HasSubstr("node2 ("), testing::EndsWith("ready: 5 ranks on 2 hosts\n")));
   EXPECT_EQ(calls(),
-            "args: --hostfile hosts -np 5 --bind-to none --mca btl_tcp_if_include eth0 ./candor doctor --timeout 60 my.yaml --bandwidth "
+            "args: --hostfile hosts -np 5 --bind-to none --mca btl_tcp_if_include eth0 ./candor "
+            "doctor --timeout 60 my.yaml --bandwidth "
             "--expected-gbit 100\n");
   EXPECT_EQ(usual("-np 3 --no-bandwidth --timeout 7").exit_code, 0);
   EXPECT_THAT(calls(), HasSubstr("-np 3 --bind-to none ./candor doctor --timeout 7\n"));
@@ -58,8 +68,11 @@ TEST_F(PreflightTest, AHostThatDoesNotAnswerIsNamed) {
   put("silent.node2", "");
   const Outcome outcome = usual();
   EXPECT_EQ(outcome.exit_code, 4) << outcome.text;
-  EXPECT_THAT(outcome.text, AllOf(HasSubstr("PROBLEM: node2: doesn't answer to `./remote.sh node2`: ssh: node2: no route"), HasSubstr("node1 ("),
-                                  HasSubstr("not ready: 1 problem, found before MPI")));
+  EXPECT_THAT(
+      outcome.text,
+      AllOf(
+          HasSubstr("PROBLEM: node2: doesn't answer to `./remote.sh node2`: ssh: node2: no route"),
+          HasSubstr("node1 ("), HasSubstr("not ready: 1 problem, found before MPI")));
   EXPECT_EQ(calls(), "");
 }
 
@@ -67,15 +80,19 @@ TEST_F(PreflightTest, AnotherMpirunIsNamed) {
   put("version.node2", "mpirun 5.0.11\n");
   const Outcome outcome = usual();
   EXPECT_EQ(outcome.exit_code, 2) << outcome.text;
-  EXPECT_THAT(outcome.text, AllOf(HasSubstr("PROBLEM: node2 ("), HasSubstr("is \"mpirun 5.0.11\", here \"mpirun 4.1.4\"")));
+  EXPECT_THAT(outcome.text, AllOf(HasSubstr("PROBLEM: node2 ("),
+                                  HasSubstr("is \"mpirun 5.0.11\", here \"mpirun 4.1.4\"")));
 }
 
 TEST_F(PreflightTest, AProgramThatDoesNotStartIsNamed) {
-  script("candor", "[ \"$HOST\" != node2 ] || { echo 'libmpi.so.40: not found' >&2; exit 127; }; echo candor 0.1");
+  script("candor",
+         "[ \"$HOST\" != node2 ] || { echo 'libmpi.so.40: not found' >&2; exit 127; }; echo candor "
+         "0.1");
   const Outcome outcome = usual();
   EXPECT_EQ(outcome.exit_code, 2) << outcome.text;
-  EXPECT_THAT(outcome.text,
-              AllOf(HasSubstr("node2 ("), HasSubstr("./candor doesn't start: libmpi.so.40: not found"), Not(HasSubstr("PROBLEM: node1"))));
+  EXPECT_THAT(outcome.text, AllOf(HasSubstr("node2 ("),
+                                  HasSubstr("./candor doesn't start: libmpi.so.40: not found"),
+                                  Not(HasSubstr("PROBLEM: node1"))));
 }
 
 TEST_F(PreflightTest, TheDoctorsEndIsItsEnd) {
@@ -86,13 +103,15 @@ TEST_F(PreflightTest, TheDoctorsEndIsItsEnd) {
   put("doctor", "echo no daemon on node2\nexit 1\n");
   const Outcome start = usual();
   EXPECT_EQ(start.exit_code, 4) << start.text;
-  EXPECT_THAT(start.text, AllOf(HasSubstr("no daemon on node2\n"), testing::EndsWith("not ready: ./mpirun ended with 1\n")));
+  EXPECT_THAT(start.text, AllOf(HasSubstr("no daemon on node2\n"),
+                                testing::EndsWith("not ready: ./mpirun ended with 1\n")));
   put("doctor", "exit 0\n");
   EXPECT_EQ(usual().exit_code, 4) << "no verdict is no success";
   put("doctor", "trap '' TERM\nfor i in $(seq 1000); do sleep 0.1; done\n");
   const Outcome hang = usual("--limit 1");
   EXPECT_EQ(hang.exit_code, 4) << hang.text;
-  EXPECT_THAT(hang.text, AllOf(HasSubstr("not ready: no verdict within 1 s"), Not(HasSubstr("Killed"))));
+  EXPECT_THAT(hang.text,
+              AllOf(HasSubstr("not ready: no verdict within 1 s"), Not(HasSubstr("Killed"))));
 }
 
 TEST_F(PreflightTest, BadArgumentsAreOneLine) {

@@ -6,7 +6,7 @@
 #include "tests/commands/candor_process.h"
 #include "tests/files/temporary_folder.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 using namespace testing_support;
@@ -18,13 +18,16 @@ class ProgramTest : public testing::Test {
     write("bad.yaml", "run:\n  dir: x\n  sede: 5\n");
     write("good.yaml", "run: {dir: " + folder_ + "/run}\nmodel: {path: " + folder_ + "/model}\n");
   }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ + "/" + name) << text; }
-  const TemporaryFolder temporary_;
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ + "/" + name) << text;
+  }
+  const data::TemporaryFolder temporary_;
   const std::string folder_ = temporary_.path();
 };
 
 TEST_F(ProgramTest, BadConfigIsToldOnceWithExitCode2) {
-  const std::string line = folder_ + "/bad.yaml:3:3: unknown key \"run.sede\"; the nearest valid key is run.seed";
+  const std::string line =
+      folder_ + "/bad.yaml:3:3: unknown key \"run.sede\"; the nearest valid key is run.seed";
   const Outcome single = alone("train " + folder_ + "/bad.yaml");
   EXPECT_EQ(single.exit_code, 2);
   EXPECT_THAT(single.text, HasSubstr("candor: " + line));
@@ -71,4 +74,4 @@ TEST_F(ProgramTest, HelpIsPrintedOnceAndNeedsNoRanks) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,9 +1,10 @@
-// What the doctor makes of the ranks' states: which differences are problems, which warnings, and whom it names.
-#include "launch/commands/readiness.h"
+// What the doctor makes of the ranks' states: which differences are problems, which warnings, and
+// whom it names.
+#include "launch/cluster/readiness.h"
 
 #include <gmock/gmock.h>
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 using testing::AllOf;
@@ -52,15 +53,20 @@ TEST(Readiness, AlikeRanksAreReady) {
 
 TEST(Readiness, WhatMustBeEqualIsNamedByHost) {
   const std::vector<std::pair<std::string RankState::*, std::string>> members = {
-      {&RankState::candor, "candor other, 0.1.0"},      {&RankState::executable, "executable has SHA-256 other, aaaaaaaaaaaa..."},
-      {&RankState::libtorch, "libtorch other, 2.11.0"}, {&RankState::mpi, "MPI other, Open MPI v4.1.4"},
-      {&RankState::hdf5, "HDF5 other, 1.10.8"},         {&RankState::kind, "processor other, AuthenticAMD 25/1"},
+      {&RankState::candor, "candor other, 0.1.0"},
+      {&RankState::executable, "executable has SHA-256 other, aaaaaaaaaaaa..."},
+      {&RankState::libtorch, "libtorch other, 2.11.0"},
+      {&RankState::mpi, "MPI other, Open MPI v4.1.4"},
+      {&RankState::hdf5, "HDF5 other, 1.10.8"},
+      {&RankState::kind, "processor other, AuthenticAMD 25/1"},
   };
   for (const auto& [member, told] : members) {
     std::vector<RankState> ranks = three_hosts();
     ranks[2].*member = ranks[3].*member = ranks[5].*member = "other";
     const Readiness readiness = readiness_of(ranks);
-    EXPECT_THAT(readiness.problems, ElementsAre(AllOf(HasSubstr("node2, node3 (rank 5): "), HasSubstr(told), HasSubstr("on rank 0 (node1): "))));
+    EXPECT_THAT(readiness.problems,
+                ElementsAre(AllOf(HasSubstr("node2, node3 (rank 5): "), HasSubstr(told),
+                                  HasSubstr("on rank 0 (node1): "))));
     EXPECT_EQ(verdict_of(readiness, ranks), "not ready: 1 problem");
   }
 }
@@ -69,17 +75,22 @@ TEST(Readiness, TwoOtherValuesAreTwoProblems) {
   std::vector<RankState> ranks = three_hosts();
   ranks[2].libtorch = ranks[3].libtorch = "2.10.0";
   ranks[4].libtorch = ranks[5].libtorch = "2.9.0";
-  EXPECT_THAT(readiness_of(ranks).problems, ElementsAre(HasSubstr("node2: libtorch 2.10.0"), HasSubstr("node3: libtorch 2.9.0")));
+  EXPECT_THAT(readiness_of(ranks).problems,
+              ElementsAre(HasSubstr("node2: libtorch 2.10.0"), HasSubstr("node3: libtorch 2.9.0")));
   EXPECT_EQ(verdict_of(readiness_of(ranks), ranks), "not ready: 2 problems");
 }
 
 TEST(Readiness, ConfigsAreComparedLineByLine) {
   std::vector<RankState> ranks = three_hosts();
   ranks[4].config_yaml = ranks[5].config_yaml = "run:\n  seed: 2\n";
-  EXPECT_THAT(readiness_of(ranks).problems, ElementsAre(HasSubstr("node3: another config: `seed: 2`, rank 0 (node1) has `seed: 1`")));
+  EXPECT_THAT(
+      readiness_of(ranks).problems,
+      ElementsAre(HasSubstr("node3: another config: `seed: 2`, rank 0 (node1) has `seed: 1`")));
   ranks[4].config_yaml.clear();
   ranks[4].config_problem = "my.yaml: No such file";
-  EXPECT_THAT(readiness_of(ranks).problems, ElementsAre("node3 (rank 4): my.yaml: No such file", HasSubstr("node3 (rank 5): another config")));
+  EXPECT_THAT(readiness_of(ranks).problems,
+              ElementsAre("node3 (rank 4): my.yaml: No such file",
+                          HasSubstr("node3 (rank 5): another config")));
 }
 
 TEST(Readiness, FilesAreComparedByOneRankAHost) {
@@ -89,13 +100,16 @@ TEST(Readiness, FilesAreComparedByOneRankAHost) {
   ranks[4].model_problem = "model.path: no such folder";
   EXPECT_THAT(readiness_of(ranks).problems,
               ElementsAre("node3 (rank 4): model.path: no such folder",
-                          HasSubstr("node2 (rank 2): data.questions has the hash 9999, 111122223333... on rank 0 (node1)")));
+                          HasSubstr("node2 (rank 2): data.questions has the hash 9999, "
+                                    "111122223333... on rank 0 (node1)")));
 }
 
 TEST(Readiness, ThreadsMustBeEqualAndFitTheCores) {
   std::vector<RankState> ranks = three_hosts();
   for (int rank : {2, 3}) ranks[static_cast<size_t>(rank)].threads = 1;
-  EXPECT_THAT(readiness_of(ranks).problems, ElementsAre(HasSubstr("node2: 1 thread, 2 on rank 0 (node1): set run.threads_per_rank")));
+  EXPECT_THAT(
+      readiness_of(ranks).problems,
+      ElementsAre(HasSubstr("node2: 1 thread, 2 on rank 0 (node1): set run.threads_per_rank")));
   ranks = three_hosts();
   for (RankState& state : ranks) state.host_cores = 4;
   ranks[4].host_cores = ranks[5].host_cores = 3;
@@ -103,8 +117,10 @@ TEST(Readiness, ThreadsMustBeEqualAndFitTheCores) {
   EXPECT_THAT(readiness_of(ranks).warnings, ElementsAre(HasSubstr("node3: 4 threads on 3 cores")));
   ranks = three_hosts();
   for (RankState& state : ranks) state.cores = 1;
-  EXPECT_THAT(readiness_of(ranks).warnings,
-              ElementsAre(HasSubstr("node1, node2, node3: 2 threads a rank, bound to 1 core: give mpirun --bind-to none")));
+  EXPECT_THAT(
+      readiness_of(ranks).warnings,
+      ElementsAre(HasSubstr(
+          "node1, node2, node3: 2 threads a rank, bound to 1 core: give mpirun --bind-to none")));
   EXPECT_EQ(verdict_of(readiness_of(ranks), ranks), "ready: 6 ranks on 3 hosts, 1 warning");
 }
 
@@ -117,15 +133,18 @@ TEST(Readiness, GpusMustBeThereForAllWhereTheyAreAskedFor) {
   EXPECT_THAT(readiness_of(ranks).warnings, IsEmpty());
   ranks[5].has_gpu = false;
   EXPECT_THAT(readiness_of(ranks).problems, IsEmpty());
-  EXPECT_THAT(readiness_of(ranks).warnings, ElementsAre(HasSubstr("node3 (rank 5): no GPU for each rank")));
+  EXPECT_THAT(readiness_of(ranks).warnings,
+              ElementsAre(HasSubstr("node3 (rank 5): no GPU for each rank")));
   ranks[0].device = "cuda";
-  EXPECT_THAT(readiness_of(ranks).problems, ElementsAre(HasSubstr("node3 (rank 5): no GPU for each rank")));
+  EXPECT_THAT(readiness_of(ranks).problems,
+              ElementsAre(HasSubstr("node3 (rank 5): no GPU for each rank")));
   ranks[0].device = "cpu";
   EXPECT_THAT(readiness_of(ranks).warnings, IsEmpty());
   for (RankState& state : ranks) state.has_gpu = true;
   ranks[0].device = "cuda";
   ranks[2].gpus = ranks[3].gpus = {"A100"};
-  EXPECT_THAT(readiness_of(ranks).warnings, ElementsAre(HasSubstr("node2: GPU A100, H100 on rank 0 (node1)")));
+  EXPECT_THAT(readiness_of(ranks).warnings,
+              ElementsAre(HasSubstr("node2: GPU A100, H100 on rank 0 (node1)")));
   for (RankState& state : ranks) state.has_gpu = false;
   EXPECT_THAT(readiness_of(ranks).problems, ElementsAre(HasSubstr("no rank has a GPU")));
 }
@@ -145,4 +164,4 @@ TEST(Readiness, StatesTravelAsText) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,4 +1,5 @@
-// candor sweep as a user starts it: a whole small sweep, what it leaves, going on, looking on, and mistakes.
+// candor sweep as a user starts it: a whole small sweep, what it leaves, going on, looking on, and
+// mistakes.
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -17,18 +18,24 @@ namespace fs = std::filesystem;
 
 class SweepProgram : public TinyRun {
  protected:
-  void write_sweep(const std::string& more,
-                   const std::string& space = "  lora.rank: {choice: [2, 4]}\n  train.learning_rate: {choice: [0.001, 0.02]}\n") const {
-    put("sweep.yaml", "sweep:\n  {dir: " + at("sweep") + ", base: line.yaml, method: grid" + more + "}\nspace:\n" + space);
+  void write_sweep(
+      const std::string& more,
+      const std::string& space =
+          "  lora.rank: {choice: [2, 4]}\n  train.learning_rate: {choice: [0.001, 0.02]}\n") const {
+    put("sweep.yaml", "sweep:\n  {dir: " + at("sweep") + ", base: line.yaml, method: grid" + more +
+                          "}\nspace:\n" + space);
   }
-  Outcome sweep(const std::string& arguments) const { return shell(kTimeLimit + kCandor + "sweep " + at("sweep.yaml") + " " + arguments); }
+  Outcome sweep(const std::string& arguments) const {
+    return shell(kTimeLimit + kCandor + "sweep " + at("sweep.yaml") + " " + arguments);
+  }
   std::string journal() const { return text_of(at("sweep/journal.jsonl")); }
 };
 
 TEST_F(SweepProgram, TriesEveryPointOnceAndLeavesAReport) {
   write_sweep(", objective: [expectation_brier, auroc]");
   const Outcome plan = sweep("--slots 2 --dry-run");
-  EXPECT_THAT(plan.text, AllOf(HasSubstr("grid of 4 points"), HasSubstr("24 steps"), HasSubstr("0003  lora.rank=4 train.learning_rate=0.02")));
+  EXPECT_THAT(plan.text, AllOf(HasSubstr("grid of 4 points"), HasSubstr("24 steps"),
+                               HasSubstr("0003  lora.rank=4 train.learning_rate=0.02")));
   EXPECT_FALSE(fs::exists(at("sweep")));
 
   const Outcome outcome = sweep("--slots 2");
@@ -36,19 +43,22 @@ TEST_F(SweepProgram, TriesEveryPointOnceAndLeavesAReport) {
   EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 4) << "each once";
   EXPECT_EQ(count_of("\"event\":\"end\"", journal()), 4);
   EXPECT_EQ(count_of("sweep  answer (", outcome.text), 1) << "what trials share is made once";
-  for (const char* file : {"sweep.html", "trials.csv", "best.yaml", "trials/0003/tensorboard_hparams"})
+  for (const char* file :
+       {"sweep.html", "trials.csv", "best.yaml", "trials/0003/tensorboard_hparams"})
     EXPECT_TRUE(fs::exists(at(std::string("sweep/") + file))) << file;
   EXPECT_THAT(text_of(at("sweep/sweep.html")),
-              AllOf(HasSubstr("Pareto front"), HasSubstr("class=\"parallel\""), HasSubstr("Learning curves"), Not(HasSubstr("src="))));
+              AllOf(HasSubstr("Pareto front"), HasSubstr("class=\"parallel\""),
+                    HasSubstr("Learning curves"), Not(HasSubstr("src="))));
   EXPECT_EQ(count_of("\n", text_of(at("sweep/trials.csv"))), 5);
-  const RunConfig best = read_run_config(at("sweep/best.yaml"));
+  const launch::RunConfig best = launch::read_run_config(at("sweep/best.yaml"));
   EXPECT_EQ(best.run.dir, at("sweep/best"));
   EXPECT_TRUE(best.lora.rank == 2 || best.lora.rank == 4);
 
   const Outcome again = sweep("--slots 2 --resume --no-evaluation");
   EXPECT_EQ(again.exit_code, 0) << again.text;
   EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 4) << "nothing is left to do";
-  EXPECT_THAT(sweep("--status").text, AllOf(HasSubstr("4 points begun"), HasSubstr("; done"), HasSubstr("expectation_brier")));
+  EXPECT_THAT(sweep("--status").text, AllOf(HasSubstr("4 points begun"), HasSubstr("; done"),
+                                            HasSubstr("expectation_brier")));
 
   write_sweep(", seed: 2");
   const Outcome other = sweep("--slots 2");
@@ -67,17 +77,21 @@ TEST_F(SweepProgram, ATrialThatCantWorkIsGivenUpAndTheOthersFinish) {
     EXPECT_THAT(text_of(at("sweep/best.yaml")), HasSubstr("alpha: 8"));
     EXPECT_THAT(text_of(at("sweep/trials.csv")), HasSubstr("1e38"));
   }
-  EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 2) << "the rank goes on with the next point";
-  EXPECT_THAT(text_of(at("sweep/trials/0000/job.log")), AllOf(HasSubstr("candor: "), Not(HasSubstr("0001"))));
+  EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 2)
+      << "the rank goes on with the next point";
+  EXPECT_THAT(text_of(at("sweep/trials/0000/job.log")),
+              AllOf(HasSubstr("candor: "), Not(HasSubstr("0001"))));
 }
 
 TEST_F(SweepProgram, AFailureOfRanksThatStayEndsOnlyItsTraining) {
-  // What the model hasn't is found by each rank alone, so the others of its group might wait for it for ever.
+  // What the model hasn't is found by each rank alone, so the others of its group might wait for it
+  // for ever.
   write_sweep(", ranks_per_trial: 2", "  lora.layers: {choice: [0-99, 0-0, 0-1]}\n");
   const Outcome outcome = sweep("--slots 4 --in-process --no-evaluation");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
   EXPECT_EQ(count_of("0000 failed", outcome.text), 1) << outcome.text;
-  EXPECT_EQ(count_of("0001 failed", outcome.text) + count_of("0002 failed", outcome.text), 0) << outcome.text;
+  EXPECT_EQ(count_of("0001 failed", outcome.text) + count_of("0002 failed", outcome.text), 0)
+      << outcome.text;
   EXPECT_EQ(count_of("\"figures\"", journal()), 2) << journal();
 }
 
@@ -93,14 +107,18 @@ TEST_F(SweepProgram, RanksThatStayTrainTheSameBits) {
   EXPECT_EQ(text_of(at("sweep/best.yaml")), best);
   int compared = 0;
   for (const auto& trial : fs::directory_iterator(at("own/trials"))) {
-    const std::string adapter = "/adapter/adapter_model.safetensors", name = trial.path().filename().string();
+    const std::string adapter = "/adapter/adapter_model.safetensors",
+                      name = trial.path().filename().string();
     if (!fs::exists(at("own/trials/" + name + adapter))) continue;  // not among the better half
-    EXPECT_EQ(text_of(at("own/trials/" + name + adapter)), text_of(at("sweep/trials/" + name + adapter))) << name;
+    EXPECT_EQ(text_of(at("own/trials/" + name + adapter)),
+              text_of(at("sweep/trials/" + name + adapter)))
+        << name;
     ++compared;
   }
   EXPECT_EQ(compared, 2);
   int groups = 0;
-  for (const auto& file : fs::recursive_directory_iterator(at("sweep/pool"))) groups += file.path().extension() == ".done" ? 1 : 0;
+  for (const auto& file : fs::recursive_directory_iterator(at("sweep/pool")))
+    groups += file.path().extension() == ".done" ? 1 : 0;
   EXPECT_EQ(groups, 2) << "of two of the five slots each";
 }
 
@@ -122,7 +140,8 @@ TEST_F(SweepProgram, MistakesAreOneErrorEach) {
   expect("--slots 2 --in-process", 2, "run.threads_per_rank is fixed when a rank starts");
   const Outcome on_ranks_of_mpirun = on_ranks(2, "sweep " + at("sweep.yaml"));
   EXPECT_NE(on_ranks_of_mpirun.exit_code, 0);
-  EXPECT_EQ(count_of("give it without mpirun", on_ranks_of_mpirun.text), 1) << on_ranks_of_mpirun.text;
+  EXPECT_EQ(count_of("give it without mpirun", on_ranks_of_mpirun.text), 1)
+      << on_ranks_of_mpirun.text;
 
   write_sweep("", "  data.questions: {choice: [" + at("nothing.jsonl") + "]}\n");
   expect("--slots 1", 3, "candor answer of what trials share ended with");

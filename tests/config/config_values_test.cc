@@ -1,4 +1,5 @@
-// What a good config becomes: values, defaults, overrides, round trip, and that no declared key is dropped on the way.
+// What a good config becomes: values, defaults, overrides, round trip, and that no declared key is
+// dropped on the way.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -9,7 +10,7 @@
 #include "launch/config/nearest_key.h"
 #include "launch/config/run_config.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 constexpr const char* kHead = "run: {dir: runs/x}\nmodel: {path: models/x}\n";
@@ -24,15 +25,21 @@ class Changer final : public FieldVisitor {
   int fields = 0;
   void begin_section(const std::string&, const std::string&) override {}
   void end_section() override {}
-  void text(const std::string&, std::string& value, const TextRule& rule, const std::string&) override {
+  void text(const std::string&, std::string& value, const TextRule& rule,
+            const std::string&) override {
     ++fields;
-    value = rule.choices.empty() ? "other: \"text\"\n\t# \\ 'x' \x01 é " + rule.must_contain : other(rule.choices, value);
+    value = rule.choices.empty() ? "other: \"text\"\n\t# \\ 'x' \x01 é " + rule.must_contain
+                                 : other(rule.choices, value);
   }
-  void integer(const std::string&, int64_t& value, const IntegerRule& rule, const std::string&) override {
+  void integer(const std::string&, int64_t& value, const IntegerRule& rule,
+               const std::string&) override {
     ++fields;
-    value = rule.choices.empty() ? value + 1 : *std::find_if(rule.choices.begin(), rule.choices.end(), [&](int64_t x) { return x != value; });
+    value = rule.choices.empty() ? value + 1
+                                 : *std::find_if(rule.choices.begin(), rule.choices.end(),
+                                                 [&](int64_t x) { return x != value; });
   }
-  void number(const std::string&, double& value, const NumberRule& rule, const std::string&) override {
+  void number(const std::string&, double& value, const NumberRule& rule,
+              const std::string&) override {
     ++fields;
     value = std::isinf(rule.max) ? value + 1.0 / 3 : rule.min + (rule.max - rule.min) / 3;
   }
@@ -40,11 +47,13 @@ class Changer final : public FieldVisitor {
     ++fields;
     value = !value;
   }
-  void texts(const std::string&, std::vector<std::string>& value, const TextRule& rule, const std::string&) override {
+  void texts(const std::string&, std::vector<std::string>& value, const TextRule& rule,
+             const std::string&) override {
     ++fields;
     value = rule.choices;
   }
-  void text_map(const std::string&, std::map<std::string, std::string>& value, const TextRule& rule, const std::string&) override {
+  void text_map(const std::string&, std::map<std::string, std::string>& value, const TextRule& rule,
+                const std::string&) override {
     ++fields;
     value = {{"a data set: of mine", rule.choices.back()}, {"true", rule.choices.front()}};
   }
@@ -52,7 +61,8 @@ class Changer final : public FieldVisitor {
     ++fields;
     value = {.begin = 3, .end = 5};
   }
-  void records(const std::string& name, RecordList& value, const std::string&, const std::string&) override {
+  void records(const std::string& name, RecordList& value, const std::string&,
+               const std::string&) override {
     ++fields;
     value.clear();
     value.append();
@@ -73,11 +83,14 @@ RunConfig changed_config() {
   RunConfig config;
   Changer changer;
   visit_fields(config, changer);
-  config.train.epochs = 0;         // clashes with max_steps
-  config.model.dtype = "bf16";     // fp64 clashes with products
-  config.lora.active_from = "start";  // confidence_marker clashes with objective_lm_weight and compare_alora
+  config.train.epochs = 0;      // clashes with max_steps
+  config.model.dtype = "bf16";  // fp64 clashes with products
+  config.lora.active_from =
+      "start";  // confidence_marker clashes with objective_lm_weight and compare_alora
   config.train.max_steps = 30;
-  config.objective = {{.loss = "mean_brier", .until = 1.0 / 3}, {.loss = "soft_target", .until = 0.7, .ramp_to = 0.5}, {.loss = "tokenized_brier"}};
+  config.objective = {{.loss = "mean_brier", .until = 1.0 / 3},
+                      {.loss = "soft_target", .until = 0.7, .ramp_to = 0.5},
+                      {.loss = "tokenized_brier"}};
   return config;
 }
 
@@ -122,8 +135,10 @@ train: {max_steps: 20}
 }
 
 TEST(ConfigValues, OneLossAloneIsTheWholeRun) {
-  EXPECT_EQ(parse("objective: tokenized_brier\n").objective, (std::vector<StageSection>{{.loss = "tokenized_brier"}}));
-  EXPECT_EQ(parse("", {"objective=mean_brier"}).objective, (std::vector<StageSection>{{.loss = "mean_brier"}}));
+  EXPECT_EQ(parse("objective: tokenized_brier\n").objective,
+            (std::vector<StageSection>{{.loss = "tokenized_brier"}}));
+  EXPECT_EQ(parse("", {"objective=mean_brier"}).objective,
+            (std::vector<StageSection>{{.loss = "mean_brier"}}));
 }
 
 TEST(ConfigValues, ComparisonsAreLossesAndMayBeNone) {
@@ -133,14 +148,17 @@ TEST(ConfigValues, ComparisonsAreLossesAndMayBeNone) {
   EXPECT_THAT(config.compare_objectives, testing::ElementsAre("tokenized_brier", "soft_target"));
   EXPECT_EQ(parse_run_config(to_yaml(config), "resolved"), config);
   // A stage of several isn't the loss alone.
-  EXPECT_EQ(parse("objective: [{loss: mean_brier, until: 0.5}, {loss: soft_target}]\ncompare_objectives: [mean_brier]\n").compare_objectives.size(),
+  EXPECT_EQ(parse("objective: [{loss: mean_brier, until: 0.5}, {loss: "
+                  "soft_target}]\ncompare_objectives: [mean_brier]\n")
+                .compare_objectives.size(),
             1U);
 }
 
 TEST(ConfigValues, OverridesReplaceAddAndTheLastHolds) {
-  const RunConfig config =
-      parse("train: {max_steps: 5}\n", {"train.max_steps=7", "train.max_steps=9", "lora.modules=[o_proj]", "lora.layers=\"1-2\"",
-                                        "grade.per_dataset.a=numeric", "prompt.system=", "prompt.marker=\" C=\"", "run.dir=a=b"});
+  const RunConfig config = parse(
+      "train: {max_steps: 5}\n",
+      {"train.max_steps=7", "train.max_steps=9", "lora.modules=[o_proj]", "lora.layers=\"1-2\"",
+       "grade.per_dataset.a=numeric", "prompt.system=", "prompt.marker=\" C=\"", "run.dir=a=b"});
   EXPECT_EQ(config.train.max_steps, 9);
   EXPECT_THAT(config.lora.modules, testing::ElementsAre("o_proj"));
   EXPECT_EQ(config.lora.layers, (LayerRange{1, 3}));
@@ -159,8 +177,8 @@ TEST(ConfigValues, TheResolvedConfigReadsBackTheSame) {
     odd.lora.alpha = value;
     EXPECT_EQ(parse_run_config(to_yaml(odd), "resolved"), odd) << value;
   }
-  for (const char* text :
-       {"yes", "null", "~", "1.5", "- a", "a: b", " lead", "trail ", "#", "\"", "\\n", "\r\n", "%", "@x", "!t", "*", "&a", "é漢字😀"}) {
+  for (const char* text : {"yes", "null", "~", "1.5", "- a", "a: b", " lead", "trail ", "#", "\"",
+                           "\\n", "\r\n", "%", "@x", "!t", "*", "&a", "é漢字😀"}) {
     RunConfig odd = config;
     odd.prompt.system = text;
     EXPECT_EQ(parse_run_config(to_yaml(odd), "resolved"), odd) << text;
@@ -172,7 +190,8 @@ TEST(ConfigValues, EveryFieldIsWrittenAndRead) {
   const RunConfig back = parse_run_config(to_yaml(config), "resolved");
   EXPECT_EQ(back, config) << to_yaml(config);
 
-  // A member that no field declares would be equal in both; this finds a field whose line the reader drops.
+  // A member that no field declares would be equal in both; this finds a field whose line the
+  // reader drops.
   const std::string defaults = to_yaml(RunConfig{}), changed = to_yaml(config);
   for (const std::string& path : all_key_paths()) {
     const std::string key = path.substr(path.rfind('.') + 1) + ":";
@@ -182,27 +201,38 @@ TEST(ConfigValues, EveryFieldIsWrittenAndRead) {
   EXPECT_NE(defaults, changed);
 }
 
-// Each number or text of the default config differs in the changed one, so a field that visits the wrong member is found.
+// Each number or text of the default config differs in the changed one, so a field that visits the
+// wrong member is found.
 TEST(ConfigValues, ChangingOneKeyChangesOneLine) {
   const RunConfig base = parse("train: {max_steps: 100}\n");
   const RunConfig other = changed_config();
-  const std::vector<std::string> values = {
-      "run.seed=7",      "train.beta1=0.5",  "train.beta2=0.5",       "train.clip_norm=3",        "evaluate.probe=false",
-      "data.max_test=5", "data.max_train=5", "data.max_validation=5", "train.share_prefix=false", "evaluate.baselines=false"};
+  const std::vector<std::string> values = {"run.seed=7",
+                                           "train.beta1=0.5",
+                                           "train.beta2=0.5",
+                                           "train.clip_norm=3",
+                                           "evaluate.probe=false",
+                                           "data.max_test=5",
+                                           "data.max_train=5",
+                                           "data.max_validation=5",
+                                           "train.share_prefix=false",
+                                           "evaluate.baselines=false"};
   for (const std::string& value : values) {
     const std::string a = to_yaml(base), b = to_yaml(parse("train: {max_steps: 100}\n", {value}));
     std::vector<std::string> lines_a, lines_b;
     for (auto* pair : {&a, &b}) {
       std::istringstream in(*pair);
-      for (std::string line; std::getline(in, line);) (pair == &a ? lines_a : lines_b).push_back(line);
+      for (std::string line; std::getline(in, line);)
+        (pair == &a ? lines_a : lines_b).push_back(line);
     }
     ASSERT_EQ(lines_a.size(), lines_b.size());
     std::vector<std::string> different;
     for (size_t i = 0; i < lines_a.size(); ++i) {
       if (lines_a[i] != lines_b[i]) different.push_back(lines_b[i]);
     }
-    const std::string key = value.substr(value.find('.') + 1, value.find('=') - value.find('.') - 1);
-    EXPECT_THAT(different, testing::ElementsAre("  " + key + ": " + value.substr(value.find('=') + 1)));
+    const std::string key =
+        value.substr(value.find('.') + 1, value.find('=') - value.find('.') - 1);
+    EXPECT_THAT(different,
+                testing::ElementsAre("  " + key + ": " + value.substr(value.find('=') + 1)));
   }
   EXPECT_NE(to_yaml(base), to_yaml(other));
 }
@@ -216,4 +246,4 @@ TEST(NearestKey, EditDistance) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

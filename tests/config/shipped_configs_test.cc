@@ -1,11 +1,12 @@
-// Every config that we ship is read without an error, resolves, and reads back as itself; the paper's keep the paper's values.
+// Every config that we ship is read without an error, resolves, and reads back as itself; the
+// paper's keep the paper's values.
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
 #include "launch/config/run_config.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 const std::string kConfigs = CANDOR_SOURCE_DIR "/configs";
@@ -13,7 +14,9 @@ const std::string kConfigs = CANDOR_SOURCE_DIR "/configs";
 TEST(ShippedConfigs, AreReadAndResolve) {
   int found = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(kConfigs)) {
-    if (entry.path().extension() != ".yaml" || entry.path().filename().string().starts_with("sweep_")) continue;  // sweep_config_test reads those
+    if (entry.path().extension() != ".yaml" ||
+        entry.path().filename().string().starts_with("sweep_"))
+      continue;  // sweep_config_test reads those
     ++found;
     const RunConfig config = read_run_config(entry.path().string());
     EXPECT_EQ(parse_run_config(to_yaml(config), "resolved"), config) << entry.path();
@@ -22,12 +25,14 @@ TEST(ShippedConfigs, AreReadAndResolve) {
 }
 
 TEST(ShippedConfigs, TheMainJobIsComparedWithThePapersRecipeAndTheQuickstartIsFast) {
-  EXPECT_EQ(read_run_config(kConfigs + "/smollm2.yaml").compare_objectives, std::vector<std::string>{"tokenized_brier"});
+  EXPECT_EQ(read_run_config(kConfigs + "/smollm2.yaml").compare_objectives,
+            std::vector<std::string>{"tokenized_brier"});
   EXPECT_TRUE(read_run_config(kConfigs + "/quickstart.yaml").compare_objectives.empty());
 }
 
 TEST(ShippedConfigs, PapersRecipes) {
-  const RunConfig llama = read_run_config(kConfigs + "/paper/llama31.yaml"), qwen = read_run_config(kConfigs + "/paper/qwen25.yaml"),
+  const RunConfig llama = read_run_config(kConfigs + "/paper/llama31.yaml"),
+                  qwen = read_run_config(kConfigs + "/paper/qwen25.yaml"),
                   ministral = read_run_config(kConfigs + "/paper/ministral.yaml");
   for (const RunConfig& config : {llama, qwen, ministral}) {
     ASSERT_EQ(config.objective.size(), 1U);
@@ -45,4 +50,4 @@ TEST(ShippedConfigs, PapersRecipes) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

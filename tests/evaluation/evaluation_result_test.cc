@@ -9,10 +9,11 @@
 #include <filesystem>
 #include <fstream>
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
-ScoredExample example(int64_t index, std::string dataset, double target, int level, bool parsed = true) {
+ScoredExample example(int64_t index, std::string dataset, double target, int level,
+                      bool parsed = true) {
   ScoredExample made;
   made.example_index = index;
   made.id = "q" + std::to_string(index);
@@ -31,7 +32,8 @@ std::vector<ScoredExample> some_examples() {
   std::vector<ScoredExample> made;
   for (int64_t i = 0; i < 40; ++i) {
     const double target = i % 3 == 0 ? 1 : 0;
-    made.push_back(example(i, i % 2 ? "capitals" : "rivers", target, static_cast<int>(target > 0 ? 5 + i % 5 : i % 6)));
+    made.push_back(example(i, i % 2 ? "capitals" : "rivers", target,
+                           static_cast<int>(target > 0 ? 5 + i % 5 : i % 6)));
   }
   return made;
 }
@@ -48,7 +50,9 @@ TEST(ScoredExample, ReadOuts) {
 }
 
 TEST(ScoredExample, FileReadsBackBitForBit) {
-  const std::string path = (std::filesystem::temp_directory_path() / ("candor_scored_" + std::to_string(::getpid()) + ".jsonl")).string();
+  const std::string path = (std::filesystem::temp_directory_path() /
+                            ("candor_scored_" + std::to_string(::getpid()) + ".jsonl"))
+                               .string();
   std::vector<ScoredExample> written = some_examples();
   written[3].q[2] = 1.0 / 3;
   written[3].graded = false;
@@ -85,7 +89,8 @@ TEST(Evaluate, CountsUngradedUnparsedAndLevels) {
   EXPECT_NEAR(table.overall.distribution.at("parsed_share").value, 38.0 / 39, 1e-12);
   // The unparsed example, right but said to be 0, costs 1 in the Brier score of the argmax.
   EXPECT_GT(table.overall.argmax.at("brier").value, 1.0 / 39);
-  for (const char* name : {"accuracy", "ece", "ece_equal_mass", "auroc", "auroc_within", "brier", "nll", "aurc", "mean_confidence", "spread"}) {
+  for (const char* name : {"accuracy", "ece", "ece_equal_mass", "auroc", "auroc_within", "brier",
+                           "nll", "aurc", "mean_confidence", "spread"}) {
     const MetricValue& metric = table.overall.expectation.at(name);
     EXPECT_LE(metric.low, metric.high) << name;
     EXPECT_FALSE(std::isnan(metric.value)) << name;
@@ -109,7 +114,8 @@ TEST(Evaluate, ConfidencesGiveTheSameFiguresAsExamples) {
     dataset.push_back(made.dataset);
     entity.push_back(made.entity);
   }
-  EXPECT_EQ(to_json(evaluate_confidences(confidence, target, dataset, entity)).dump(), to_json(evaluate(examples).overall.expectation).dump());
+  EXPECT_EQ(to_json(evaluate_confidences(confidence, target, dataset, entity)).dump(),
+            to_json(evaluate(examples).overall.expectation).dump());
 }
 
 TEST(Evaluate, NamesTheBadExample) {
@@ -135,4 +141,4 @@ TEST(Evaluate, NamesTheBadExample) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

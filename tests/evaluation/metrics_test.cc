@@ -6,10 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "data_pipeline/files/read_file.h"
+#include "tests/evaluation/golden.h"
 #include "trainer/evaluation/bootstrap.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
+
+using testing_support::golden;
 
 // Owns the arrays that a MetricSample views.
 struct OwnedSample {
@@ -20,14 +23,13 @@ struct OwnedSample {
   MetricSample view() {
     if (dataset.empty()) dataset.assign(confidence.size(), 0);
     order = order_by_confidence(confidence);
-    return {.confidence = confidence, .target = target, .dataset = dataset, .order = order, .weight = weight};
+    return {.confidence = confidence,
+            .target = target,
+            .dataset = dataset,
+            .order = order,
+            .weight = weight};
   }
 };
-
-const nlohmann::json& golden() {
-  static const nlohmann::json value = nlohmann::json::parse(read_file(CANDOR_SOURCE_DIR "/tests/evaluation/data/golden.json"));
-  return value;
-}
 
 TEST(CalibrationBin, TenthsLandInTheBinThatStartsThere) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(calibration_bin(i / 10.0), i) << i;
@@ -38,7 +40,11 @@ TEST(CalibrationBin, TenthsLandInTheBinThatStartsThere) {
 }
 
 TEST(Metrics, HandComputed) {
-  OwnedSample sample{.confidence = {0.95, 0.85, 0.85, 0.25, 0.05}, .target = {1, 1, 0, 1, 0}, .dataset = {}, .weight = {}, .order = {}};
+  OwnedSample sample{.confidence = {0.95, 0.85, 0.85, 0.25, 0.05},
+                     .target = {1, 1, 0, 1, 0},
+                     .dataset = {},
+                     .weight = {},
+                     .order = {}};
   const MetricSample view = sample.view();
   EXPECT_NEAR(accuracy(view), 0.6, 1e-15);
   // bins: .95/1 -> .05; two at .85, half right -> .35; .25/1 -> .75; .05/0 -> .05
@@ -61,7 +67,11 @@ TEST(Metrics, EqualMassKeepsTiesTogether) {
     sample.target.push_back(i % 2);
   }
   EXPECT_NEAR(ece_equal_mass(sample.view()), 0.3, 1e-12);
-  OwnedSample constant{.confidence = {0.5, 0.5, 0.5, 0.5}, .target = {1, 0, 0, 0}, .dataset = {}, .weight = {}, .order = {}};
+  OwnedSample constant{.confidence = {0.5, 0.5, 0.5, 0.5},
+                       .target = {1, 0, 0, 0},
+                       .dataset = {},
+                       .weight = {},
+                       .order = {}};
   EXPECT_NEAR(ece_equal_mass(constant.view()), 0.25, 1e-12);
   EXPECT_NEAR(auroc(constant.view()), 0.5, 1e-12);
   EXPECT_NEAR(aurc(constant.view()), 0.75, 1e-12);
@@ -69,25 +79,36 @@ TEST(Metrics, EqualMassKeepsTiesTogether) {
 }
 
 TEST(Metrics, AWeightIsARepetition) {
-  OwnedSample once{.confidence = {0.9, 0.4, 0.4, 0.1}, .target = {1, 0, 1, 0.3}, .dataset = {0, 0, 1, 1}, .weight = {2, 0, 1, 3}, .order = {}};
-  OwnedSample repeated{
-      .confidence = {0.1, 0.9, 0.1, 0.4, 0.9, 0.1}, .target = {0.3, 1, 0.3, 1, 1, 0.3}, .dataset = {1, 0, 1, 1, 0, 1}, .weight = {}, .order = {}};
-  for (const auto metric : {accuracy, ece, ece_equal_mass, brier, nll, auroc, auroc_within, aurc, spread}) {
+  OwnedSample once{.confidence = {0.9, 0.4, 0.4, 0.1},
+                   .target = {1, 0, 1, 0.3},
+                   .dataset = {0, 0, 1, 1},
+                   .weight = {2, 0, 1, 3},
+                   .order = {}};
+  OwnedSample repeated{.confidence = {0.1, 0.9, 0.1, 0.4, 0.9, 0.1},
+                       .target = {0.3, 1, 0.3, 1, 1, 0.3},
+                       .dataset = {1, 0, 1, 1, 0, 1},
+                       .weight = {},
+                       .order = {}};
+  for (const auto metric :
+       {accuracy, ece, ece_equal_mass, brier, nll, auroc, auroc_within, aurc, spread}) {
     EXPECT_NEAR(metric(once.view()), metric(repeated.view()), 1e-12);
   }
 }
 
 TEST(Metrics, UndefinedIsNaN) {
-  OwnedSample sample{.confidence = {0.9, 0.4}, .target = {1, 1}, .dataset = {}, .weight = {}, .order = {}};
+  OwnedSample sample{
+      .confidence = {0.9, 0.4}, .target = {1, 1}, .dataset = {}, .weight = {}, .order = {}};
   EXPECT_TRUE(std::isnan(auroc(sample.view())));
   EXPECT_TRUE(std::isnan(auroc_within(sample.view())));
   EXPECT_TRUE(roc_curve(sample.view()).empty());
   sample.weight = {0, 0};
-  for (const auto metric : {accuracy, ece, ece_equal_mass, brier, nll, aurc, spread}) EXPECT_TRUE(std::isnan(metric(sample.view())));
+  for (const auto metric : {accuracy, ece, ece_equal_mass, brier, nll, aurc, spread})
+    EXPECT_TRUE(std::isnan(metric(sample.view())));
 }
 
 TEST(Metrics, NllIsFiniteAtTheEnds) {
-  OwnedSample sample{.confidence = {0, 1}, .target = {1, 1}, .dataset = {}, .weight = {}, .order = {}};
+  OwnedSample sample{
+      .confidence = {0, 1}, .target = {1, 1}, .dataset = {}, .weight = {}, .order = {}};
   EXPECT_NEAR(nll(sample.view()), -std::log(1e-6) / 2, 1e-6);
 }
 
@@ -102,7 +123,8 @@ TEST(Metrics, AgreeWithScikitLearn) {
   EXPECT_NEAR(brier(view), golden().at("brier").get<double>(), 1e-12);
   EXPECT_NEAR(nll(view), golden().at("nll").get<double>(), 1e-9);
   const auto curve = roc_curve(view);
-  const auto fpr = golden().at("roc")[0].get<std::vector<double>>(), tpr = golden().at("roc")[1].get<std::vector<double>>();
+  const auto fpr = golden().at("roc")[0].get<std::vector<double>>(),
+             tpr = golden().at("roc")[1].get<std::vector<double>>();
   ASSERT_EQ(curve.size(), fpr.size());
   for (size_t i = 0; i < curve.size(); ++i) {
     EXPECT_NEAR(curve[i].x, fpr[i], 1e-12);
@@ -147,7 +169,9 @@ TEST(Bootstrap, IntervalOfAMeanIsNormalTheorys) {
   const double mean = weighted_mean(values, {});
   for (const double v : values) square += (v - mean) * (v - mean);
   const double error = std::sqrt(square / 400 / 400);
-  const auto measure = [&](std::span<const double> weight) { return std::vector<double>{weighted_mean(values, weight)}; };
+  const auto measure = [&](std::span<const double> weight) {
+    return std::vector<double>{weighted_mean(values, weight)};
+  };
   const auto interval = bootstrap(entity, {.resamples = 4000}, measure);
   EXPECT_NEAR(interval[0].low, mean - 1.96 * error, 0.15 * error);
   EXPECT_NEAR(interval[0].high, mean + 1.96 * error, 0.15 * error);
@@ -156,4 +180,4 @@ TEST(Bootstrap, IntervalOfAMeanIsNormalTheorys) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

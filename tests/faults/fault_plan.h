@@ -1,17 +1,20 @@
-// What $CANDOR_FAULT tells this process to break, and when. Faults are separated by ';', the keys of one by ',':
+// What $CANDOR_FAULT tells this process to break, and when. Faults are separated by ';', the keys
+// of one by ',':
 //
 //   rank=1        only in that rank; left out: in whichever rank comes there first
-//   call=NAME     an MPI function, or write, fsync, rename, open, read (each with its relatives: pwrite, fwrite; fopen; pread, mmap)
-//   path=A*B      file calls: the path has these parts, in this order
-//   nth=17        the 17th such call of the process (1)
-//   when=before   or after; MPI: during = in the second MPI_Test after the call (before)
-//   bytes=half    write: so many of the call's bytes pass first, 0, 1, half, last-1 or all; FLIP: which byte (0)
-//   do=SIGKILL    or SIGSTOP, SIGTERM (to itself), ENOSPC (for good), EIO, SHORT (a short write), FLIP (of one bit)
-//   since=FILE    counting begins when this file is there
-//   marker=FILE   made with O_EXCL right before acting; where it is there already nothing happens, so a restarted job runs through
+//   call=NAME     an MPI function, or write, fsync, rename, open, read (each with its relatives:
+//   pwrite, fwrite; fopen; pread, mmap) path=A*B      file calls: the path has these parts, in this
+//   order nth=17        the 17th such call of the process (1) when=before   or after; MPI: during =
+//   in the second MPI_Test after the call (before) bytes=half    write: so many of the call's bytes
+//   pass first, 0, 1, half, last-1 or all; FLIP: which byte (0) do=SIGKILL    or SIGSTOP, SIGTERM
+//   (to itself), ENOSPC (for good), EIO, SHORT (a short write), FLIP (of one bit) since=FILE
+//   counting begins when this file is there marker=FILE   made with O_EXCL right before acting;
+//   where it is there already nothing happens, so a restarted job runs through
 //
-// Only a process that mpirun started and whose program is called candor acts, not its children. With $CANDOR_FAULT_NOTES, a folder, it says there
-// who it is (rank.RANK.PID), which steps and groups of answers it finishes (trace) and, at exit, how often it made each call (counts.RANK).
+// Only a process that mpirun started and whose program is called candor acts, not its children.
+// With $CANDOR_FAULT_NOTES, a folder, it says there
+// who it is (rank.RANK.PID), which steps and groups of answers it finishes (trace) and, at exit,
+// how often it made each call (counts.RANK).
 #pragma once
 
 #include <fcntl.h>
@@ -47,7 +50,8 @@ struct Fault {
 
 // Without passing by the functions that this library replaces.
 inline bool make_file(const std::string& path, const std::string& text, int flags) {
-  const long descriptor = syscall(SYS_openat, AT_FDCWD, path.c_str(), flags | O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  const long descriptor =
+      syscall(SYS_openat, AT_FDCWD, path.c_str(), flags | O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor < 0) return false;
   syscall(SYS_write, descriptor, text.data(), text.size());
   syscall(SYS_close, descriptor);
@@ -82,7 +86,9 @@ class Plan {
   Fault* due(std::string_view call, std::string_view when, std::string_view path = {}) {
     if (!has_faults()) return nullptr;
     for (Fault& fault : faults_) {
-      if (fault.get("call") != call || fault.get("when", "before") != when || !matches(fault.get("path"), path) || !has_begun(fault)) continue;
+      if (fault.get("call") != call || fault.get("when", "before") != when ||
+          !matches(fault.get("path"), path) || !has_begun(fault))
+        continue;
       if (++fault.seen != std::atol(std::string(fault.get("nth", "1")).c_str())) continue;
       if (when == "during") {
         fault.tests_left = 2;
@@ -100,14 +106,18 @@ class Plan {
 
   // For actions that are signals.
   static void send_signal(const Fault& fault) {
-    const int number = fault.does("SIGKILL") ? SIGKILL : fault.does("SIGSTOP") ? SIGSTOP : fault.does("SIGTERM") ? SIGTERM : 0;
+    const int number = fault.does("SIGKILL")   ? SIGKILL
+                       : fault.does("SIGSTOP") ? SIGSTOP
+                       : fault.does("SIGTERM") ? SIGTERM
+                                               : 0;
     if (number == 0) return;
     kill(getpid(), number);
     if (number == SIGKILL) pause();
   }
 
   void note(const std::string& line) const {
-    if (!notes_.empty() && is_here()) make_file(notes_ + "/trace", std::to_string(pid_) + " " + line + "\n", O_APPEND);
+    if (!notes_.empty() && is_here())
+      make_file(notes_ + "/trace", std::to_string(pid_) + " " + line + "\n", O_APPEND);
   }
 
   void count(const char* call) {
@@ -117,7 +127,8 @@ class Plan {
   ~Plan() {
     if (notes_.empty() || !is_here()) return;
     std::string text;
-    for (const auto& [call, number] : counts_) text += std::string(call) + " " + std::to_string(number) + "\n";
+    for (const auto& [call, number] : counts_)
+      text += std::string(call) + " " + std::to_string(number) + "\n";
     make_file(notes_ + "/counts." + rank_, text, O_TRUNC);
   }
 
@@ -126,7 +137,9 @@ class Plan {
     const char* rank = std::getenv("OMPI_COMM_WORLD_RANK");
     char program[4096];
     const ssize_t length = readlink("/proc/self/exe", program, sizeof program);
-    if (rank == nullptr || length <= 0 || !std::string_view(program, static_cast<std::size_t>(length)).ends_with("/candor")) return;
+    if (rank == nullptr || length <= 0 ||
+        !std::string_view(program, static_cast<std::size_t>(length)).ends_with("/candor"))
+      return;
     is_rank_ = true;
     rank_ = rank;
     if (const char* notes = std::getenv("CANDOR_FAULT_NOTES")) notes_ = notes;
@@ -143,7 +156,8 @@ class Plan {
         const std::string_view pair = left.substr(0, left.find(','));
         left.remove_prefix(std::min(left.size(), pair.size() + 1));
         const std::size_t equals = pair.find('=');
-        if (equals != std::string_view::npos) fault.keys.emplace(pair.substr(0, equals), pair.substr(equals + 1));
+        if (equals != std::string_view::npos)
+          fault.keys.emplace(pair.substr(0, equals), pair.substr(equals + 1));
       }
       if (fault.get("rank", rank_) != rank_) faults_.pop_back();
     }

@@ -9,7 +9,7 @@
 #include "data_pipeline/files/sha256.h"
 #include "tests/files/temporary_folder.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using testing::HasSubstr;
@@ -25,7 +25,8 @@ TEST(Sha256, FileOfSeveralPiecesAgreesWithBytes) {
   content[2'000'000] = 'y';
   write_plain(folder / "a", content);
   EXPECT_EQ(sha256_file_hex(folder / "a"), sha256_hex(content));
-  EXPECT_THAT(message_of<std::system_error>([&] { sha256_file_hex(folder / "none"); }), HasSubstr(folder / "none"));
+  EXPECT_THAT(message_of<std::system_error>([&] { sha256_file_hex(folder / "none"); }),
+              HasSubstr(folder / "none"));
   EXPECT_THROW(sha256_file_hex(folder.path()), std::system_error);
 }
 
@@ -70,9 +71,11 @@ TEST(AtomicFile, WithoutCommitNothingChanges) {
 
 TEST(AtomicFile, ErrorsNameThePath) {
   const TemporaryFolder folder;
-  EXPECT_THAT(message_of<std::system_error>([&] { write_file_atomically(folder / "none/a", "x"); }), HasSubstr("none/a: No such file or directory"));
+  EXPECT_THAT(message_of<std::system_error>([&] { write_file_atomically(folder / "none/a", "x"); }),
+              HasSubstr("none/a: No such file or directory"));
   std::filesystem::create_directory(folder / "sub");
-  EXPECT_THAT(message_of<std::system_error>([&] { write_file_atomically(folder / "sub", "x"); }), HasSubstr(folder / "sub"));
+  EXPECT_THAT(message_of<std::system_error>([&] { write_file_atomically(folder / "sub", "x"); }),
+              HasSubstr(folder / "sub"));
   EXPECT_EQ(folder.entries(), 1U) << "the temporary file must be gone";
 }
 
@@ -92,11 +95,13 @@ TEST(MappedFile, SurvivesMovesAndHandlesEmptyFiles) {
 
 TEST(MappedFile, ErrorsNameThePath) {
   const TemporaryFolder folder;
-  EXPECT_THAT(message_of<std::system_error>([&] { MappedFile file(folder / "none"); }), HasSubstr(folder / "none"));
-  EXPECT_THAT(message_of<std::system_error>([&] { read_file(folder.path()); }), HasSubstr("Is a directory"));
+  EXPECT_THAT(message_of<std::system_error>([&] { MappedFile file(folder / "none"); }),
+              HasSubstr(folder / "none"));
+  EXPECT_THAT(message_of<std::system_error>([&] { read_file(folder.path()); }),
+              HasSubstr("Is a directory"));
   ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
   EXPECT_THROW(read_file(folder / "pipe"), std::system_error);
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

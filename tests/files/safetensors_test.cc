@@ -8,7 +8,7 @@
 
 #include "tests/files/temporary_folder.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using testing::AllOf;
@@ -32,7 +32,8 @@ void write_raw(const std::string& path, const std::string& header, std::size_t d
 std::string error_of_raw(const std::string& header, std::size_t data_bytes) {
   const TemporaryFolder folder;
   write_raw(folder / "a.safetensors", header, data_bytes);
-  const std::string message = message_of<std::invalid_argument>([&] { SafetensorsFile file(folder / "a.safetensors"); });
+  const std::string message =
+      message_of<std::invalid_argument>([&] { SafetensorsFile file(folder / "a.safetensors"); });
   EXPECT_THAT(message, HasSubstr(folder / "a.safetensors"));
   return message;
 }
@@ -40,13 +41,16 @@ std::string error_of_raw(const std::string& header, std::size_t data_bytes) {
 TEST(Safetensors, RoundTrip) {
   const TemporaryFolder folder;
   const std::string bits = "abcd";
-  write_safetensors(
-      folder / "a",
-      {floats("b", {2, 3}, 6), {"half", DType::F16, {2}, std::as_bytes(std::span(bits))}, floats("a", {}, 1), floats("none", {0, 7}, 0)},
-      {{"k\"ey", "välue"}});
+  write_safetensors(folder / "a",
+                    {floats("b", {2, 3}, 6),
+                     {"half", DType::F16, {2}, std::as_bytes(std::span(bits))},
+                     floats("a", {}, 1),
+                     floats("none", {0, 7}, 0)},
+                    {{"k\"ey", "välue"}});
   SafetensorsFile moved_from(folder / "a");
   const SafetensorsFile file(std::move(moved_from));
-  EXPECT_THAT(file.metadata(), ElementsAre(std::pair<const std::string, std::string>("k\"ey", "välue")));
+  EXPECT_THAT(file.metadata(),
+              ElementsAre(std::pair<const std::string, std::string>("k\"ey", "välue")));
   ASSERT_EQ(file.tensors().size(), 4U);
   EXPECT_THAT(file.tensors().at("b").shape, ElementsAre(2, 3));
   EXPECT_TRUE(file.tensors().at("a").shape.empty());
@@ -71,11 +75,12 @@ TEST(Safetensors, StreamedWriterMakesTheSameFileOneTensorAtATime) {
   const TemporaryFolder folder;
   std::vector<std::string> order;
   const auto source = [&](const std::string& name, std::size_t count) {
-    return TensorSource{name, DType::F32, {static_cast<std::int64_t>(count)}, [&order, name, count] {
-                          order.push_back(name);
-                          const auto bytes = std::as_bytes(std::span(kValues).first(count));
-                          return std::vector<std::byte>(bytes.begin(), bytes.end());
-                        }};
+    return TensorSource{
+        name, DType::F32, {static_cast<std::int64_t>(count)}, [&order, name, count] {
+          order.push_back(name);
+          const auto bytes = std::as_bytes(std::span(kValues).first(count));
+          return std::vector<std::byte>(bytes.begin(), bytes.end());
+        }};
   };
   write_safetensors_streamed(folder / "a", {source("z", 3), source("a", 2)});
   write_safetensors(folder / "b", {floats("a", {2}, 2), floats("z", {3}, 3)});
@@ -85,7 +90,8 @@ TEST(Safetensors, StreamedWriterMakesTheSameFileOneTensorAtATime) {
 
 TEST(Safetensors, WriterRefusesWhatDoesNotFit) {
   const TemporaryFolder folder;
-  EXPECT_THAT(message_of<std::invalid_argument>([&] { write_safetensors(folder / "a", {floats("x", {2}, 1)}); }),
+  EXPECT_THAT(message_of<std::invalid_argument>(
+                  [&] { write_safetensors(folder / "a", {floats("x", {2}, 1)}); }),
               HasSubstr("tensor x needs 8 bytes"));
   EXPECT_THAT(message_of<std::invalid_argument>([&] {
                 write_safetensors(folder / "a", {floats("x", {1}, 1), floats("x", {1}, 1)});
@@ -103,34 +109,53 @@ TEST(Safetensors, TruncationIsNamedWhereverItFalls) {
     shrink_file(path, size);
     return message_of<std::invalid_argument>([&] { SafetensorsFile file(path); });
   };
-  EXPECT_THAT(error_at(whole - 1), AllOf(HasSubstr(path), HasSubstr("tensor x: the file is truncated")));
+  EXPECT_THAT(error_at(whole - 1),
+              AllOf(HasSubstr(path), HasSubstr("tensor x: the file is truncated")));
   EXPECT_THAT(error_at(20), HasSubstr("truncated within its header"));
   EXPECT_THAT(error_at(7), HasSubstr("too few"));
   EXPECT_THAT(error_at(0), HasSubstr("too few"));
-  EXPECT_THAT(message_of<std::system_error>([&] { SafetensorsFile file(folder / "none"); }), HasSubstr(folder / "none"));
+  EXPECT_THAT(message_of<std::system_error>([&] { SafetensorsFile file(folder / "none"); }),
+              HasSubstr(folder / "none"));
 }
 
 TEST(Safetensors, DamagedHeadersAreDistinctErrors) {
-  const auto entry = [](const std::string& dtype, const std::string& shape, const std::string& offsets) {
-    return "\"x\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
+  const auto entry = [](const std::string& dtype, const std::string& shape,
+                        const std::string& offsets) {
+    return "\"x\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape +
+           ",\"data_offsets\":" + offsets + "}";
   };
   EXPECT_THAT(error_of_raw("{nonsense}", 0), HasSubstr("not valid JSON"));
   EXPECT_THAT(error_of_raw("[]", 0), HasSubstr("must be a JSON object"));
-  EXPECT_THAT(error_of_raw("{\"x\":{\"dtype\":\"F32\"}}", 0), HasSubstr("tensor x: its header entry"));
-  EXPECT_THAT(error_of_raw("{" + entry("F4", "[2]", "[0,1]") + "}", 1), HasSubstr("\"F4\" isn't read"));
-  EXPECT_THAT(error_of_raw("{" + entry("F32", "[-1]", "[0,4]") + "}", 4), HasSubstr("whole numbers of at least 0"));
-  EXPECT_THAT(error_of_raw("{" + entry("F32", "[2]", "[4,0]") + "}", 4), HasSubstr("run backwards"));
-  EXPECT_THAT(error_of_raw("{" + entry("F32", "[2]", "[0,4]") + "}", 4), HasSubstr("doesn't fit the 4 bytes"));
-  EXPECT_THAT(error_of_raw("{" + entry("F32", "[4611686018427387904,4611686018427387904]", "[0,0]") + "}", 0), HasSubstr("doesn't fit the 0 bytes"));
-  EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[0,4]") + "," + entry("F32", "[1]", "[0,4]") + "}", 4), HasSubstr("appears twice"));
-  EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[0,4]") + ",\"y\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4),
+  EXPECT_THAT(error_of_raw("{\"x\":{\"dtype\":\"F32\"}}", 0),
+              HasSubstr("tensor x: its header entry"));
+  EXPECT_THAT(error_of_raw("{" + entry("F4", "[2]", "[0,1]") + "}", 1),
+              HasSubstr("\"F4\" isn't read"));
+  EXPECT_THAT(error_of_raw("{" + entry("F32", "[-1]", "[0,4]") + "}", 4),
+              HasSubstr("whole numbers of at least 0"));
+  EXPECT_THAT(error_of_raw("{" + entry("F32", "[2]", "[4,0]") + "}", 4),
+              HasSubstr("run backwards"));
+  EXPECT_THAT(error_of_raw("{" + entry("F32", "[2]", "[0,4]") + "}", 4),
+              HasSubstr("doesn't fit the 4 bytes"));
+  EXPECT_THAT(
+      error_of_raw("{" + entry("F32", "[4611686018427387904,4611686018427387904]", "[0,0]") + "}",
+                   0),
+      HasSubstr("doesn't fit the 0 bytes"));
+  EXPECT_THAT(error_of_raw(
+                  "{" + entry("F32", "[1]", "[0,4]") + "," + entry("F32", "[1]", "[0,4]") + "}", 4),
+              HasSubstr("appears twice"));
+  EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[0,4]") +
+                               ",\"y\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
+                           4),
               HasSubstr("overlap"));
   EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[4,8]") + "}", 8), HasSubstr("hole"));
-  EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[0,4]") + "}", 5), HasSubstr("1 bytes follow the last tensor"));
-  EXPECT_THAT(error_of_raw("{\"__metadata__\":{\"a\":1}}", 0), HasSubstr("__metadata__ a must be a string"));
+  EXPECT_THAT(error_of_raw("{" + entry("F32", "[1]", "[0,4]") + "}", 5),
+              HasSubstr("1 bytes follow the last tensor"));
+  EXPECT_THAT(error_of_raw("{\"__metadata__\":{\"a\":1}}", 0),
+              HasSubstr("__metadata__ a must be a string"));
   const TemporaryFolder folder;
   write_plain(folder / "a", "this is plain text");
-  EXPECT_THAT(message_of<std::invalid_argument>([&] { SafetensorsFile file(folder / "a"); }), HasSubstr("no safetensors file"));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { SafetensorsFile file(folder / "a"); }),
+              HasSubstr("no safetensors file"));
 }
 
 TEST(SafetensorsModel, SingleFile) {
@@ -139,7 +164,8 @@ TEST(SafetensorsModel, SingleFile) {
   const SafetensorsModel model(folder.path());
   EXPECT_TRUE(model.contains("x"));
   EXPECT_EQ(model.at("x").bytes.size(), 8U);
-  EXPECT_THAT(message_of<std::invalid_argument>([&] { model.at("y"); }), AllOf(HasSubstr(folder.path()), HasSubstr("no tensor y")));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { model.at("y"); }),
+              AllOf(HasSubstr(folder.path()), HasSubstr("no tensor y")));
 }
 
 TEST(SafetensorsModel, IndexedShards) {
@@ -147,7 +173,9 @@ TEST(SafetensorsModel, IndexedShards) {
   write_safetensors(folder / "1.safetensors", {floats("a", {2}, 2), floats("b", {1}, 1)});
   write_safetensors(folder / "2.safetensors", {floats("c", {3}, 3)});
   const std::string index = folder / "model.safetensors.index.json";
-  write_plain(index, R"({"metadata":{},"weight_map":{"a":"1.safetensors","b":"1.safetensors","c":"2.safetensors"}})");
+  write_plain(
+      index,
+      R"({"metadata":{},"weight_map":{"a":"1.safetensors","b":"1.safetensors","c":"2.safetensors"}})");
   const SafetensorsModel model(folder.path());
   EXPECT_THAT(model.names(), ElementsAre("a", "b", "c"));
   EXPECT_EQ(model.at("c").bytes.size(), 12U);
@@ -156,23 +184,33 @@ TEST(SafetensorsModel, IndexedShards) {
     write_plain(index, content);
     return message_of<std::invalid_argument>([&] { SafetensorsModel broken(folder.path()); });
   };
-  EXPECT_THAT(error_of_index(R"({"weight_map":{"a":"1.safetensors","b":"1.safetensors","d":"2.safetensors"}})"), HasSubstr("tensor d is missing"));
-  EXPECT_THAT(error_of_index(R"({"weight_map":{"a":"1.safetensors"}})"), HasSubstr("tensor b isn't listed"));
-  EXPECT_THAT(error_of_index(R"({"weight_map":{"a":"../1.safetensors"}})"), HasSubstr("plain file name"));
-  for (const char* name : {"/1.safetensors", "..", ".", "", "x/1.safetensors", "1.safetensors\\u0000.txt"}) {
-    EXPECT_THAT(error_of_index(std::string(R"({"weight_map":{"a":")") + name + "\"}}"), HasSubstr("plain file name")) << name;
+  EXPECT_THAT(
+      error_of_index(
+          R"({"weight_map":{"a":"1.safetensors","b":"1.safetensors","d":"2.safetensors"}})"),
+      HasSubstr("tensor d is missing"));
+  EXPECT_THAT(error_of_index(R"({"weight_map":{"a":"1.safetensors"}})"),
+              HasSubstr("tensor b isn't listed"));
+  EXPECT_THAT(error_of_index(R"({"weight_map":{"a":"../1.safetensors"}})"),
+              HasSubstr("plain file name"));
+  for (const char* name :
+       {"/1.safetensors", "..", ".", "", "x/1.safetensors", "1.safetensors\\u0000.txt"}) {
+    EXPECT_THAT(error_of_index(std::string(R"({"weight_map":{"a":")") + name + "\"}}"),
+                HasSubstr("plain file name"))
+        << name;
   }
   EXPECT_THAT(error_of_index("{}"), HasSubstr("weight_map"));
   std::filesystem::remove(index);
   EXPECT_THAT(error_of_index("{"), HasSubstr("not valid JSON"));
   std::filesystem::remove(index);
-  EXPECT_THAT(message_of<std::invalid_argument>([&] { SafetensorsModel broken(folder.path()); }), HasSubstr("neither model.safetensors nor"));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { SafetensorsModel broken(folder.path()); }),
+              HasSubstr("neither model.safetensors nor"));
 }
 
 TEST(SafetensorsModel, MissingShard) {
   const TemporaryFolder folder;
   write_plain(folder / "model.safetensors.index.json", R"({"weight_map":{"a":"1.safetensors"}})");
-  EXPECT_THAT(message_of<std::system_error>([&] { SafetensorsModel model(folder.path()); }), HasSubstr("1.safetensors"));
+  EXPECT_THAT(message_of<std::system_error>([&] { SafetensorsModel model(folder.path()); }),
+              HasSubstr("1.safetensors"));
 }
 
 TEST(SafetensorsModel, AShardMayBeALinkWithinTheFolderOrIntoAHubCacheOnly) {
@@ -181,7 +219,8 @@ TEST(SafetensorsModel, AShardMayBeALinkWithinTheFolderOrIntoAHubCacheOnly) {
   const std::string folder = top / "models--a/snapshots/1";
   fs::create_directories(folder);
   fs::create_directories(top / "models--a/blobs");
-  for (const std::string& path : {folder + "/here", top / "models--a/blobs/0", top / "outside"}) write_safetensors(path, {floats("a", {2}, 2)});
+  for (const std::string& path : {folder + "/here", top / "models--a/blobs/0", top / "outside"})
+    write_safetensors(path, {floats("a", {2}, 2)});
   write_plain(folder + "/model.safetensors.index.json", R"({"weight_map":{"a":"shard"}})");
   const auto read_through_link_to = [&](const std::string& target) {
     fs::remove(folder + "/shard");
@@ -191,8 +230,9 @@ TEST(SafetensorsModel, AShardMayBeALinkWithinTheFolderOrIntoAHubCacheOnly) {
   };
   EXPECT_EQ(read_through_link_to("here"), 1U);
   EXPECT_EQ(read_through_link_to("../../blobs/0"), 1U);
-  EXPECT_THAT(message_of<std::invalid_argument>([&] { read_through_link_to("../../../outside"); }), AllOf(HasSubstr("outside its folder"), HasSubstr("copy")));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { read_through_link_to("../../../outside"); }),
+              AllOf(HasSubstr("outside its folder"), HasSubstr("copy")));
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

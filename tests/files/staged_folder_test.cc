@@ -7,7 +7,7 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "tests/files/temporary_folder.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using testing::HasSubstr;
@@ -21,7 +21,8 @@ TEST(StagedFolder, FilesAppearTogether) {
   staged.commit();
   EXPECT_EQ(read_file(folder / "a/out/weights"), "w");
   EXPECT_EQ(read_file(folder / "a/out/manifest"), "m");
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "a/out"), {}), 2) << "the staging folder is gone";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "a/out"), {}), 2)
+      << "the staging folder is gone";
   EXPECT_THROW(staged.commit(), std::logic_error);
 }
 
@@ -47,15 +48,17 @@ TEST(StagedFolder, TheManifestIsGoneUntilAllElseIsThere) {
   StagedFolder staged(folder.path());
   write_file_atomically(staged.path("weights"), "new w");
   write_file_atomically(staged.path("manifest"), "new m");
-  EXPECT_THAT(message_of<std::system_error>([&] { staged.commit(); }), HasSubstr(folder / "weights"));
+  EXPECT_THAT(message_of<std::system_error>([&] { staged.commit(); }),
+              HasSubstr(folder / "weights"));
   EXPECT_FALSE(std::filesystem::exists(folder / "manifest"));
 }
 
 TEST(StagedFolder, ErrorsNameTheFolder) {
   const TemporaryFolder folder;
   write_plain(folder / "file", "");
-  EXPECT_THAT(message_of<std::system_error>([&] { StagedFolder(folder / "file/below"); }), HasSubstr(folder / "file/below"));
+  EXPECT_THAT(message_of<std::system_error>([&] { StagedFolder(folder / "file/below"); }),
+              HasSubstr(folder / "file/below"));
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

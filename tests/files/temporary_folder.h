@@ -11,7 +11,7 @@
 
 #include "data_pipeline/files/read_file.h"
 
-namespace candor {
+namespace candor::data {
 
 class TemporaryFolder {
  public:
@@ -30,7 +30,8 @@ class TemporaryFolder {
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }
   const std::string& path() const { return path_; }
   std::size_t entries() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), std::filesystem::directory_iterator()));
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_),
+                                                  std::filesystem::directory_iterator()));
   }
 
  private:
@@ -38,10 +39,13 @@ class TemporaryFolder {
 };
 
 inline void write_plain(const std::string& path, std::string_view content) {
-  std::ofstream(path, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(content.data(), static_cast<std::streamsize>(content.size()));
 }
 
-inline void shrink_file(const std::string& path, std::size_t size_bytes) { std::filesystem::resize_file(path, size_bytes); }
+inline void shrink_file(const std::string& path, std::size_t size_bytes) {
+  std::filesystem::resize_file(path, size_bytes);
+}
 
 // Message of the Error that `action` throws; fails the test if it throws none.
 template <typename Error, typename Action>
@@ -55,4 +59,4 @@ std::string message_of(Action action) {
   return "";
 }
 
-}  // namespace candor
+}  // namespace candor::data

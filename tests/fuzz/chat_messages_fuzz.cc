@@ -6,20 +6,23 @@
 #include "tests/fuzz/fuzz_input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
-  static const candor::ChatTemplate chat(
-      "{% for m in messages %}{% if m.role not in ['system', 'user', 'assistant'] %}{{ raise_exception('role ' + m.role) }}{% endif %}"
-      "<|{{ m['role'] }}|>{{ m.content | trim | tojson }}{{ m.content.split('\\n')[0][:9] | title }}{{ m.content | replace('a', 'bb') | length }}"
+  static const candor::data::ChatTemplate chat(
+      "{% for m in messages %}{% if m.role not in ['system', 'user', 'assistant'] %}{{ "
+      "raise_exception('role ' + m.role) }}{% endif %}"
+      "<|{{ m['role'] }}|>{{ m.content | trim | tojson }}{{ m.content.split('\\n')[0][:9] | title "
+      "}}{{ m.content | replace('a', 'bb') | length }}"
       "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}",
       {});
-  return candor::expecting_refusals([&] {
-    const std::string_view bytes = candor::text_of(data, size_bytes);
-    std::vector<candor::ChatMessage> messages;
+  return candor::data::expecting_refusals([&] {
+    const std::string_view bytes = candor::data::text_of(data, size_bytes);
+    std::vector<candor::data::ChatMessage> messages;
     for (std::size_t at = 0; at + 2 <= bytes.size();) {
       const char* const roles[] = {"system", "user", "assistant", "tool"};
       const std::size_t length = std::min<std::size_t>(data[at + 1], bytes.size() - at - 2);
       messages.push_back({roles[data[at] % 4], std::string(bytes.substr(at + 2, length))});
       at += 2 + length;
     }
-    candor::require(chat.render(messages, true).ends_with("<|assistant|>"), "the generation prompt comes last");
+    candor::data::require(chat.render(messages, true).ends_with("<|assistant|>"),
+                          "the generation prompt comes last");
   });
 }

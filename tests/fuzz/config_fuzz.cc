@@ -3,15 +3,16 @@
 #include "tests/fuzz/fuzz_input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
-  return candor::expecting_refusals([&] {
-    const candor::RunConfig config = candor::parse_run_config(candor::text_of(data, size_bytes), "my.yaml");
-    const std::string written = candor::to_yaml(config);
-    candor::RunConfig again;
+  return candor::data::expecting_refusals([&] {
+    const candor::launch::RunConfig config =
+        candor::launch::parse_run_config(candor::data::text_of(data, size_bytes), "my.yaml");
+    const std::string written = candor::launch::to_yaml(config);
+    candor::launch::RunConfig again;
     try {
-      again = candor::parse_run_config(written, "written.yaml");
+      again = candor::launch::parse_run_config(written, "written.yaml");
     } catch (const std::invalid_argument& error) {
-      candor::require(false, (written + error.what()).c_str());
+      candor::data::require(false, (written + error.what()).c_str());
     }
-    candor::require(again == config, "a config that was written reads the same");
+    candor::data::require(again == config, "a config that was written reads the same");
   });
 }

@@ -1,6 +1,8 @@
-// What the fuzz targets share: an input as a file that readers can open by path, and the exceptions that a reader may throw.
+// What the fuzz targets share: an input as a file that readers can open by path, and the exceptions
+// that a reader may throw.
 //
-// Usage:   return expecting_refusals([&] { const InputFile file(data, size_bytes);   SafetensorsFile(file.path()); });
+// Usage:   return expecting_refusals([&] { const InputFile file(data, size_bytes);
+// SafetensorsFile(file.path()); });
 #pragma once
 
 #include <sys/mman.h>
@@ -15,14 +17,17 @@
 #include <string_view>
 #include <system_error>
 
-namespace candor {
+namespace candor::data {
 
-inline std::string_view text_of(const std::uint8_t* data, std::size_t size_bytes) { return {reinterpret_cast<const char*>(data), size_bytes}; }
+inline std::string_view text_of(const std::uint8_t* data, std::size_t size_bytes) {
+  return {reinterpret_cast<const char*>(data), size_bytes};
+}
 
 // A file in memory that goes away with the object.
 class InputFile {
  public:
-  explicit InputFile(std::string_view content) : descriptor_(::memfd_create("fuzz_input", MFD_CLOEXEC)) {
+  explicit InputFile(std::string_view content)
+      : descriptor_(::memfd_create("fuzz_input", MFD_CLOEXEC)) {
     if (descriptor_ < 0) std::abort();
     for (std::size_t done = 0; done < content.size();) {
       const ssize_t written = ::write(descriptor_, content.data() + done, content.size() - done);
@@ -30,7 +35,8 @@ class InputFile {
       done += static_cast<std::size_t>(written);
     }
   }
-  InputFile(const std::uint8_t* data, std::size_t size_bytes) : InputFile(text_of(data, size_bytes)) {}
+  InputFile(const std::uint8_t* data, std::size_t size_bytes)
+      : InputFile(text_of(data, size_bytes)) {}
   ~InputFile() { ::close(descriptor_); }
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
@@ -41,7 +47,8 @@ class InputFile {
   int descriptor_;
 };
 
-// 0 where `read` returns or throws what the readers document (std::system_error is a std::runtime_error). Anything else is a finding: it ends
+// 0 where `read` returns or throws what the readers document (std::system_error is a
+// std::runtime_error). Anything else is a finding: it ends
 // the program, as does a std::logic_error, which stands for an error of ours.
 template <typename Read>
 int expecting_refusals(const Read& read) noexcept {
@@ -60,4 +67,4 @@ inline void require(bool holds, const char* what) {
   std::abort();
 }
 
-}  // namespace candor
+}  // namespace candor::data

@@ -10,7 +10,7 @@
 #include "data_pipeline/files/read_file.h"
 #include "tests/fuzz/fuzz_targets.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 namespace fs = std::filesystem;
@@ -33,24 +33,31 @@ class FuzzReplay : public testing::TestWithParam<FuzzTarget> {
     for (const fs::path& file : files) {
       const std::string content = read_file(file.string());
       SCOPED_TRACE(file.string());
-      // A target ends the program where it finds something: the last line printed then says which file it was.
+      // A target ends the program where it finds something: the last line printed then says which
+      // file it was.
       std::fprintf(stderr, "%s\n", file.c_str());
-      EXPECT_EQ(GetParam().run(reinterpret_cast<const std::uint8_t*>(content.data()), content.size()), 0);
+      EXPECT_EQ(
+          GetParam().run(reinterpret_cast<const std::uint8_t*>(content.data()), content.size()), 0);
     }
   }
 };
 
 TEST_P(FuzzReplay, Seeds) {
   const std::vector<fs::path> seeds = files_in(kFolder / "corpus" / GetParam().name);
-  ASSERT_FALSE(seeds.empty()) << "tests/fuzz/corpus/" << GetParam().name << ": a fuzzer that starts from nothing finds nothing; put seeds there";
+  ASSERT_FALSE(seeds.empty())
+      << "tests/fuzz/corpus/" << GetParam().name
+      << ": a fuzzer that starts from nothing finds nothing; put seeds there";
   replay(seeds);
 }
 
 TEST_P(FuzzReplay, Findings) { replay(files_in(kFolder / "findings" / GetParam().name)); }
 
-TEST_P(FuzzReplay, EmptyInput) { EXPECT_EQ(GetParam().run(reinterpret_cast<const std::uint8_t*>(""), 0), 0); }
+TEST_P(FuzzReplay, EmptyInput) {
+  EXPECT_EQ(GetParam().run(reinterpret_cast<const std::uint8_t*>(""), 0), 0);
+}
 
-INSTANTIATE_TEST_SUITE_P(Target, FuzzReplay, testing::ValuesIn(fuzz_targets()), [](const auto& instance) { return instance.param.name; });
+INSTANTIATE_TEST_SUITE_P(Target, FuzzReplay, testing::ValuesIn(fuzz_targets()),
+                         [](const auto& instance) { return instance.param.name; });
 
 TEST(FuzzFolders, EachBelongsToATarget) {
   std::set<std::string> names;
@@ -58,10 +65,11 @@ TEST(FuzzFolders, EachBelongsToATarget) {
   for (const char* kind : {"corpus", "findings"}) {
     if (!fs::is_directory(kFolder / kind)) continue;
     for (const fs::directory_entry& entry : fs::directory_iterator(kFolder / kind)) {
-      EXPECT_EQ(names.count(entry.path().filename().string()), 1U) << entry.path() << ": no target of that name replays it";
+      EXPECT_EQ(names.count(entry.path().filename().string()), 1U)
+          << entry.path() << ": no target of that name replays it";
     }
   }
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

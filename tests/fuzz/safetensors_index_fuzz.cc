@@ -19,8 +19,12 @@ const std::string& model_folder() {
       std::filesystem::remove_all(remove_at_exit, ignored);
     });
     const float values[] = {1.0F, 2.0F};
-    candor::write_safetensors(pattern + "/1.safetensors", {{"a", candor::DType::F32, {2}, std::as_bytes(std::span(values))}});
-    candor::write_safetensors(pattern + "/2.safetensors", {{"b", candor::DType::F32, {2}, std::as_bytes(std::span(values))}});
+    candor::data::write_safetensors(
+        pattern + "/1.safetensors",
+        {{"a", candor::data::DType::F32, {2}, std::as_bytes(std::span(values))}});
+    candor::data::write_safetensors(
+        pattern + "/2.safetensors",
+        {{"b", candor::data::DType::F32, {2}, std::as_bytes(std::span(values))}});
     return pattern;
   }();
   return folder;
@@ -29,10 +33,12 @@ const std::string& model_folder() {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
-  return candor::expecting_refusals([&] {
+  return candor::data::expecting_refusals([&] {
     const std::string path = model_folder() + "/model.safetensors.index.json";
-    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size_bytes));
-    const candor::SafetensorsModel model(model_folder());
-    for (const std::string& name : model.names()) candor::require(name == "a" || name == "b", "only tensors of the folder are read");
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size_bytes));
+    const candor::data::SafetensorsModel model(model_folder());
+    for (const std::string& name : model.names())
+      candor::data::require(name == "a" || name == "b", "only tensors of the folder are read");
   });
 }

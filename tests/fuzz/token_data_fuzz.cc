@@ -1,4 +1,5 @@
-// The columns of a token file with anything in them: the check must refuse whatever the rest of the program couldn't index by.
+// The columns of a token file with anything in them: the check must refuse whatever the rest of the
+// program couldn't index by.
 #include <cstring>
 
 #include "data_pipeline/tokens/token_file.h"
@@ -16,14 +17,16 @@ void change(std::vector<T>& column, const std::uint8_t* four) {
   std::int16_t value = 0;
   std::memcpy(&value, four + 2, 2);
   // Small numbers both ways, and the type's largest.
-  column[four[1] % column.size()] = value == 32767 ? std::numeric_limits<T>::max() : static_cast<T>(static_cast<std::int64_t>(value));
+  column[four[1] % column.size()] = value == 32767
+                                        ? std::numeric_limits<T>::max()
+                                        : static_cast<T>(static_cast<std::int64_t>(value));
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
-  return candor::expecting_refusals([&] {
-    candor::TokenData d = candor::testing_support::small_data();
+  return candor::data::expecting_refusals([&] {
+    candor::data::TokenData d = candor::testing_support::small_data();
     for (std::size_t at = 0; at + 4 <= size_bytes; at += 4) {
       const std::uint8_t* const four = data + at;
       switch (four[0] % 13) {
@@ -42,13 +45,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         case 12: change(d.level_values, four); break;
       }
     }
-    candor::validate_token_data(d, "input");
+    candor::data::validate_token_data(d, "input");
     for (std::size_t e = 0; e < d.examples(); ++e) {
       const auto suffix = d.suffix(e);
-      candor::require(d.full_prefix(d.prefix_index[e]).size() + suffix.size() == d.example_length(e), "lengths add up");
-      candor::require(d.confidence_position[e] < suffix.size() && d.response_end[e] <= suffix.size(), "positions lie in the suffix");
+      candor::data::require(
+          d.full_prefix(d.prefix_index[e]).size() + suffix.size() == d.example_length(e),
+          "lengths add up");
+      candor::data::require(
+          d.confidence_position[e] < suffix.size() && d.response_end[e] <= suffix.size(),
+          "positions lie in the suffix");
       // As `candor inspect` cuts it.
-      candor::require(d.response_begin[e] <= d.response_end[e] && d.response_end[e] <= d.marker_position[e], "the response ends before the marker");
+      candor::data::require(
+          d.response_begin[e] <= d.response_end[e] && d.response_end[e] <= d.marker_position[e],
+          "the response ends before the marker");
     }
   });
 }

@@ -3,11 +3,13 @@
 #include "tests/fuzz/fuzz_input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
-  return candor::expecting_refusals([&] {
-    const candor::InputFile input(data, size_bytes);
-    const candor::TokenData read = candor::read_token_file(input.path());
+  return candor::data::expecting_refusals([&] {
+    const candor::data::InputFile input(data, size_bytes);
+    const candor::data::TokenData read = candor::data::read_token_file(input.path());
     for (std::size_t e = 0; e < read.examples(); ++e) {
-      candor::require(read.full_prefix(read.prefix_index[e]).size() + read.suffix(e).size() == read.example_length(e), "lengths add up");
+      candor::data::require(read.full_prefix(read.prefix_index[e]).size() + read.suffix(e).size() ==
+                                read.example_length(e),
+                            "lengths add up");
     }
   });
 }

@@ -9,9 +9,10 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
   static const candor::testing_support::TemporaryFolder folder;
-  return candor::expecting_refusals([&] {
+  return candor::data::expecting_refusals([&] {
     std::ofstream(folder.file("tokenizer_config.json"), std::ios::binary)
         .write(reinterpret_cast<const char*>(data), static_cast<std::streamsize>(size_bytes));
-    candor::ChatTemplate::from_model_dir(folder.path().string()).render({{"user", "Hi"}}, true);
+    candor::data::ChatTemplate::from_model_dir(folder.path().string())
+        .render({{"user", "Hi"}}, true);
   });
 }

@@ -10,42 +10,62 @@
 #include "comm/mpi_session.h"
 #include "tests/training/synthetic_data.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 using namespace testing_support;
 
-// One token a character, 61 in all, as the tiny model has: a-z, 0-9, space, new line, and some marks.
+// One token a character, 61 in all, as the tiny model has: a-z, 0-9, space, new line, and some
+// marks.
 void write_tokenizer(const std::string& path) {
   nlohmann::json vocabulary = nlohmann::json::object();
   int id = 0;
   for (char c = 'a'; c <= 'z'; ++c) vocabulary[std::string(1, c)] = id++;
   for (char c = '0'; c <= '9'; ++c) vocabulary[std::string(1, c)] = id++;
-  for (const char* piece : {"Ġ", "Ċ", ":", "?", "C", ".", "A", "B", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T"}) {
+  for (const char* piece : {"Ġ", "Ċ", ":", "?", "C", ".", "A", "B", "D", "E", "F", "G", "H",
+                            "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T"}) {
     vocabulary[piece] = id++;
   }
-  const nlohmann::json level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-  std::ofstream(path) << nlohmann::json{{"version", "1.0"}, {"added_tokens", nlohmann::json::array()}, {"normalizer", nullptr},
-                                        {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", {{{"type", "Digits"}, {"individual_digits", true}}, level}}}},
-                                        {"post_processor", nullptr}, {"decoder", level},
-                                        {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", nlohmann::json::array()}}}};
+  const nlohmann::json level = {{"type", "ByteLevel"},
+                                {"add_prefix_space", false},
+                                {"trim_offsets", true},
+                                {"use_regex", true}};
+  std::ofstream(path) << nlohmann::json{
+      {"version", "1.0"},
+      {"added_tokens", nlohmann::json::array()},
+      {"normalizer", nullptr},
+      {"pre_tokenizer",
+       {{"type", "Sequence"},
+        {"pretokenizers", {{{"type", "Digits"}, {"individual_digits", true}}, level}}}},
+      {"post_processor", nullptr},
+      {"decoder", level},
+      {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", nlohmann::json::array()}}}};
 }
 
 class AnsweringTest : public testing::Test {
  protected:
-  AnsweringTest() : all_(make_mpi_process_group({.timeout_s = 120})), folder_(*all_) {
+  AnsweringTest() : all_(comm::make_mpi_process_group({.timeout_s = 120})), folder_(*all_) {
     if (all_->rank() == 0) write_tokenizer(folder_.path() + "/tokenizer.json");
     all_->barrier();
     for (int i = 0; i < 23; ++i) {
-      questions_.push_back({fmt::format("q{}", i), "d", fmt::format("e{}", i), "train", fmt::format("what is {} of {}?", i * 7, std::string(static_cast<size_t>(i % 6 + 1), 'x')), {"a"}});
+      questions_.push_back({fmt::format("q{}", i),
+                            "d",
+                            fmt::format("e{}", i),
+                            "train",
+                            fmt::format("what is {} of {}?", i * 7,
+                                        std::string(static_cast<size_t>(i % 6 + 1), 'x')),
+                            {"a"}});
     }
   }
 
-  std::string answer(const std::string& name, ProcessGroup& group, bool keep_journal = false) {
-    const Tokenizer tokenizer = Tokenizer::from_file(folder_.path() + "/tokenizer.json");
-    const ChatTemplate chat("{% for m in messages %}{{ m.content + '\\n' }}{% endfor %}", {});
-    const PromptBuilder prompt(tokenizer, chat, {.system = "be brief"});
-    AnsweringOptions options{.max_new_tokens = 9, .group_size = 4, .slots = 3, .model_identity = "tiny"};
+  std::string answer(const std::string& name, comm::ProcessGroup& group,
+                     bool keep_journal = false) {
+    const data::Tokenizer tokenizer =
+        data::Tokenizer::from_file(folder_.path() + "/tokenizer.json");
+    const data::ChatTemplate chat("{% for m in messages %}{{ m.content + '\\n' }}{% endfor %}", {});
+    const data::PromptBuilder prompt(tokenizer, chat, {.system = "be brief"});
+    AnsweringOptions options{
+        .max_new_tokens = 9, .group_size = 4, .slots = 3, .model_identity = "tiny"};
     options.answers_path = folder_.path() + "/" + name + ".jsonl";
     options.journal_folder = options.answers_path + ".partial";
     if (keep_journal) {  // a kill once this rank's second group is written
@@ -58,9 +78,9 @@ class AnsweringTest : public testing::Test {
     return file_text(options.answers_path);
   }
 
-  std::unique_ptr<ProcessGroup> all_;
+  std::unique_ptr<comm::ProcessGroup> all_;
   SharedFolder folder_;
-  std::vector<Question> questions_;
+  std::vector<data::Question> questions_;
   std::string messages_;
   LlamaModel model_{kTinyModel, at::kFloat};
 };
@@ -71,7 +91,8 @@ TEST_F(AnsweringTest, SameBytesOnAnyNumberOfRanksAndAfterAKill) {
   if (const auto group = all_->split(all_->rank() == 0 ? 0 : -1, 0)) {
     EXPECT_EQ(answer("alone", *group), together);
     EXPECT_THROW(answer("killed", *group, true), std::runtime_error);
-    ASSERT_TRUE(std::filesystem::exists(folder_.path() + "/killed.jsonl.partial/group_000001.jsonl"));
+    ASSERT_TRUE(
+        std::filesystem::exists(folder_.path() + "/killed.jsonl.partial/group_000001.jsonl"));
     EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/killed.jsonl"));
   }
   all_->barrier();
@@ -96,4 +117,4 @@ TEST_F(AnsweringTest, AJournalOfOtherQuestionsIsDropped) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

@@ -7,14 +7,15 @@
 #include "trainer/generation/answering.h"
 #include "trainer/generation/greedy_generator.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 const std::string kTiny = std::string(CANDOR_SOURCE_DIR) + "/tests/model/data/tiny";
 
-// Logits after the last token of one sequence, by the packed forward pass, which is checked against transformers.
+// Logits after the last token of one sequence, by the packed forward pass, which is checked against
+// transformers.
 at::Tensor packed_logits(const LlamaModel& model, const std::vector<uint32_t>& tokens) {
-  MicroBatch batch;
+  data::MicroBatch batch;
   batch.tokens_T = tokens;
   batch.segments.push_back({0, static_cast<int64_t>(tokens.size()), -1, 0});
   batch.confidence_row_B.push_back(static_cast<int64_t>(tokens.size()) - 1);
@@ -38,7 +39,8 @@ class CachedDecoderTest : public testing::TestWithParam<std::vector<uint32_t>> {
 TEST_P(CachedDecoderTest, GivesThePackedForwardsLogitsAtEveryStep) {
   const std::vector<uint32_t> prefix = GetParam();
   CachedDecoder decoder(model_, prefix);
-  for (int round = 0; round < 2; ++round) {  // the second group finds the prefix as the first left it
+  for (int round = 0; round < 2;
+       ++round) {  // the second group finds the prefix as the first left it
     std::vector<std::vector<uint32_t>> sequences = suffixes_;
     decoder.begin_group(3, 12);
     std::vector<CachedDecoder::Append> appends;
@@ -46,7 +48,8 @@ TEST_P(CachedDecoderTest, GivesThePackedForwardsLogitsAtEveryStep) {
     for (uint32_t step = 0; step < 4; ++step) {
       const at::Tensor logits = decoder.append(appends);
       for (size_t n = 0; n < appends.size(); ++n) {
-        const at::Tensor expected = packed_logits(model_, joined(prefix, sequences[static_cast<size_t>(appends[n].slot)]));
+        const at::Tensor expected =
+            packed_logits(model_, joined(prefix, sequences[static_cast<size_t>(appends[n].slot)]));
         EXPECT_LT((logits[static_cast<int64_t>(n)] - expected).abs().max().item<double>(), 1e-10);
       }
       // One sequence rests in step 1, another ends after step 2.
@@ -63,7 +66,8 @@ TEST_P(CachedDecoderTest, GivesThePackedForwardsLogitsAtEveryStep) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Prefixes, CachedDecoderTest,
-                         testing::Values(std::vector<uint32_t>{}, std::vector<uint32_t>{3}, std::vector<uint32_t>{3, 4, 5, 6, 7, 8, 9, 10, 30, 31}));
+                         testing::Values(std::vector<uint32_t>{}, std::vector<uint32_t>{3},
+                                         std::vector<uint32_t>{3, 4, 5, 6, 7, 8, 9, 10, 30, 31}));
 
 TEST(CachedDecoder, RefusesWhatDoesNotFit) {
   const LlamaModel model(kTiny, at::kFloat);
@@ -95,11 +99,14 @@ TEST(GreedyGenerator, TakesTheLikeliestTokenUntilAnEnd) {
     const auto at = std::find(whole[s].begin(), whole[s].end(), end);
     EXPECT_EQ(ended[s], std::vector<uint32_t>(whole[s].begin(), at));
   }
-  const auto complete = generator.generate(suffixes, {.max_new_tokens = 6, .is_complete = [](std::span<const uint32_t> ids) { return ids.size() == 2; }});
+  const auto complete = generator.generate(
+      suffixes, {.max_new_tokens = 6,
+                 .is_complete = [](std::span<const uint32_t> ids) { return ids.size() == 2; }});
   for (const auto& ids : complete) EXPECT_EQ(ids.size(), 2U);
 }
 
-// Fewer slots than sequences: each says what it says alone, whoever had its slot before, and prompts that end at different times mix.
+// Fewer slots than sequences: each says what it says alone, whoever had its slot before, and
+// prompts that end at different times mix.
 TEST(GreedyGenerator, ASequenceTakesTheSlotOfOneThatEnded) {
   const LlamaModel model(kTiny, at::kDouble);
   std::vector<std::vector<uint32_t>> suffixes;
@@ -107,12 +114,17 @@ TEST(GreedyGenerator, ASequenceTakesTheSlotOfOneThatEnded) {
     suffixes.emplace_back();
     for (uint32_t t = 0; t <= s * 5 % 7; ++t) suffixes.back().push_back((s * 17 + t * 3) % 61);
   }
-  const GreedyOptions alone{.max_new_tokens = 7, .slots = 1, .is_complete = [](std::span<const uint32_t> ids) { return ids.back() % 3 == 0; }};
+  const GreedyOptions alone{
+      .max_new_tokens = 7, .slots = 1, .is_complete = [](std::span<const uint32_t> ids) {
+        return ids.back() % 3 == 0;
+      }};
   GreedyGenerator generator(model, {3, 4, 5});
   std::vector<std::vector<uint32_t>> expected;
-  for (const auto& suffix : suffixes) expected.push_back(generator.generate(std::span(&suffix, 1), alone)[0]);
+  for (const auto& suffix : suffixes)
+    expected.push_back(generator.generate(std::span(&suffix, 1), alone)[0]);
   size_t shortest = 7, longest = 0;
-  for (const auto& ids : expected) shortest = std::min(shortest, ids.size()), longest = std::max(longest, ids.size());
+  for (const auto& ids : expected)
+    shortest = std::min(shortest, ids.size()), longest = std::max(longest, ids.size());
   ASSERT_LT(shortest, longest);
   for (const int64_t slots : {1, 2, 4, 11, 32}) {
     GreedyOptions options = alone;
@@ -124,13 +136,16 @@ TEST(GreedyGenerator, ASequenceTakesTheSlotOfOneThatEnded) {
 
 TEST(AnswerIsComplete, KnowsWhereAnAnswerEnds) {
   const std::string marker = "\nConfidence: ";
-  for (const char* open : {"", "\n", "Paris", "Paris\n", "Paris\nConf", "Paris\nConfidence:", "Paris\nConfidence: ", "Paris\nConfidence: 8", "\nParis", "Paris\n\n"}) {
+  for (const char* open : {"", "\n", "Paris", "Paris\n", "Paris\nConf", "Paris\nConfidence:",
+                           "Paris\nConfidence: ", "Paris\nConfidence: 8", "\nParis", "Paris\n\n"}) {
     EXPECT_FALSE(answer_is_complete(open, marker)) << open;
   }
-  for (const char* done : {"Paris\nIt is", "Paris\n\n\n", "Paris\nConfidence: 8\n", "Paris\nConfidence: 100", "Paris\nConfidence: high", "Paris\nConfidence: 8%"}) {
+  for (const char* done :
+       {"Paris\nIt is", "Paris\n\n\n", "Paris\nConfidence: 8\n", "Paris\nConfidence: 100",
+        "Paris\nConfidence: high", "Paris\nConfidence: 8%"}) {
     EXPECT_TRUE(answer_is_complete(done, marker)) << done;
   }
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

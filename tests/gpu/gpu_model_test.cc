@@ -1,5 +1,6 @@
-// The model on a GPU against the same model on the CPU: logits, every LoRA gradient with dropout, cached decoding, an optimizer step, the fixed-point
-// grid. Only in builds with CUDA, label "gpu": launch/gpu_check.sh runs it where there is a GPU.
+// The model on a GPU against the same model on the CPU: logits, every LoRA gradient with dropout,
+// cached decoding, an optimizer step, the fixed-point grid. Only in builds with CUDA, label "gpu":
+// launch/gpu_check.sh runs it where there is a GPU.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
@@ -12,20 +13,21 @@
 #include "trainer/model/llama.h"
 #include "trainer/training/adamw.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 const std::string kData = std::string(CANDOR_SOURCE_DIR) + "/tests/model/data/";
 
-MicroBatch golden_batch() {
-  const nlohmann::json json = nlohmann::json::parse(read_file(kData + "tiny/batch.json"));
-  MicroBatch batch;
+data::MicroBatch golden_batch() {
+  const nlohmann::json json = nlohmann::json::parse(data::read_file(kData + "tiny/batch.json"));
+  data::MicroBatch batch;
   batch.tokens_T = json.at("prefix").get<std::vector<uint32_t>>();
   const auto prefix = static_cast<int64_t>(batch.tokens_T.size());
   batch.segments.push_back({0, prefix, -1, 0});
   for (const auto& item : json.at("suffixes")) {
     const auto suffix = item.get<std::vector<uint32_t>>();
-    const auto begin = static_cast<int64_t>(batch.tokens_T.size()), length = static_cast<int64_t>(suffix.size());
+    const auto begin = static_cast<int64_t>(batch.tokens_T.size()),
+               length = static_cast<int64_t>(suffix.size());
     batch.tokens_T.insert(batch.tokens_T.end(), suffix.begin(), suffix.end());
     batch.segments.push_back({begin, length, 0, prefix});
     batch.confidence_row_B.push_back(begin + length - 1);
@@ -52,24 +54,33 @@ Computed compute(const std::string& family, at::ScalarType dtype, at::Device dev
   const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true, .dropout_key = 11};
   const ForwardResult result = model.forward(golden_batch(), forward);
   Computed computed{model.logits(result.head_in_RD), at::zeros_like(adapter.parameters())};
-  const at::Tensor dlogits = at::arange(computed.logits.numel(), at::kDouble).sin().view(computed.logits.sizes()).to(computed.logits.options());
+  const at::Tensor dlogits = at::arange(computed.logits.numel(), at::kDouble)
+                                 .sin()
+                                 .view(computed.logits.sizes())
+                                 .to(computed.logits.options());
   model.backward(result, forward, model.logits_backward(dlogits), computed.gradient);
   return {computed.logits.cpu(), computed.gradient.cpu()};
 }
 
-double relative(const at::Tensor& got, const at::Tensor& expected) { return ((got - expected).norm() / expected.norm()).item<double>(); }
+double relative(const at::Tensor& got, const at::Tensor& expected) {
+  return ((got - expected).norm() / expected.norm()).item<double>();
+}
 
 const at::Device kGpu(at::kCUDA, 0);
 
 class Gpu : public testing::Test {
  protected:
-  static void SetUpTestSuite() { ASSERT_GT(visible_gpus(), 0) << "these tests need a GPU; without one, leave out the label gpu"; }
+  static void SetUpTestSuite() {
+    ASSERT_GT(comm::visible_gpus(), 0)
+        << "these tests need a GPU; without one, leave out the label gpu";
+  }
 };
 
 TEST_F(Gpu, LogitsAndGradientsEqualTheCpus) {
   for (const char* family : {"tiny", "tiny_qwen2", "tiny_mistral", "tiny_bias"}) {
     SCOPED_TRACE(family);
-    const Computed cpu = compute(family, at::kDouble, at::kCPU), gpu = compute(family, at::kDouble, kGpu);
+    const Computed cpu = compute(family, at::kDouble, at::kCPU),
+                   gpu = compute(family, at::kDouble, kGpu);
     EXPECT_LT(relative(gpu.logits, cpu.logits), 1e-9);
     EXPECT_LT(relative(gpu.gradient, cpu.gradient), 1e-9);
     const Computed gpu_fp32 = compute(family, at::kFloat, kGpu);
@@ -82,14 +93,16 @@ TEST_F(Gpu, LogitsAndGradientsEqualTheCpus) {
   }
 }
 
-// Two prefixes with suffixes behind them and a sequence that shares nothing; 6 heads over 2 key heads.
+// Two prefixes with suffixes behind them and a sequence that shares nothing; 6 heads over 2 key
+// heads.
 TEST_F(Gpu, FlashAttentionEqualsAttentionOverAllScores) {
   at::globalContext().setDeterministicAlgorithms(true, false);
   at::manual_seed(2);
   std::vector<KeyRuns> queries;
   const auto sequence = [&](int64_t length, int64_t prefix_begin, int64_t prefix_length) {
     const auto begin = static_cast<int64_t>(queries.size());
-    for (int64_t t = 0; t < length; ++t) queries.push_back({begin + t, prefix_begin, prefix_length, begin, t + 1});
+    for (int64_t t = 0; t < length; ++t)
+      queries.push_back({begin + t, prefix_begin, prefix_length, begin, t + 1});
   };
   sequence(150, 0, 0);
   for (const int64_t length : {20, 1, 70}) sequence(length, 0, 150);
@@ -106,17 +119,23 @@ TEST_F(Gpu, FlashAttentionEqualsAttentionOverAllScores) {
     const VarlenAttention* const kernels = flash_attention(kGpu, size);
     ASSERT_NE(kernels, nullptr);
     const at::Tensor qkv = at::randn({rows, 10 * size}), dout = at::randn({rows, 6 * size});
-    const auto computed = [&](at::Device device, at::ScalarType dtype, const VarlenAttention* flash) {
+    const auto computed = [&](at::Device device, at::ScalarType dtype,
+                              const VarlenAttention* flash) {
       const PackedAttention attention(config, queries, rows, device, flash);
       const at::Tensor x = qkv.to(device, dtype), dy = dout.to(device, dtype);
-      at::Tensor out = at::zeros({rows, 6 * size}, x.options()), lse = at::zeros({rows, 6}, x.options()), dx = at::zeros_like(x);
-      at::Tensor dq = dx.narrow(1, 0, 6 * size), dk = dx.narrow(1, 6 * size, 2 * size), dv = dx.narrow(1, 8 * size, 2 * size);
-      const at::Tensor q = x.narrow(1, 0, 6 * size), k = x.narrow(1, 6 * size, 2 * size), v = x.narrow(1, 8 * size, 2 * size);
+      at::Tensor out = at::zeros({rows, 6 * size}, x.options()),
+                 lse = at::zeros({rows, 6}, x.options()), dx = at::zeros_like(x);
+      at::Tensor dq = dx.narrow(1, 0, 6 * size), dk = dx.narrow(1, 6 * size, 2 * size),
+                 dv = dx.narrow(1, 8 * size, 2 * size);
+      const at::Tensor q = x.narrow(1, 0, 6 * size), k = x.narrow(1, 6 * size, 2 * size),
+                       v = x.narrow(1, 8 * size, 2 * size);
       attention.forward(q, k, v, out, lse);
       attention.backward(q, k, v, out, lse, dy, dq, dk, dv);
-      return std::vector<at::Tensor>{out.cpu().to(at::kDouble), lse.cpu().to(at::kDouble), dx.cpu().to(at::kDouble)};
+      return std::vector<at::Tensor>{out.cpu().to(at::kDouble), lse.cpu().to(at::kDouble),
+                                     dx.cpu().to(at::kDouble)};
     };
-    const std::vector<at::Tensor> expected = computed(at::kCPU, at::kDouble, nullptr), got = computed(kGpu, at::kFloat, kernels),
+    const std::vector<at::Tensor> expected = computed(at::kCPU, at::kDouble, nullptr),
+                                  got = computed(kGpu, at::kFloat, kernels),
                                   again = computed(kGpu, at::kFloat, kernels);
     for (size_t i = 0; i < expected.size(); ++i) {
       EXPECT_LT(relative(got[i], expected[i]), 0.01) << i;  // operands of bf16
@@ -127,7 +146,8 @@ TEST_F(Gpu, FlashAttentionEqualsAttentionOverAllScores) {
 
 TEST_F(Gpu, GivesTheSameBitsTwice) {
   at::globalContext().setDeterministicAlgorithms(true, false);
-  const Computed first = compute("tiny", at::kFloat, kGpu), second = compute("tiny", at::kFloat, kGpu);
+  const Computed first = compute("tiny", at::kFloat, kGpu),
+                 second = compute("tiny", at::kFloat, kGpu);
   EXPECT_TRUE(first.logits.equal(second.logits));
   EXPECT_TRUE(first.gradient.equal(second.gradient));
 }
@@ -166,16 +186,17 @@ TEST_F(Gpu, TheGradientGridHasTheCpusBits) {
   for (const at::Device device : {at::Device(at::kCPU), kGpu}) {
     const at::Tensor gradient = at::linspace(-3, 5, 100).to(device);
     const std::vector<at::Tensor> gradients = {gradient};
-    const std::vector<double> largest = max_abs_per_tensor(gradients, numel);
-    const std::vector<int> exponents = grid_exponents(largest, 4);
-    at::Tensor sum = at::zeros({100}, gradient.options().dtype(at::kLong)), out = at::empty_like(gradient);
-    add_to_grid(sum, gradient, numel, exponents);
-    add_to_grid(sum, gradient, numel, exponents);
-    from_grid(out, sum, numel, exponents);
+    const std::vector<double> largest = comm::max_abs_per_tensor(gradients, numel);
+    const std::vector<int> exponents = comm::grid_exponents(largest, 4);
+    at::Tensor sum = at::zeros({100}, gradient.options().dtype(at::kLong)),
+               out = at::empty_like(gradient);
+    comm::add_to_grid(sum, gradient, numel, exponents);
+    comm::add_to_grid(sum, gradient, numel, exponents);
+    comm::from_grid(out, sum, numel, exponents);
     sums.push_back(out.cpu());
   }
   EXPECT_TRUE(sums[0].equal(sums[1]));
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,5 +1,5 @@
-// Files come to every file system once, whole or not at all, and all ranks hear of the first problem. Ranks 1 and 2 share a "disk" (a folder) and
-// rank 3 has its own: hosts b and c.
+// Files come to every file system once, whole or not at all, and all ranks hear of the first
+// problem. Ranks 1 and 2 share a "disk" (a folder) and rank 3 has its own: hosts b and c.
 #include "trainer/hosts/host_files.h"
 
 #include <gmock/gmock.h>
@@ -13,7 +13,7 @@
 
 #include "comm/mpi_session.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 namespace fs = std::filesystem;
@@ -38,7 +38,7 @@ std::string bytes_of_length(size_t length) {
 
 class HostFilesTest : public testing::Test {
  protected:
-  HostFilesTest() : all_(make_mpi_process_group({.timeout_s = 60})) {
+  HostFilesTest() : all_(comm::make_mpi_process_group({.timeout_s = 60})) {
     if (all_->rank() == 0) {
       std::string pattern = (fs::temp_directory_path() / "candor_hosts_XXXXXX").string();
       root_ = ::mkdtemp(pattern.data());
@@ -57,9 +57,14 @@ class HostFilesTest : public testing::Test {
   std::string host() const { return std::string(1, "abbc"[all_->rank()]); }
   std::string here(const std::string& path) const { return root_ + "/disk_" + host() + path; }
   HostFilesOptions options() const {
-    return {.folder = "/run", .host = host(), .here = [this](const std::string& path) { return here(path); }, .chunk_bytes = kChunk};
+    return {.folder = "/run",
+            .host = host(),
+            .here = [this](const std::string& path) { return here(path); },
+            .chunk_bytes = kChunk};
   }
-  void put(const std::string& path, const std::string& bytes) const { std::ofstream(here(path), std::ios::binary) << bytes; }
+  void put(const std::string& path, const std::string& bytes) const {
+    std::ofstream(here(path), std::ios::binary) << bytes;
+  }
   void put_on(const std::string& host_of, const std::string& path, const std::string& bytes) const {
     if (host() == host_of && (all_->rank() != 2)) put(path, bytes);
     all_->barrier();
@@ -71,7 +76,8 @@ class HostFilesTest : public testing::Test {
       EXPECT_THAT(path, AllOf(Not(HasSubstr(".tmp-")), Not(HasSubstr(".candor-seen"))));
     }
   }
-  // That all ranks throw this, with this in the message. With one rank nothing is sent, so nothing fails.
+  // That all ranks throw this, with this in the message. With one rank nothing is sent, so nothing
+  // fails.
   template <typename Error, typename Work>
   void expect_on_all(Work work, const std::vector<std::string>& parts) const {
     std::string said = "nothing was thrown";
@@ -80,13 +86,14 @@ class HostFilesTest : public testing::Test {
     } catch (const Error& error) {
       said = error.what();
     }
-    for (const std::string& part : parts) EXPECT_THAT(said, HasSubstr(ranks() > 1 ? part : "nothing was thrown"));
+    for (const std::string& part : parts)
+      EXPECT_THAT(said, HasSubstr(ranks() > 1 ? part : "nothing was thrown"));
     const std::vector<std::string> of_all = all_->all_gather_bytes(said);
     EXPECT_THAT(of_all, testing::Each(of_all[0]));
     expect_no_rest();
   }
 
-  std::unique_ptr<ProcessGroup> all_;
+  std::unique_ptr<comm::ProcessGroup> all_;
   std::string root_;
 };
 
@@ -100,17 +107,21 @@ TEST_F(HostFilesTest, OneRankOfEachFileSystemKeepsIt) {
   EXPECT_EQ(files.keeps(), all_->rank() != 2);
   EXPECT_EQ(files.all_see_rank_0(), ranks() == 1);
   if (all_->rank() == 0) {
-    const char* const expected[] = {"", "host b has a file system of its own: what is read there is sent from a",
-                                    "host b has a file system of its own: what is read there is sent from a",
-                                    "hosts b, c have file systems of their own: what is read there is sent from a"};
-    EXPECT_EQ(said, ranks() == 1 ? std::vector<std::string>{} : std::vector<std::string>{expected[ranks() - 1]});
+    const char* const expected[] = {
+        "", "host b has a file system of its own: what is read there is sent from a",
+        "host b has a file system of its own: what is read there is sent from a",
+        "hosts b, c have file systems of their own: what is read there is sent from a"};
+    EXPECT_EQ(said, ranks() == 1 ? std::vector<std::string>{}
+                                 : std::vector<std::string>{expected[ranks() - 1]});
   }
   all_->barrier();
   expect_no_rest();
 }
 
 TEST_F(HostFilesTest, ASharedFileSystemIsLeftAlone) {
-  HostFilesOptions options{.folder = root_ + "/shared", .host = host(), .here = [](const std::string& path) { return path; }};
+  HostFilesOptions options{.folder = root_ + "/shared",
+                           .host = host(),
+                           .here = [](const std::string& path) { return path; }};
   HostFiles files(*all_, options);
   files.send({root_ + "/nothing/of/this/name"});  // isn't even looked at
   EXPECT_TRUE(files.all_see_rank_0());
@@ -139,7 +150,8 @@ TEST_F(HostFilesTest, FilesOfAnySizeAreThereAfterwardsAndSentOnce) {
   all_->barrier();
   files.send(paths);
   HostFiles(*all_, options()).send(paths);  // knows no hashes yet
-  for (size_t i = 0; i < paths.size(); ++i) EXPECT_EQ(fs::last_write_time(here(paths[i])), times[i]);
+  for (size_t i = 0; i < paths.size(); ++i)
+    EXPECT_EQ(fs::last_write_time(here(paths[i])), times[i]);
   expect_no_rest();
 }
 
@@ -178,7 +190,8 @@ TEST_F(HostFilesTest, AFullDiskOfOneHostIsNamedByAllAndLeavesWhatWasThere) {
     little.rlim_cur = 50'000;
     ::setrlimit(RLIMIT_FSIZE, &little);
   }
-  expect_on_all<std::system_error>([&] { files.send({"/data/large"}); }, {"host b: ", "/data/large", "File too large"});
+  expect_on_all<std::system_error>([&] { files.send({"/data/large"}); },
+                                   {"host b: ", "/data/large", "File too large"});
   ::setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_EQ(text_of(here("/data/large")) == "as it was", host() == "b");
   all_->barrier();
@@ -189,9 +202,11 @@ TEST_F(HostFilesTest, AFullDiskOfOneHostIsNamedByAllAndLeavesWhatWasThere) {
 TEST_F(HostFilesTest, ASourceThatCantBeReadIsNamedByAll) {
   HostFiles files(*all_, options());
   put_on("b", "/data/stale", "nobody may take it for rank 0's");
-  expect_on_all<std::system_error>([&] { files.send({"/data/stale"}); }, {"host a: ", "/data/stale", "No such file"});
+  expect_on_all<std::system_error>([&] { files.send({"/data/stale"}); },
+                                   {"host a: ", "/data/stale", "No such file"});
   if (all_->rank() == 0) fs::create_directories(here("/data/folder"));
-  expect_on_all<std::system_error>([&] { files.send({"/data/folder"}); }, {"host a: ", "/data/folder", "Is a directory"});
+  expect_on_all<std::system_error>([&] { files.send({"/data/folder"}); },
+                                   {"host a: ", "/data/folder", "Is a directory"});
 }
 
 TEST_F(HostFilesTest, AFileThatChangesWhileItIsSentIsntTaken) {
@@ -201,19 +216,23 @@ TEST_F(HostFilesTest, AFileThatChangesWhileItIsSentIsntTaken) {
   };
   HostFiles shortened(*all_, options);
   put_on("a", "/data/x", bytes_of_length(5000));
-  expect_on_all<std::runtime_error>([&] { shortened.send({"/data/x"}); }, {"host a: ", "/data/x", "became shorter while it was sent"});
+  expect_on_all<std::runtime_error>([&] { shortened.send({"/data/x"}); },
+                                    {"host a: ", "/data/x", "became shorter while it was sent"});
   options.on_progress = [&](const std::string& path, std::int64_t, std::int64_t) {
     std::fstream(here(path), std::ios::binary | std::ios::in | std::ios::out).seekp(4000).put('!');
   };
   HostFiles changed(*all_, options);
   put_on("a", "/data/x", bytes_of_length(5000));
-  expect_on_all<std::runtime_error>([&] { changed.send({"/data/x"}); }, {"host b: ", "/data/x", "changed while it was sent"});
+  expect_on_all<std::runtime_error>([&] { changed.send({"/data/x"}); },
+                                    {"host b: ", "/data/x", "changed while it was sent"});
   EXPECT_EQ(fs::exists(here("/data/x")), host() == "a");
 }
 
 TEST_F(HostFilesTest, AFolderIsSentWholeAndMayHoldNothingElse) {
   HostFiles files(*all_, options());
-  for (const char* name : {"/data/config.json", "/data/b.json", "/data/weights.safetensors", "/data/README.md"}) put_on("a", name, name);
+  for (const char* name :
+       {"/data/config.json", "/data/b.json", "/data/weights.safetensors", "/data/README.md"})
+    put_on("a", name, name);
   files.send_folder("/data", {".json", ".safetensors"}, "config.json");
   EXPECT_EQ(text_of(here("/data/config.json")), "/data/config.json");
   EXPECT_EQ(text_of(here("/data/weights.safetensors")), "/data/weights.safetensors");
@@ -235,7 +254,8 @@ TEST_F(HostFilesTest, WhatOthersHaveComesToRankZero) {
   put_on("b", "/data/1", "whole of b");
   put_on("b", "/data/2", "damaged");
   put_on("c", "/data/2", "whole of c");
-  files.collect({"/data/0", "/data/1", "/data/2", "/data/3"}, [](const std::string& path) { return text_of(path).starts_with("whole"); });
+  files.collect({"/data/0", "/data/1", "/data/2", "/data/3"},
+                [](const std::string& path) { return text_of(path).starts_with("whole"); });
   if (all_->rank() != 0) return;
   EXPECT_EQ(text_of(here("/data/0")), "whole of a");
   EXPECT_EQ(text_of(here("/data/1")), ranks() > 1 ? "whole of b" : "damaged");
@@ -244,4 +264,4 @@ TEST_F(HostFilesTest, WhatOthersHaveComesToRankZero) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

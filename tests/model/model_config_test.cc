@@ -7,14 +7,16 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 using nlohmann::json;
 
 class ModelConfigTest : public testing::Test {
  protected:
-  ModelConfigTest() : folder_(testing::TempDir() + "/candor_model_config") { std::filesystem::create_directories(folder_); }
+  ModelConfigTest() : folder_(testing::TempDir() + "/candor_model_config") {
+    std::filesystem::create_directories(folder_);
+  }
   ~ModelConfigTest() override { std::filesystem::remove_all(folder_); }
 
   ModelConfig read(const json& changes) const {
@@ -30,7 +32,8 @@ class ModelConfigTest : public testing::Test {
       read(changes);
       FAIL() << "accepted " << changes;
     } catch (const std::invalid_argument& error) {
-      EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr(folder_ + "/config.json"), testing::HasSubstr(part)));
+      EXPECT_THAT(error.what(), testing::AllOf(testing::HasSubstr(folder_ + "/config.json"),
+                                               testing::HasSubstr(part)));
     }
   }
   std::string folder_;
@@ -48,18 +51,28 @@ TEST_F(ModelConfigTest, TheSlidingWindowCountsWhereItIsUsed) {
   EXPECT_EQ(read({{"model_type", "mistral"}, {"sliding_window", 32768}}).sliding_window, 32768);
   EXPECT_EQ(read({{"model_type", "mistral"}, {"sliding_window", nullptr}}).sliding_window, 0);
   // As Qwen2.5-7B-Instruct writes it.
-  EXPECT_EQ(read({{"model_type", "qwen2"}, {"sliding_window", 131072}, {"use_sliding_window", false}}).sliding_window, 0);
+  EXPECT_EQ(
+      read({{"model_type", "qwen2"}, {"sliding_window", 131072}, {"use_sliding_window", false}})
+          .sliding_window,
+      0);
   EXPECT_EQ(read({{"model_type", "qwen2"}, {"sliding_window", 131072}}).sliding_window, 0);
-  EXPECT_EQ(read({{"model_type", "qwen2"}, {"sliding_window", 64}, {"use_sliding_window", true}}).sliding_window, 64);
+  EXPECT_EQ(read({{"model_type", "qwen2"}, {"sliding_window", 64}, {"use_sliding_window", true}})
+                .sliding_window,
+            64);
 }
 
 TEST_F(ModelConfigTest, BothStylesOfRope) {
   EXPECT_EQ(read(json::object()).rope_theta, 5e5);
-  const ModelConfig newer = read({{"rope_theta", nullptr}, {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 1e6}}}});
+  const ModelConfig newer =
+      read({{"rope_theta", nullptr},
+            {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 1e6}}}});
   EXPECT_EQ(newer.rope_theta, 1e6);
   EXPECT_FALSE(newer.rope_scaling.has_value());
-  const json llama3 = {
-      {"rope_type", "llama3"}, {"factor", 8.0}, {"low_freq_factor", 1.0}, {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 8192}};
+  const json llama3 = {{"rope_type", "llama3"},
+                       {"factor", 8.0},
+                       {"low_freq_factor", 1.0},
+                       {"high_freq_factor", 4.0},
+                       {"original_max_position_embeddings", 8192}};
   EXPECT_EQ(read({{"rope_scaling", llama3}}).rope_scaling->factor, 8.0);
 }
 
@@ -74,4 +87,4 @@ TEST_F(ModelConfigTest, RefusesWhatItCannotComputeExactly) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

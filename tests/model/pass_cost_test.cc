@@ -1,14 +1,16 @@
-// The counted operations: pairs against a count of every row's visible keys, and products against numbers worked out by hand.
+// The counted operations: pairs against a count of every row's visible keys, and products against
+// numbers worked out by hand.
 #include "trainer/model/pass_cost.h"
 
 #include <gtest/gtest.h>
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
-// A prefix of 4 rows, suffixes of 3 and 2 behind it, a sequence of 2 of its own; the last row of each is read.
-MicroBatch small_batch() {
-  MicroBatch batch;
+// A prefix of 4 rows, suffixes of 3 and 2 behind it, a sequence of 2 of its own; the last row of
+// each is read.
+data::MicroBatch small_batch() {
+  data::MicroBatch batch;
   batch.tokens_T.resize(11);
   batch.segments = {{0, 4, -1, 0}, {4, 3, 0, 4}, {7, 2, 0, 4}, {9, 2, -1, 0}};
   batch.confidence_row_B = {6, 8, 10};
@@ -16,7 +18,7 @@ MicroBatch small_batch() {
 }
 
 TEST(PassCost, CountsThePairsThatAreSeen) {
-  const MicroBatch batch = small_batch();
+  const data::MicroBatch batch = small_batch();
   double all = 0, of_head_rows = 0;
   for (int64_t row = 0; row < 11; ++row) {
     double seen = 0;
@@ -54,7 +56,8 @@ LoraOptions on_q_from(int64_t layer) {
   return lora;
 }
 
-// Weights of a layer: q 16, k and v 8 each, o 16, MLP 120; keys and values are the only ones that every row of the last layer needs.
+// Weights of a layer: q 16, k and v 8 each, o 16, MLP 120; keys and values are the only ones that
+// every row of the last layer needs.
 TEST(PassCost, CountsTheProductsOfAPass) {
   const PassShape shape = pass_shape(small_batch());
   const double inner = 2 * 11 * (16 + 16 + 16 + 120), last = 2 * (11 * 16 + 3 * (16 + 16 + 120));
@@ -62,9 +65,11 @@ TEST(PassCost, CountsTheProductsOfAPass) {
   EXPECT_EQ(forward_cost(small_model(), shape, 10).head, 2 * 3 * 4 * 10);
   EXPECT_EQ(forward_cost(small_model(), shape, 10).lora, 0);
   // Two products of 2 operations a score and dimension forward, five backward.
-  EXPECT_EQ(forward_cost(small_model(), shape, 10).attention, 2 * 2 * 4 * (2 * shape.scores + shape.last_scores));
+  EXPECT_EQ(forward_cost(small_model(), shape, 10).attention,
+            2 * 2 * 4 * (2 * shape.scores + shape.last_scores));
 
-  // All layers adapted: backward doubles every product but those into layer 0, whose input nobody asks about.
+  // All layers adapted: backward doubles every product but those into layer 0, whose input nobody
+  // asks about.
   const PassCost all = training_cost(small_model(), on_q_from(0), shape, 0, 10);
   EXPECT_EQ(all.linear, 2 * (2 * inner + last) - 2 * 11 * (16 + 16));
   EXPECT_EQ(all.attention, 7 * 2 * 4 * (2 * shape.scores + shape.last_scores));
@@ -78,4 +83,4 @@ TEST(PassCost, CountsTheProductsOfAPass) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,4 +1,5 @@
-// Each loss against central differences, the identity of method section 7, extremes, and the schedule.
+// Each loss against central differences, the identity of method section 7, extremes, and the
+// schedule.
 #include "trainer/objectives/objective.h"
 
 #include <gtest/gtest.h>
@@ -10,7 +11,7 @@
 #include "trainer/objectives/schedule.h"
 #include "trainer/objectives/softmax.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 using LossFunction = std::function<double(std::span<const double>, double, std::span<double>)>;
@@ -49,7 +50,8 @@ TEST(Objective, TokenizedBrierIsSquaredMissOfTheMeanPlusVariance) {
     mean += q[i] * p;
     second += q[i] * p * p;
   }
-  EXPECT_NEAR(tokenized_brier(f, 1.0, gradient), (1 - mean) * (1 - mean) + second - mean * mean, 1e-14);
+  EXPECT_NEAR(tokenized_brier(f, 1.0, gradient), (1 - mean) * (1 - mean) + second - mean * mean,
+              1e-14);
 }
 
 TEST(Objective, LogLossKeepsItsGradientAtExtremeLogits) {
@@ -61,7 +63,8 @@ TEST(Objective, LogLossKeepsItsGradientAtExtremeLogits) {
 }
 
 TEST(Schedule, HoldsRampsAndHolds) {
-  const std::vector<ObjectiveStage> stages = {{Loss::kExpectationLogLoss, 0.4, 0.0}, {Loss::kTokenizedBrier, 1.0, 0.6}};
+  const std::vector<ObjectiveStage> stages = {{Loss::kExpectationLogLoss, 0.4, 0.0},
+                                              {Loss::kTokenizedBrier, 1.0, 0.6}};
   EXPECT_EQ(objective_weights(stages, 0, 100).size(), 1u);
   EXPECT_EQ(objective_weights(stages, 39, 100)[0].loss, Loss::kExpectationLogLoss);
   const auto middle = objective_weights(stages, 50, 100);
@@ -73,9 +76,11 @@ TEST(Schedule, HoldsRampsAndHolds) {
 
 TEST(Schedule, RefusesWhatItCantFollow) {
   EXPECT_THROW(objective_weights({}, 0, 10), std::invalid_argument);
-  EXPECT_THROW(objective_weights({{Loss::kMeanBrier, 0.0, 0.0}, {Loss::kTokenizedBrier, 1.0, 0.0}}, 0, 10), std::invalid_argument);
+  EXPECT_THROW(
+      objective_weights({{Loss::kMeanBrier, 0.0, 0.0}, {Loss::kTokenizedBrier, 1.0, 0.0}}, 0, 10),
+      std::invalid_argument);
   EXPECT_THROW(loss_from_name("brier"), std::invalid_argument);
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

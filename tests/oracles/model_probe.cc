@@ -1,9 +1,12 @@
 // What the packed model computes, in a file for smollm2_peft_oracle.py. Usage:
 //   model_probe MODEL_DIR ADAPTER_DIR BATCH.json fp32|fp64 OUT.safetensors
 //
-// BATCH.json: {prefix: [id], examples: [{suffix: [id], response: [begin, end], target}], level_ids: [id],
-//              objectives: {name: {losses: {loss: weight}, lm_weight_per_token}}}; positions count from the suffix's start.
-// OUT holds, with P of shared and whole: "P.logits" [B, V], and for each objective O "P.O.loss" [1] and "P.O.gradient.<PEFT's name>"; all F64.
+// BATCH.json: {prefix: [id], examples: [{suffix: [id], response: [begin, end], target}], level_ids:
+// [id],
+//              objectives: {name: {losses: {loss: weight}, lm_weight_per_token}}}; positions count
+//              from the suffix's start.
+// OUT holds, with P of shared and whole: "P.logits" [B, V], and for each objective O "P.O.loss" [1]
+// and "P.O.gradient.<PEFT's name>"; all F64.
 #include <ATen/ATen.h>
 
 #include <exception>
@@ -19,15 +22,15 @@
 #include "data_pipeline/files/safetensors.h"
 #include "data_pipeline/tokens/micro_batch.h"
 #include "data_pipeline/tokens/token_file.h"
+#include "trainer/model/adapter_files.h"
 #include "trainer/model/llama.h"
-#include "trainer/training/adapter_files.h"
 #include "trainer/training/micro_batch_gradient.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
-TokenData token_data_of(const nlohmann::json& json) {
-  TokenData data;
+data::TokenData token_data_of(const nlohmann::json& json) {
+  data::TokenData data;
   data.prefix_tokens = json.at("prefix").get<std::vector<uint32_t>>();
   data.prefix_offsets = {0, data.prefix_tokens.size()};
   data.prefix_parent = {-1};
@@ -51,28 +54,32 @@ TokenData token_data_of(const nlohmann::json& json) {
   }
   data.level_ids = json.at("level_ids").get<std::vector<uint32_t>>();
   for (size_t level = 0; level < data.level_ids.size(); ++level) {
-    data.level_values.push_back(static_cast<double>(level) / static_cast<double>(data.level_ids.size() - 1));
+    data.level_values.push_back(static_cast<double>(level) /
+                                static_cast<double>(data.level_ids.size() - 1));
   }
-  validate_token_data(data, "the probe's batch");
+  data::validate_token_data(data, "the probe's batch");
   return data;
 }
 
 using Results = std::map<std::string, at::Tensor>;  // contiguous fp64
 
 void write_results(const std::string& path, const Results& results) {
-  std::vector<NamedTensor> tensors;
+  std::vector<data::NamedTensor> tensors;
   for (const auto& [name, tensor] : results) {
-    tensors.push_back({name, DType::F64, tensor.sizes().vec(), {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
+    tensors.push_back({name,
+                       data::DType::F64,
+                       tensor.sizes().vec(),
+                       {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
   }
-  write_safetensors(path, tensors);
+  data::write_safetensors(path, tensors);
 }
 
 void write_gradients(const std::vector<std::string>& arguments) {
   const at::ScalarType dtype = arguments.at(3) == "fp64" ? at::kDouble : at::kFloat;
   const LlamaModel model(arguments.at(0), dtype);
   const LoraAdapter adapter = read_adapter(arguments.at(1), model.config(), dtype);
-  const nlohmann::json json = nlohmann::json::parse(read_file(arguments.at(2)));
-  const TokenData data = token_data_of(json);
+  const nlohmann::json json = nlohmann::json::parse(data::read_file(arguments.at(2)));
+  const data::TokenData data = token_data_of(json);
   std::vector<int64_t> examples(data.examples());
   std::iota(examples.begin(), examples.end(), int64_t{0});
   const std::vector<std::string> names = adapter.names();
@@ -81,12 +88,13 @@ void write_gradients(const std::vector<std::string>& arguments) {
   Results results;
   for (const bool share_prefix : {true, false}) {
     const std::string packing = share_prefix ? "shared." : "whole.";
-    const MicroBatch batch = make_micro_batch(data, examples, share_prefix);
+    const data::MicroBatch batch = data::make_micro_batch(data, examples, share_prefix);
     const ForwardResult forward = model.forward(batch, {.adapter = &adapter});
     results[packing + "logits"] = model.logits(forward.head_in_RD).to(at::kDouble).contiguous();
     for (const auto& [objective, parts] : json.at("objectives").items()) {
       GradientOptions options;
-      for (const auto& [loss, weight] : parts.at("losses").items()) options.losses.push_back({loss_from_name(loss), weight.get<double>()});
+      for (const auto& [loss, weight] : parts.at("losses").items())
+        options.losses.push_back({loss_from_name(loss), weight.get<double>()});
       options.lm_weight_per_token = parts.at("lm_weight_per_token").get<double>();
       options.level_ids = data.level_ids;
       at::Tensor gradient = at::zeros_like(adapter.parameters());
@@ -94,7 +102,8 @@ void write_gradients(const std::vector<std::string>& arguments) {
       results[packing + objective + ".loss"] = at::full({1}, loss, at::kDouble);
       int64_t offset = 0;
       for (size_t i = 0; i < names.size(); ++i) {
-        results[packing + objective + ".gradient." + names[i]] = gradient.narrow(0, offset, numels[i]).to(at::kDouble, false, true).contiguous();
+        results[packing + objective + ".gradient." + names[i]] =
+            gradient.narrow(0, offset, numels[i]).to(at::kDouble, false, true).contiguous();
         offset += numels[i];
       }
     }
@@ -103,7 +112,7 @@ void write_gradients(const std::vector<std::string>& arguments) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer
 
 int main(int argc, char** argv) {
   if (argc != 6) {
@@ -111,7 +120,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    candor::write_gradients({argv + 1, argv + argc});
+    candor::trainer::write_gradients({argv + 1, argv + argc});
   } catch (const std::exception& error) {
     std::cerr << "model_probe: " << error.what() << '\n';
     return 1;

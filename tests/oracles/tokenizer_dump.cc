@@ -1,6 +1,7 @@
-// What the tokenizer makes of each line of standard input, as one JSON line each; for tokenizer_oracle.py.
-//   "text"     -> {"ids", "offsets", "text", "plain"}: ids, byte offsets, and the ids decoded with and without special tokens
-//   [1, 2, 3]  -> {"text", "plain"}
+// What the tokenizer makes of each line of standard input, as one JSON line each; for
+// tokenizer_oracle.py.
+//   "text"     -> {"ids", "offsets", "text", "plain"}: ids, byte offsets, and the ids decoded with
+//   and without special tokens [1, 2, 3]  -> {"text", "plain"}
 // Usage: tokenizer_dump tokenizer.json < lines
 #include <cstdint>
 #include <exception>
@@ -17,7 +18,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    const auto tokenizer = candor::Tokenizer::from_file(argv[1]);
+    const auto tokenizer = candor::data::Tokenizer::from_file(argv[1]);
     std::ios::sync_with_stdio(false);
     for (std::string line; std::getline(std::cin, line);) {
       const auto input = nlohmann::json::parse(line);

@@ -1,4 +1,5 @@
-// Writes the tokenizer.json that `candor import` makes of a GGUF file, without the weights. Usage: tokenizer_from_gguf model.gguf tokenizer.json
+// Writes the tokenizer.json that `candor import` makes of a GGUF file, without the weights. Usage:
+// tokenizer_from_gguf model.gguf tokenizer.json
 #include <exception>
 #include <iostream>
 
@@ -12,7 +13,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    candor::write_file_atomically(argv[2], candor::gguf_tokenizer_json(candor::GgufFile(argv[1])).dump(1));
+    candor::data::write_file_atomically(
+        argv[2], candor::data::gguf_tokenizer_json(candor::data::GgufFile(argv[1])).dump(1));
   } catch (const std::exception& error) {
     std::cerr << "tokenizer_from_gguf: " << error.what() << '\n';
     return 1;

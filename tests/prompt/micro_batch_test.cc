@@ -4,7 +4,7 @@
 
 #include "tests/prompt/token_fixture.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using testing::ElementsAre;
@@ -15,14 +15,17 @@ TEST(MicroBatchTest, SharedPrefixesComeFirstAndOnce) {
   const TokenData data = small_data();
   const std::vector<int64_t> examples{2, 0, 4, 1};
   const MicroBatch batch = make_micro_batch(data, examples, true);
-  EXPECT_THAT(batch.segments, ElementsAre(Segment{0, 2, -1, 0}, Segment{2, 3, -1, 0}, Segment{5, 5, 0, 2}, Segment{10, 4, 1, 3}, Segment{14, 7, -1, 0},
-                                          Segment{21, 6, 1, 3}));
-  EXPECT_THAT(batch.tokens_T, ElementsAre(7, 8, 1, 2, 3, 300, 301, 302, 303, 304, 100, 101, 102, 103, 500, 501, 502, 503, 504, 505, 506, 200, 201, 202,
-                                          203, 204, 205));
+  EXPECT_THAT(batch.segments,
+              ElementsAre(Segment{0, 2, -1, 0}, Segment{2, 3, -1, 0}, Segment{5, 5, 0, 2},
+                          Segment{10, 4, 1, 3}, Segment{14, 7, -1, 0}, Segment{21, 6, 1, 3}));
+  EXPECT_THAT(batch.tokens_T,
+              ElementsAre(7, 8, 1, 2, 3, 300, 301, 302, 303, 304, 100, 101, 102, 103, 500, 501, 502,
+                          503, 504, 505, 506, 200, 201, 202, 203, 204, 205));
   EXPECT_THAT(batch.confidence_row_B, ElementsAre(9, 13, 20, 26));
   EXPECT_THAT(batch.example_B, ElementsAre(2, 0, 4, 1));
   EXPECT_THAT(batch.target_B, ElementsAre(0.0F, 0.0F, 1.0F, 0.25F));
-  EXPECT_THAT(batch.response_rows_B, ElementsAre(Pair(6, 8), Pair(11, 12), Pair(15, 19), Pair(22, 25)));
+  EXPECT_THAT(batch.response_rows_B,
+              ElementsAre(Pair(6, 8), Pair(11, 12), Pair(15, 19), Pair(22, 25)));
   EXPECT_EQ(micro_batch_tokens(data, examples, true), 27);
 }
 
@@ -42,12 +45,14 @@ TEST(MicroBatchTest, UnsharedHoldsTheSameTokensPerExample) {
     const Segment& suffix = shared.segments[shared.segments.size() - examples.size() + b];
     std::vector<uint32_t> joined;
     const auto append = [&](const Segment& s) {
-      joined.insert(joined.end(), shared.tokens_T.begin() + s.begin, shared.tokens_T.begin() + s.begin + s.length);
+      joined.insert(joined.end(), shared.tokens_T.begin() + s.begin,
+                    shared.tokens_T.begin() + s.begin + s.length);
     };
     if (suffix.parent >= 0) append(shared.segments[static_cast<size_t>(suffix.parent)]);
     EXPECT_EQ(suffix.position, static_cast<int64_t>(joined.size()));
     append(suffix);
-    EXPECT_EQ(joined, std::vector<uint32_t>(apart.tokens_T.begin() + own.begin, apart.tokens_T.begin() + own.begin + own.length));
+    EXPECT_EQ(joined, std::vector<uint32_t>(apart.tokens_T.begin() + own.begin,
+                                            apart.tokens_T.begin() + own.begin + own.length));
   }
   EXPECT_EQ(micro_batch_tokens(data, examples, false), static_cast<int64_t>(apart.tokens_T.size()));
   EXPECT_EQ(micro_batch_tokens(data, examples, true), static_cast<int64_t>(shared.tokens_T.size()));
@@ -68,7 +73,8 @@ TEST(MicroBatchTest, SegmentsTileAllRows) {
 
 TEST(MicroBatchTest, TheLastGroupMayBeSmaller) {
   const std::vector<int64_t> examples{5, 3, 8, 1, 2};
-  EXPECT_THAT(cut_micro_batches(examples, 2), ElementsAre(ElementsAre(5, 3), ElementsAre(8, 1), ElementsAre(2)));
+  EXPECT_THAT(cut_micro_batches(examples, 2),
+              ElementsAre(ElementsAre(5, 3), ElementsAre(8, 1), ElementsAre(2)));
   EXPECT_THAT(cut_micro_batches(examples, 9), ElementsAre(ElementsAre(5, 3, 8, 1, 2)));
   EXPECT_TRUE(cut_micro_batches({}, 2).empty());
   EXPECT_THROW(cut_micro_batches(examples, 0), std::invalid_argument);
@@ -81,4 +87,4 @@ TEST(MicroBatchTest, AnExampleThatIsNotThereIsAnError) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

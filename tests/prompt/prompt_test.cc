@@ -4,7 +4,7 @@
 
 #include "tests/prompt/token_fixture.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using testing::HasSubstr;
@@ -15,7 +15,9 @@ using testing_support::tiny_tokenizer;
 class PromptTest : public testing::Test {
  protected:
   PromptOptions options() const {
-    return {.system = "Be brief.", .few_shot = {{"2+2?", "4\nConfidence: 9"}}, .question_template = "Q: {question}"};
+    return {.system = "Be brief.",
+            .few_shot = {{"2+2?", "4\nConfidence: 9"}},
+            .question_template = "Q: {question}"};
   }
   template <class Action>
   static std::string error_of(Action action) {
@@ -34,7 +36,8 @@ class PromptTest : public testing::Test {
 TEST_F(PromptTest, TextIsTheTemplateOfAllTurns) {
   const PromptBuilder prompt(tokenizer_, template_, options());
   EXPECT_EQ(prompt.answer_prompt("Who says {question}?"),
-            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nQ: 2+2?<|im_end|>\n<|im_start|>assistant\n4\nConfidence: 9<|im_end|>\n"
+            "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nQ: "
+            "2+2?<|im_end|>\n<|im_start|>assistant\n4\nConfidence: 9<|im_end|>\n"
             "<|im_start|>user\nQ: Who says {question}?<|im_end|>\n<|im_start|>assistant\n");
 }
 
@@ -43,9 +46,14 @@ TEST_F(PromptTest, ScoredPromptMarksResponseAndMarker) {
   const auto scored = prompt.scored_prompt("é?", "Zoë");
   const std::string text = prompt.answer_prompt("é?") + "Zoë" + prompt.options().marker;
   EXPECT_EQ(scored.ids, tokenizer_.encode(text));
-  EXPECT_EQ(tokenizer_.decode(std::span(scored.ids).subspan(scored.response_begin, scored.response_end - scored.response_begin)), "Zoë");
-  EXPECT_EQ(tokenizer_.decode(std::span(scored.ids).subspan(scored.marker_position)), "\nConfidence: ");
-  EXPECT_EQ(tokenizer_.decode(std::span(scored.ids).first(scored.response_begin), false), prompt.answer_prompt("é?"));
+  EXPECT_EQ(tokenizer_.decode(
+                std::span(scored.ids)
+                    .subspan(scored.response_begin, scored.response_end - scored.response_begin)),
+            "Zoë");
+  EXPECT_EQ(tokenizer_.decode(std::span(scored.ids).subspan(scored.marker_position)),
+            "\nConfidence: ");
+  EXPECT_EQ(tokenizer_.decode(std::span(scored.ids).first(scored.response_begin), false),
+            prompt.answer_prompt("é?"));
 }
 
 TEST_F(PromptTest, EmptyResponseIsLegal) {
@@ -64,7 +72,8 @@ TEST_F(PromptTest, LevelsAreSingleDistinctTokens) {
 
   PromptOptions hundred = options();
   hundred.scale = 100;
-  EXPECT_THAT(error_of([&] { PromptBuilder(tokenizer_, template_, hundred); }), testing::AllOf(HasSubstr("\"10\""), HasSubstr("use scale 9")));
+  EXPECT_THAT(error_of([&] { PromptBuilder(tokenizer_, template_, hundred); }),
+              testing::AllOf(HasSubstr("\"10\""), HasSubstr("use scale 9")));
   TemporaryFolder other;
   const Tokenizer whole = tiny_tokenizer(other, /*whole_numbers=*/true);
   const PromptBuilder levels(whole, template_, hundred);
@@ -79,7 +88,8 @@ TEST_F(PromptTest, UnusableOptionsAreNamed) {
     change(changed);
     return error_of([&] { PromptBuilder(tokenizer_, template_, changed); });
   };
-  EXPECT_THAT(with([](PromptOptions& o) { o.question_template = "no place"; }), HasSubstr("prompt.question_template"));
+  EXPECT_THAT(with([](PromptOptions& o) { o.question_template = "no place"; }),
+              HasSubstr("prompt.question_template"));
   EXPECT_THAT(with([](PromptOptions& o) { o.marker = ""; }), HasSubstr("prompt.marker"));
   EXPECT_THAT(with([](PromptOptions& o) { o.scale = 0; }), HasSubstr("prompt.scale"));
 }
@@ -101,4 +111,4 @@ TEST_F(PromptTest, HashCoversEveryOption) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

@@ -8,7 +8,7 @@
 #include "data_pipeline/tokens/micro_batch.h"
 #include "tests/prompt/token_fixture.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using testing::ElementsAre;
@@ -38,13 +38,16 @@ TEST(SamplerTest, OrderIsAPermutationSetBySeedAndEpoch) {
 }
 
 // The order is part of a run's identity; a change here changes every run.
-TEST(SamplerTest, OrderIsFrozen) { EXPECT_THAT(epoch_order(42, 3, iota(8)), ElementsAre(7, 0, 6, 1, 4, 2, 5, 3)); }
+TEST(SamplerTest, OrderIsFrozen) {
+  EXPECT_THAT(epoch_order(42, 3, iota(8)), ElementsAre(7, 0, 6, 1, 4, 2, 5, 3));
+}
 
 TEST(SamplerTest, EveryOrderIsEquallyLikely) {
   std::map<std::vector<int64_t>, int> counts;
   for (int64_t epoch = 0; epoch < 24'000; ++epoch) ++counts[epoch_order(7, epoch, iota(4))];
   ASSERT_EQ(counts.size(), 24U);
-  for (const auto& [order, count] : counts) EXPECT_NEAR(count, 1000, 160);  // five standard deviations
+  for (const auto& [order, count] : counts)
+    EXPECT_NEAR(count, 1000, 160);  // five standard deviations
 }
 
 TEST(AssignTest, LongestFirstToTheLeastLoaded) {
@@ -57,7 +60,8 @@ TEST(AssignTest, LongestFirstToTheLeastLoaded) {
 
 TEST(AssignTest, EveryWorldSizeComputesTheSameMicroBatches) {
   const TokenData data = testing_support::small_data();
-  const auto groups = cut_micro_batches(epoch_order(1, 0, examples_of_split(data, "train", false)), 3);
+  const auto groups =
+      cut_micro_batches(epoch_order(1, 0, examples_of_split(data, "train", false)), 3);
   std::vector<int64_t> tokens;
   for (const auto& group : groups) tokens.push_back(micro_batch_tokens(data, group, true));
   for (int world = 1; world <= 4; ++world) {
@@ -73,4 +77,4 @@ TEST(AssignTest, EveryWorldSizeComputesTheSameMicroBatches) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

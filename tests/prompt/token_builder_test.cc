@@ -7,25 +7,31 @@
 #include "data_pipeline/prompt/prefix.h"
 #include "tests/prompt/token_fixture.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using testing::HasSubstr;
 
 TEST(PrefixTest, StopsAtTheFirstDifferenceAndLeavesTheRowsThatAreRead) {
   using Scored = PromptBuilder::Scored;
-  const Scored a{.ids = {1, 2, 3, 4, 5, 6}, .response_begin = 4, .response_end = 5, .marker_position = 5};
-  const Scored b{.ids = {1, 2, 9, 4, 5, 6}, .response_begin = 4, .response_end = 5, .marker_position = 5};
-  const Scored short_one{.ids = {1, 2}, .response_begin = 2, .response_end = 2, .marker_position = 2};
+  const Scored a{
+      .ids = {1, 2, 3, 4, 5, 6}, .response_begin = 4, .response_end = 5, .marker_position = 5};
+  const Scored b{
+      .ids = {1, 2, 9, 4, 5, 6}, .response_begin = 4, .response_end = 5, .marker_position = 5};
+  const Scored short_one{
+      .ids = {1, 2}, .response_begin = 2, .response_end = 2, .marker_position = 2};
   EXPECT_EQ(common_prefix_length(std::vector<Scored>{}), 0U);
   EXPECT_EQ(common_prefix_length(std::vector<Scored>{a, b}), 2U);
-  EXPECT_EQ(common_prefix_length(std::vector<Scored>{a, a}), 3U) << "row 3 predicts the response, so it stays in the suffix";
-  EXPECT_EQ(common_prefix_length(std::vector<Scored>{a, short_one}), 1U) << "a suffix keeps a token";
+  EXPECT_EQ(common_prefix_length(std::vector<Scored>{a, a}), 3U)
+      << "row 3 predicts the response, so it stays in the suffix";
+  EXPECT_EQ(common_prefix_length(std::vector<Scored>{a, short_one}), 1U)
+      << "a suffix keeps a token";
 }
 
 class TokenBuilderTest : public testing::Test {
  protected:
-  static GradedQuestion question(const std::string& id, const std::string& text, const std::string& response, std::optional<double> correct) {
+  static GradedQuestion question(const std::string& id, const std::string& text,
+                                 const std::string& response, std::optional<double> correct) {
     GradedQuestion q;
     q.id = id;
     q.dataset = "d";
@@ -37,7 +43,8 @@ class TokenBuilderTest : public testing::Test {
     q.correct = correct;
     return q;
   }
-  std::string error_of(const std::vector<GradedQuestion>& questions, BuildOptions options = {}) const {
+  std::string error_of(const std::vector<GradedQuestion>& questions,
+                       BuildOptions options = {}) const {
     try {
       build_token_data(questions, prompt_, options);
     } catch (const std::invalid_argument& error) {
@@ -52,12 +59,15 @@ class TokenBuilderTest : public testing::Test {
 };
 
 TEST_F(TokenBuilderTest, PrefixAndSuffixTogetherAreTheWholePrompt) {
-  const std::vector<GradedQuestion> questions{question("a", "Capital of Peru?", "Lima", 1.0), question("b", "Capital of Chad?", "", 0.25),
+  const std::vector<GradedQuestion> questions{question("a", "Capital of Peru?", "Lima", 1.0),
+                                              question("b", "Capital of Chad?", "", 0.25),
                                               question("c", "Why?", "No", std::nullopt)};
-  const TokenData data = build_token_data(questions, prompt_, {.max_tokens = 500, .model_identity = "tiny"});
+  const TokenData data =
+      build_token_data(questions, prompt_, {.max_tokens = 500, .model_identity = "tiny"});
   ASSERT_EQ(data.examples(), 3U);
   ASSERT_EQ(data.prefixes(), 1U);
-  EXPECT_EQ(tokenizer_.decode(data.prefix_tokens, false), "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\n");
+  EXPECT_EQ(tokenizer_.decode(data.prefix_tokens, false),
+            "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\n");
   for (size_t i = 0; i < questions.size(); ++i) {
     const auto scored = prompt_.scored_prompt(questions[i].question, questions[i].response);
     std::vector<uint32_t> joined = data.full_prefix(data.prefix_index[i]);
@@ -65,7 +75,9 @@ TEST_F(TokenBuilderTest, PrefixAndSuffixTogetherAreTheWholePrompt) {
     joined.insert(joined.end(), suffix.begin(), suffix.end());
     EXPECT_EQ(joined, scored.ids);
     EXPECT_EQ(data.confidence_position[i] + 1, suffix.size());
-    EXPECT_EQ(tokenizer_.decode(suffix.subspan(data.response_begin[i], data.response_end[i] - data.response_begin[i])), questions[i].response);
+    EXPECT_EQ(tokenizer_.decode(suffix.subspan(data.response_begin[i],
+                                               data.response_end[i] - data.response_begin[i])),
+              questions[i].response);
     EXPECT_EQ(tokenizer_.decode(suffix.subspan(data.marker_position[i])), prompt_.options().marker);
   }
   EXPECT_THAT(data.graded, testing::ElementsAre(1, 1, 0));
@@ -78,12 +90,15 @@ TEST_F(TokenBuilderTest, PrefixAndSuffixTogetherAreTheWholePrompt) {
 TEST_F(TokenBuilderTest, BadRecordsAreNamed) {
   const auto good = question("good", "x", "y", 1.0);
   EXPECT_THAT(error_of({}), HasSubstr("no graded questions"));
-  EXPECT_THAT(error_of({good, question("long", std::string(100, 'x'), "y", 1.0)}, {.max_tokens = 110}),
-              testing::AllOf(HasSubstr("\"long\" (record 2)"), HasSubstr("110")));
-  EXPECT_THAT(error_of({good, question("high", "x", "y", 1.5)}), testing::AllOf(HasSubstr("\"high\" (record 2)"), HasSubstr("1.5")));
-  EXPECT_THAT(error_of({question("nan", "x", "y", std::numeric_limits<double>::quiet_NaN())}), HasSubstr("\"nan\""));
+  EXPECT_THAT(
+      error_of({good, question("long", std::string(100, 'x'), "y", 1.0)}, {.max_tokens = 110}),
+      testing::AllOf(HasSubstr("\"long\" (record 2)"), HasSubstr("110")));
+  EXPECT_THAT(error_of({good, question("high", "x", "y", 1.5)}),
+              testing::AllOf(HasSubstr("\"high\" (record 2)"), HasSubstr("1.5")));
+  EXPECT_THAT(error_of({question("nan", "x", "y", std::numeric_limits<double>::quiet_NaN())}),
+              HasSubstr("\"nan\""));
   EXPECT_THAT(error_of({good, good}), HasSubstr("record 1"));
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

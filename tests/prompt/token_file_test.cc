@@ -12,7 +12,7 @@
 
 #include "tests/prompt/token_fixture.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
 using testing::HasSubstr;
@@ -24,7 +24,9 @@ std::string bytes_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-void put_bytes(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
+void put_bytes(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
 
 std::string read_error(const std::string& path) {
   try {
@@ -45,7 +47,8 @@ TEST(TokenFileTest, RoundTrip) {
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // HDF5's time stamps count seconds
   write_token_file(path, data);
   EXPECT_EQ(bytes_of(path), first) << "the same data gives the same bytes";
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1) << "no temporary file stays";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1)
+      << "no temporary file stays";
 }
 
 TEST(TokenFileTest, RoundTripWithoutPrefixesAndWithManyChunks) {
@@ -134,16 +137,21 @@ TEST(TokenFileTest, ContradictionsAreNotWritten) {
     }
     return "no error";
   };
-  EXPECT_THAT(error_with([](TokenData& d) { d.target[1] = 1.5F; }), testing::AllOf(HasSubstr("\"q1\""), HasSubstr("1.5")));
+  EXPECT_THAT(error_with([](TokenData& d) { d.target[1] = 1.5F; }),
+              testing::AllOf(HasSubstr("\"q1\""), HasSubstr("1.5")));
   EXPECT_THAT(error_with([](TokenData& d) { d.graded.pop_back(); }), HasSubstr("graded has 4"));
   EXPECT_THAT(error_with([](TokenData& d) { d.offsets[1] = 0; }), HasSubstr("offsets"));
   EXPECT_THAT(error_with([](TokenData& d) { d.offsets.back() += 1; }), HasSubstr("offsets"));
-  EXPECT_THAT(error_with([](TokenData& d) { d.confidence_position[0] = 4; }), HasSubstr("confidence at 4"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.confidence_position[0] = 4; }),
+              HasSubstr("confidence at 4"));
   EXPECT_THAT(error_with([](TokenData& d) { d.prefix_index[0] = 2; }), HasSubstr("no prefix 2"));
   EXPECT_THAT(error_with([](TokenData& d) { d.prefix_parent[0] = 0; }), HasSubstr("parent 0"));
-  EXPECT_THAT(error_with([](TokenData& d) { d.response_begin[0] = 0; }), HasSubstr("response tokens"));
-  EXPECT_THAT(error_with([](TokenData& d) { d.entity[0] = std::string("a\0b", 3); }), HasSubstr("NUL"));
-  EXPECT_THAT(error_with([](TokenData& d) { d = TokenData{}, d.offsets = d.prefix_offsets = {0}; }), HasSubstr("no examples"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.response_begin[0] = 0; }),
+              HasSubstr("response tokens"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.entity[0] = std::string("a\0b", 3); }),
+              HasSubstr("NUL"));
+  EXPECT_THAT(error_with([](TokenData& d) { d = TokenData{}, d.offsets = d.prefix_offsets = {0}; }),
+              HasSubstr("no examples"));
   EXPECT_FALSE(std::filesystem::exists(folder.file("t.h5")));
 }
 
@@ -193,8 +201,8 @@ TEST(TokenFileTest, AnotherTokenizerTemplatePromptOrModelIsNamed) {
   const std::string a(64, 'a'), b(64, 'b'), c(64, 'c'), other(64, 'f');
   check_token_file_matches(data, "t.h5", a, b, c, "tiny");
   check_token_file_matches(data, "t.h5", a, b, c, "");
-  const auto error_of = [&](const std::string& tokenizer, const std::string& chat, const std::string& prompt,
-                            const std::string& model) -> std::string {
+  const auto error_of = [&](const std::string& tokenizer, const std::string& chat,
+                            const std::string& prompt, const std::string& model) -> std::string {
     try {
       check_token_file_matches(data, "t.h5", tokenizer, chat, prompt, model);
     } catch (const std::invalid_argument& error) {
@@ -202,7 +210,10 @@ TEST(TokenFileTest, AnotherTokenizerTemplatePromptOrModelIsNamed) {
     }
     return "no error";
   };
-  EXPECT_THAT(error_of(other, b, c, "tiny"), HasSubstr("t.h5 was made with another tokenizer (file: aaaaaaaaaaaa, this run: ffffffffffff)"));
+  EXPECT_THAT(
+      error_of(other, b, c, "tiny"),
+      HasSubstr(
+          "t.h5 was made with another tokenizer (file: aaaaaaaaaaaa, this run: ffffffffffff)"));
   EXPECT_THAT(error_of(a, other, c, "tiny"), HasSubstr("another chat template"));
   EXPECT_THAT(error_of(a, b, other, "tiny"), HasSubstr("another prompt"));
   EXPECT_THAT(error_of(a, b, c, "big"), HasSubstr("another model"));
@@ -213,7 +224,8 @@ TEST(TokenFileTest, ForeignStorageIsRefused) {
   const std::string folder = CANDOR_SOURCE_DIR "/tests/fuzz/corpus/token_file/";
   EXPECT_EQ(read_error(folder + "small"), "no error");
   EXPECT_THAT(read_error(folder + "link_into_another_file"), HasSubstr("\"tokens\" is a link"));
-  EXPECT_THAT(read_error(folder + "bytes_in_another_file"), HasSubstr("keeps its bytes in another file"));
+  EXPECT_THAT(read_error(folder + "bytes_in_another_file"),
+              HasSubstr("keeps its bytes in another file"));
   EXPECT_THAT(read_error(folder + "chunk_of_2_29"), HasSubstr("chunks of at most"));
   EXPECT_THAT(read_error(folder + "deflated"), HasSubstr("a filter that this program doesn't use"));
 }
@@ -230,4 +242,4 @@ TEST(TokenFileTest, AResponseEndsBeforeItsMarker) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

@@ -1,4 +1,5 @@
-// What the token tests share: a folder of their own, a byte-level tokenizer written on the spot, a ChatML template, and small TokenData.
+// What the token tests share: a folder of their own, a byte-level tokenizer written on the spot, a
+// ChatML template, and small TokenData.
 #pragma once
 
 #include <unistd.h>
@@ -20,7 +21,8 @@ namespace candor::testing_support {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "candor_tokens_XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "candor_tokens_XXXXXX").string();
     path_ = ::mkdtemp(pattern.data());
   }
   ~TemporaryFolder() {
@@ -41,14 +43,17 @@ inline std::string utf8(uint32_t code) {
 
 // GPT-2's printable stand-in for a byte.
 inline std::string byte_character(int byte) {
-  const auto printable = [](int b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255); };
+  const auto printable = [](int b) {
+    return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
+  };
   if (printable(byte)) return utf8(static_cast<uint32_t>(byte));
   uint32_t code = 256;
   for (int b = 0; b < byte; ++b) code += printable(b) ? 0U : 1U;
   return utf8(code);
 }
 
-// Ids: byte b is b; <|im_start|> 256, <|im_end|> 257; with whole_numbers "10".."100" from 300 on, otherwise digits are split.
+// Ids: byte b is b; <|im_start|> 256, <|im_end|> 257; with whole_numbers "10".."100" from 300 on,
+// otherwise digits are split.
 inline void write_tokenizer(const std::string& path, bool whole_numbers) {
   using nlohmann::json;
   json vocabulary = json::object();
@@ -57,53 +62,69 @@ inline void write_tokenizer(const std::string& path, bool whole_numbers) {
   int id = 256;
   for (const char* token : {"<|im_start|>", "<|im_end|>"}) {
     vocabulary[token] = id;
-    added.push_back({{"id", id++}, {"content", token}, {"single_word", false}, {"lstrip", false}, {"rstrip", false}, {"normalized", false}, {"special", true}});
+    added.push_back({{"id", id++},
+                     {"content", token},
+                     {"single_word", false},
+                     {"lstrip", false},
+                     {"rstrip", false},
+                     {"normalized", false},
+                     {"special", true}});
   }
   json split;
   if (whole_numbers) {
-    for (int number = 10; number <= 100; ++number) vocabulary[std::to_string(number)] = 290 + number;
-    split = {{"type", "Split"}, {"pattern", {{"Regex", "\\p{N}{1,3}|[^\\p{N}]"}}}, {"behavior", "Isolated"}, {"invert", false}};
+    for (int number = 10; number <= 100; ++number)
+      vocabulary[std::to_string(number)] = 290 + number;
+    split = {{"type", "Split"},
+             {"pattern", {{"Regex", "\\p{N}{1,3}|[^\\p{N}]"}}},
+             {"behavior", "Isolated"},
+             {"invert", false}};
   } else {
     split = {{"type", "Digits"}, {"individual_digits", true}};
   }
-  const json level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", !whole_numbers}};
-  const json root = {{"version", "1.0"},
-                     {"truncation", nullptr},
-                     {"padding", nullptr},
-                     {"added_tokens", added},
-                     {"normalizer", nullptr},
-                     {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", json::array({split, level})}}},
-                     {"post_processor", nullptr},
-                     {"decoder", level},
-                     {"model",
-                      {{"type", "BPE"},
-                       {"dropout", nullptr},
-                       {"unk_token", nullptr},
-                       {"continuing_subword_prefix", nullptr},
-                       {"end_of_word_suffix", nullptr},
-                       {"fuse_unk", false},
-                       {"byte_fallback", false},
-                       {"ignore_merges", whole_numbers},
-                       {"vocab", vocabulary},
-                       {"merges", json::array()}}}};
+  const json level = {{"type", "ByteLevel"},
+                      {"add_prefix_space", false},
+                      {"trim_offsets", true},
+                      {"use_regex", !whole_numbers}};
+  const json root = {
+      {"version", "1.0"},
+      {"truncation", nullptr},
+      {"padding", nullptr},
+      {"added_tokens", added},
+      {"normalizer", nullptr},
+      {"pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", json::array({split, level})}}},
+      {"post_processor", nullptr},
+      {"decoder", level},
+      {"model",
+       {{"type", "BPE"},
+        {"dropout", nullptr},
+        {"unk_token", nullptr},
+        {"continuing_subword_prefix", nullptr},
+        {"end_of_word_suffix", nullptr},
+        {"fuse_unk", false},
+        {"byte_fallback", false},
+        {"ignore_merges", whole_numbers},
+        {"vocab", vocabulary},
+        {"merges", json::array()}}}};
   std::ofstream(path) << root.dump();
 }
 
-inline Tokenizer tiny_tokenizer(const TemporaryFolder& folder, bool whole_numbers = false) {
+inline data::Tokenizer tiny_tokenizer(const TemporaryFolder& folder, bool whole_numbers = false) {
   write_tokenizer(folder.file("tokenizer.json"), whole_numbers);
-  return Tokenizer::from_file(folder.file("tokenizer.json"));
+  return data::Tokenizer::from_file(folder.file("tokenizer.json"));
 }
 
-inline ChatTemplate chat_ml() {
-  return ChatTemplate(
-      "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+inline data::ChatTemplate chat_ml() {
+  return data::ChatTemplate(
+      "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + "
+      "message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
       "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
       {});
 }
 
-// Two prefixes of 3 and 2 tokens and five examples with suffixes of 4, 6, 5, 4 and 7 tokens; the last has no prefix, the third no grade.
-inline TokenData small_data() {
-  TokenData data;
+// Two prefixes of 3 and 2 tokens and five examples with suffixes of 4, 6, 5, 4 and 7 tokens; the
+// last has no prefix, the third no grade.
+inline data::TokenData small_data() {
+  data::TokenData data;
   data.prefix_tokens = {1, 2, 3, 7, 8};
   data.prefix_offsets = {0, 3, 5};
   data.prefix_parent = {-1, -1};

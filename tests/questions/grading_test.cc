@@ -5,10 +5,11 @@
 
 #include "data_pipeline/questions/response.h"
 
-namespace candor {
+namespace candor::data {
 namespace {
 
-std::optional<double> graded(const std::string& grader, const std::string& response, const std::vector<std::string>& answers) {
+std::optional<double> graded(const std::string& grader, const std::string& response,
+                             const std::vector<std::string>& answers) {
   AnsweredQuestion answer;
   answer.response = response;
   answer.answers = answers;
@@ -18,14 +19,17 @@ std::optional<double> graded(const std::string& grader, const std::string& respo
 TEST(AliasMatch, IsExactAfterNormalisation) {
   for (const char* right : {"Paris", " paris.", "PARIS!", "the Paris", "\"Paris\""})
     EXPECT_EQ(graded("alias_match", right, {"London", "Paris"}), 1.0) << right;
-  for (const char* wrong : {"", "Par", "Paris, France", "not Paris", "Parisian"}) EXPECT_EQ(graded("alias_match", wrong, {"Paris"}), 0.0) << wrong;
+  for (const char* wrong : {"", "Par", "Paris, France", "not Paris", "Parisian"})
+    EXPECT_EQ(graded("alias_match", wrong, {"Paris"}), 0.0) << wrong;
   EXPECT_EQ(graded("alias_match", "ÎLE-DE-FRANCE", {"île de France"}), 1.0);
   EXPECT_EQ(graded("alias_match", "The Bahamas", {"Bahamas"}), 1.0);
   EXPECT_EQ(graded("alias_match", "A", {"A"}), 1.0) << "an article may be the whole answer";
   EXPECT_EQ(graded("alias_match", "...", {"!!!"}), 0.0);
-  EXPECT_EQ(graded("alias_match", " !!!\n", {"!!!"}), 1.0) << "without a normalised form, texts are compared as they are";
+  EXPECT_EQ(graded("alias_match", " !!!\n", {"!!!"}), 1.0)
+      << "without a normalised form, texts are compared as they are";
   EXPECT_EQ(graded("alias_match", "", {" "}), 0.0);
-  EXPECT_EQ(graded("alias_match", "Bogota\xCC\x81", {"Bogotá"}), 1.0) << "a combining accent is the accented letter";
+  EXPECT_EQ(graded("alias_match", "Bogota\xCC\x81", {"Bogotá"}), 1.0)
+      << "a combining accent is the accented letter";
   EXPECT_EQ(graded("alias_match", "Bogot\xC3", {"Bogotá"}), 0.0) << "half a letter";
 }
 
@@ -33,7 +37,11 @@ TEST(Numeric, TakesTheLastNumberWithItsSign) {
   EXPECT_EQ(graded("numeric", "3 apples and 4 pears make 7", {"7"}), 1.0);
   EXPECT_EQ(graded("numeric", "-5", {"5"}), 0.0);
   EXPECT_EQ(graded("numeric", "it is -5.", {"-5"}), 1.0);
-  EXPECT_EQ(graded("numeric", "\xE2\x88\x92""5", {"-5"}), 1.0);
+  EXPECT_EQ(graded("numeric",
+                   "\xE2\x88\x92"
+                   "5",
+                   {"-5"}),
+            1.0);
   EXPECT_EQ(graded("numeric", "$1,234.50", {"1234.5"}), 1.0);
   EXPECT_EQ(graded("numeric", "-$20", {"-20"}), 1.0);
   EXPECT_EQ(graded("numeric", "10-12", {"12"}), 1.0) << "a hyphen between numbers is no sign";
@@ -42,8 +50,13 @@ TEST(Numeric, TakesTheLastNumberWithItsSign) {
   EXPECT_EQ(graded("numeric", "1, 2, 3", {"3"}), 1.0);
   EXPECT_EQ(graded("numeric", "", {"0"}), 0.0);
   EXPECT_EQ(graded("numeric", "none", {"7"}), 0.0);
-  for (const char* negative : {"-€5", "€-5", "-£5", "x=-5", "10 to -5"}) EXPECT_EQ(last_number(negative), -5.0) << negative;
-  for (const char* joined : {"10-5", "10\xE2\x88\x92""5", "$10-$5", "10%-5%", "COVID-5", "- 5", "+5"}) EXPECT_EQ(last_number(joined), 5.0) << joined;
+  for (const char* negative : {"-€5", "€-5", "-£5", "x=-5", "10 to -5"})
+    EXPECT_EQ(last_number(negative), -5.0) << negative;
+  for (const char* joined : {"10-5",
+                             "10\xE2\x88\x92"
+                             "5",
+                             "$10-$5", "10%-5%", "COVID-5", "- 5", "+5"})
+    EXPECT_EQ(last_number(joined), 5.0) << joined;
   EXPECT_EQ(last_number("1,234,567"), 1234567.0);
   EXPECT_EQ(last_number("in 2023,100 of them"), 100.0);
   EXPECT_EQ(last_number("1.5e3 m"), 1500.0);
@@ -109,4 +122,4 @@ TEST(ParseStatedConfidence, TheLastOneCounts) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::data

@@ -1,4 +1,5 @@
-// The drawings and their style: ticks, legends, marks, counts and intervals of the reliability bins, contrast of the colours.
+// The drawings and their style: ticks, legends, marks, counts and intervals of the reliability
+// bins, contrast of the colours.
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 #include "trainer/report/report_style.h"
 #include "trainer/report/svg_plot.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 using testing::AllOf;
@@ -31,26 +32,42 @@ std::vector<std::string> ticks(const PlotOptions& options) {
   const std::string svg = svg_plot(options, {});
   const std::regex tick("class=\"tick\" text-anchor=\"end\"[^>]*>([^<]*)<");  // of y
   std::vector<std::string> texts;
-  for (std::sregex_iterator it(svg.begin(), svg.end(), tick), end; it != end; ++it) texts.push_back((*it)[1]);
+  for (std::sregex_iterator it(svg.begin(), svg.end(), tick), end; it != end; ++it)
+    texts.push_back((*it)[1]);
   return texts;
 }
 
 TEST(SvgPlot, TicksOfAnAxisAreWrittenAlike) {
-  EXPECT_THAT(ticks({.title = "", .x_label = "", .y_label = "", .y_max = 1.02e-4}), ElementsAre("0", "2.5e-5", "5e-5", "7.5e-5", "1e-4"));
-  EXPECT_THAT(ticks({.title = "", .x_label = "", .y_label = ""}), ElementsAre("0", "0.2", "0.4", "0.6", "0.8", "1"));
+  EXPECT_THAT(ticks({.title = "", .x_label = "", .y_label = "", .y_max = 1.02e-4}),
+              ElementsAre("0", "2.5e-5", "5e-5", "7.5e-5", "1e-4"));
+  EXPECT_THAT(ticks({.title = "", .x_label = "", .y_label = ""}),
+              ElementsAre("0", "0.2", "0.4", "0.6", "0.8", "1"));
   EXPECT_THAT(ticks({.title = "", .x_label = "", .y_label = "", .y_min = 0.6995, .y_max = 0.7005}),
               AllOf(testing::Contains("0.7"), testing::Each(Not(HasSubstr("e")))));
-  EXPECT_THAT(ticks({.title = "", .x_label = "", .y_label = "", .y_max = 2.1, .whole_y = true}), ElementsAre("0", "1", "2"));
+  EXPECT_THAT(ticks({.title = "", .x_label = "", .y_label = "", .y_max = 2.1, .whole_y = true}),
+              ElementsAre("0", "1", "2"));
 }
 
 TEST(SvgPlot, ReferenceLinesAreInTheLegendAndPointsSayWhatTheyAre) {
-  const Series diagonal{.label = "perfect", .kind = SeriesKind::kReference, .colour = 0, .points = {{0, 0}, {1, 1}}, .sizes = {}};
-  Series points{.label = "after", .kind = SeriesKind::kPoints, .colour = 1, .points = {{0.5, 0.5}}, .sizes = {}};
+  const Series diagonal{.label = "perfect",
+                        .kind = SeriesKind::kReference,
+                        .colour = 0,
+                        .points = {{0, 0}, {1, 1}},
+                        .sizes = {}};
+  Series points{.label = "after",
+                .kind = SeriesKind::kPoints,
+                .colour = 1,
+                .points = {{0.5, 0.5}},
+                .sizes = {}};
   points.y_ranges = {{0, 1}};
   points.notes = {"7 < 8"};
   const std::string svg = svg_plot({.title = "", .x_label = "", .y_label = ""}, {diagonal, points});
-  EXPECT_THAT(svg, AllOf(HasSubstr(">perfect</text>"), HasSubstr("<line class=\"reference\""), HasSubstr("<title>7 &lt; 8</title>")));
-  EXPECT_THAT(svg, HasSubstr("<line class=\"range series-1\" x1=\"199.0\" y1=\"240.0\" x2=\"199.0\" y2=\"44.0\"/>"));
+  EXPECT_THAT(svg, AllOf(HasSubstr(">perfect</text>"), HasSubstr("<line class=\"reference\""),
+                         HasSubstr("<title>7 &lt; 8</title>")));
+  EXPECT_THAT(
+      svg,
+      HasSubstr(
+          "<line class=\"range series-1\" x1=\"199.0\" y1=\"240.0\" x2=\"199.0\" y2=\"44.0\"/>"));
 }
 
 TEST(RatedBins, CountAndWilsonInterval) {
@@ -102,18 +119,21 @@ TEST(ReportStyle, ColoursStandOutInLightAndDark) {
   for (const std::string& part : {style.substr(0, dark), style.substr(dark)}) {
     std::map<std::string, std::string> colours;
     const std::regex variable("--([a-z0-9-]+): (#[0-9a-f]{6});");
-    for (std::sregex_iterator it(part.begin(), part.end(), variable), end; it != end; ++it) colours[(*it)[1]] = (*it)[2];
+    for (std::sregex_iterator it(part.begin(), part.end(), variable), end; it != end; ++it)
+      colours[(*it)[1]] = (*it)[2];
     const auto contrast = [&](const std::string& a, const std::string& b) {
       const double one = luminance(colours.at(a)), other = luminance(colours.at(b));
       return (std::max(one, other) + 0.05) / (std::min(one, other) + 0.05);
     };
     for (const char* ground : {"page", "card"}) {
-      for (const char* text : {"text", "soft", "series-0", "series-1"}) EXPECT_GE(contrast(text, ground), 4.5) << text << " on " << ground;
-      for (const char* line : {"series-2", "series-3", "axis"}) EXPECT_GE(contrast(line, ground), 3) << line << " on " << ground;
+      for (const char* text : {"text", "soft", "series-0", "series-1"})
+        EXPECT_GE(contrast(text, ground), 4.5) << text << " on " << ground;
+      for (const char* line : {"series-2", "series-3", "axis"})
+        EXPECT_GE(contrast(line, ground), 3) << line << " on " << ground;
     }
     EXPECT_GE(contrast("text", "warn"), 4.5);
   }
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

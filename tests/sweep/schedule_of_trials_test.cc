@@ -1,4 +1,5 @@
-// Halving: who goes on, that synchronous halving doesn't depend on who is faster, and what failures do.
+// Halving: who goes on, that synchronous halving doesn't depend on who is faster, and what failures
+// do.
 #include "launch/sweep/schedule_of_trials.h"
 
 #include <gmock/gmock.h>
@@ -7,7 +8,7 @@
 #include <random>
 #include <set>
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 SweepConfig sweep_of(Halving halving, std::vector<int64_t> rungs, int64_t repeats = 1) {
@@ -22,7 +23,8 @@ SweepConfig sweep_of(Halving halving, std::vector<int64_t> rungs, int64_t repeat
 
 // What a point is worth; more steps show it more exactly.
 double worth(int64_t point, size_t rung) {
-  return static_cast<double>(point * 37 % 27) / 27 + (rung == 0 ? 0.01 * static_cast<double>(point % 5) : 0);
+  return static_cast<double>(point * 37 % 27) / 27 +
+         (rung == 0 ? 0.01 * static_cast<double>(point % 5) : 0);
 }
 
 struct Done {
@@ -35,15 +37,16 @@ struct Done {
 double worth_of_the_later(int64_t point, size_t) { return static_cast<double>(point); }
 
 // Runs all trials on so many slots; which of those that run ends next is chosen at random.
-Done run(const SweepConfig& sweep, int64_t points, size_t slots, unsigned seed, const std::set<int64_t>& failing = {},
-         double (*worth_of)(int64_t, size_t) = worth) {
+Done run(const SweepConfig& sweep, int64_t points, size_t slots, unsigned seed,
+         const std::set<int64_t>& failing = {}, double (*worth_of)(int64_t, size_t) = worth) {
   ScheduleOfTrials schedule(sweep);
   std::mt19937 numbers(seed);
   std::vector<Task> running;
   Done done;
   for (;;) {
     const bool all = static_cast<int64_t>(schedule.points().size()) == points;
-    for (const Task& task : schedule.promotions_now(all, running.size() < slots)) schedule.promoted(task.trial.point, task.rung);
+    for (const Task& task : schedule.promotions_now(all, running.size() < slots))
+      schedule.promoted(task.trial.point, task.rung);
     while (running.size() < slots) {
       auto task = schedule.next();
       if (!task && static_cast<int64_t>(schedule.points().size()) < points) {
@@ -56,7 +59,8 @@ Done run(const SweepConfig& sweep, int64_t points, size_t slots, unsigned seed, 
       ++done.starts;
     }
     if (running.empty()) {
-      if (schedule.due_promotions(static_cast<int64_t>(schedule.points().size()) == points).empty()) break;
+      if (schedule.due_promotions(static_cast<int64_t>(schedule.points().size()) == points).empty())
+        break;
       continue;
     }
     const size_t ends = numbers() % running.size();
@@ -65,7 +69,8 @@ Done run(const SweepConfig& sweep, int64_t points, size_t slots, unsigned seed, 
     if (failing.count(task.trial.point) > 0 && task.trial.repeat == 0) {
       schedule.failed(task, "it broke");
     } else {
-      schedule.finished(task, {{"auroc", worth_of(task.trial.point, task.rung)}, {"step", static_cast<double>(sweep.rungs[task.rung])}});
+      schedule.finished(task, {{"auroc", worth_of(task.trial.point, task.rung)},
+                               {"step", static_cast<double>(sweep.rungs[task.rung])}});
     }
   }
   done.best = schedule.best().value_or(-1);
@@ -114,13 +119,15 @@ TEST(ScheduleOfTrials, AsynchronousHalvingPromotesWithoutWaitingAndFindsAGoodPoi
     schedule.add_point({});
     schedule.finished({.trial = {.point = point}, .rung = 0}, {{"auroc", worth(point, 0)}});
   }
-  EXPECT_EQ(schedule.due_promotions(false).size(), 1U) << "one of three goes on, whatever is still to come";
+  EXPECT_EQ(schedule.due_promotions(false).size(), 1U)
+      << "one of three goes on, whatever is still to come";
 }
 
 // As in a grid whose last learning rates are the best: each would be among the best so far.
 TEST(ScheduleOfTrials, AsynchronousHalvingInAnUnluckyOrderCostsLittleMore) {
   SweepConfig sweep = sweep_of(Halving::kAsynchronous, {10, 30, 90});
-  const int64_t synchronous = run(sweep_of(Halving::kSynchronous, {10, 30, 90}), 54, 4, 1, {}, worth_of_the_later).steps;
+  const int64_t synchronous =
+      run(sweep_of(Halving::kSynchronous, {10, 30, 90}), 54, 4, 1, {}, worth_of_the_later).steps;
   for (const size_t slots : {1, 2, 4}) {
     const Done done = run(sweep, 54, slots, 1, {}, worth_of_the_later);
     EXPECT_EQ(done.best, 53);
@@ -129,7 +136,8 @@ TEST(ScheduleOfTrials, AsynchronousHalvingInAnUnluckyOrderCostsLittleMore) {
   sweep.max_hours = 1;
   const Done hurried = run(sweep, 54, 2, 1, {}, worth_of_the_later);
   EXPECT_EQ(hurried.best, 53);
-  EXPECT_GT(hurried.steps, synchronous * 5 / 4) << "with a limit of time, it has results early instead";
+  EXPECT_GT(hurried.steps, synchronous * 5 / 4)
+      << "with a limit of time, it has results early instead";
 }
 
 TEST(ScheduleOfTrials, FewPointsStillGetToTheEnd) {
@@ -143,7 +151,9 @@ TEST(ScheduleOfTrials, FewPointsStillGetToTheEnd) {
 
 TEST(ScheduleOfTrials, AFailedPointIsLeftOutAndTheOthersFinish) {
   for (const Halving halving : {Halving::kNone, Halving::kSynchronous, Halving::kAsynchronous}) {
-    const SweepConfig sweep = sweep_of(halving, halving == Halving::kNone ? std::vector<int64_t>{90} : std::vector<int64_t>{10, 30, 90});
+    const SweepConfig sweep =
+        sweep_of(halving, halving == Halving::kNone ? std::vector<int64_t>{90}
+                                                    : std::vector<int64_t>{10, 30, 90});
     const int64_t best = run(sweep, 27, 4, 1).best;
     const Done done = run(sweep, 27, 4, 1, {best, 3, 5});
     EXPECT_NE(done.best, best);
@@ -159,7 +169,8 @@ TEST(ScheduleOfTrials, RepeatedSeedsAreComparedByTheirMeanAndAFailedOneDoesntCou
   schedule.add_point({});
   schedule.add_point({});
   const auto finish = [&](int64_t point, int64_t repeat, double value) {
-    schedule.finished({.trial = {.point = point, .repeat = repeat}, .rung = 0}, {{"auroc", value}, {"step", 90}});
+    schedule.finished({.trial = {.point = point, .repeat = repeat}, .rung = 0},
+                      {{"auroc", value}, {"step", 90}});
   };
   finish(0, 0, 0.9);
   EXPECT_FALSE(schedule.rung_reached(0).has_value()) << "the other seed is still to come";
@@ -175,4 +186,4 @@ TEST(ScheduleOfTrials, RepeatedSeedsAreComparedByTheirMeanAndAFailedOneDoesntCou
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

@@ -9,19 +9,24 @@
 
 #include "launch/sweep/proposals.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
-Parameter choice(const std::string& key, std::vector<std::string> choices) { return {.key = key, .choices = std::move(choices)}; }
-Parameter range(const std::string& key, ParameterKind kind, double low, double high, int64_t grid = 0) {
+Parameter choice(const std::string& key, std::vector<std::string> choices) {
+  return {.key = key, .choices = std::move(choices)};
+}
+Parameter range(const std::string& key, ParameterKind kind, double low, double high,
+                int64_t grid = 0) {
   return {.key = key, .kind = kind, .low = low, .high = high, .grid = grid};
 }
 
 SearchSpace example() {
   Parameter rslora = choice("lora.rslora", {"true", "false"});
   rslora.when = Condition{.key = "lora.rank", .values = {"16"}};
-  return {range("train.learning_rate", ParameterKind::kLogUniform, 1e-4, 1e-2, 3), choice("lora.rank", {"4", "8", "16"}), rslora,
-          range("train.warmup_steps", ParameterKind::kInteger, 0, 10, 2), range("lora.dropout", ParameterKind::kUniform, 0, 0.1, 2)};
+  return {range("train.learning_rate", ParameterKind::kLogUniform, 1e-4, 1e-2, 3),
+          choice("lora.rank", {"4", "8", "16"}), rslora,
+          range("train.warmup_steps", ParameterKind::kInteger, 0, 10, 2),
+          range("lora.dropout", ParameterKind::kUniform, 0, 0.1, 2)};
 }
 
 TEST(SearchSpace, ValuesAndTheirPlacesAreInverse) {
@@ -32,7 +37,8 @@ TEST(SearchSpace, ValuesAndTheirPlacesAreInverse) {
       ASSERT_GE(position, 0) << parameter.key << " " << value;
       ASSERT_LT(position, 1);
       EXPECT_EQ(parameter.value_at(position), value) << parameter.key;
-      if (parameter.kind == ParameterKind::kLogUniform || parameter.kind == ParameterKind::kUniform) {
+      if (parameter.kind == ParameterKind::kLogUniform ||
+          parameter.kind == ParameterKind::kUniform) {
         EXPECT_NEAR(position, u, 1e-4);
       }
     }
@@ -55,7 +61,8 @@ TEST(SearchSpace, AGridHasEveryCombinationOnceAndKeepsConditions) {
   EXPECT_EQ(*points.front().find("train.learning_rate"), "0.0001");
   EXPECT_EQ(*points.back().find("train.learning_rate"), "0.01");
   EXPECT_THROW(grid_points(example(), 10), std::invalid_argument);
-  EXPECT_THROW(grid_points({range("a", ParameterKind::kUniform, 0, 1)}, 10), std::invalid_argument) << "how many values?";
+  EXPECT_THROW(grid_points({range("a", ParameterKind::kUniform, 0, 1)}, 10), std::invalid_argument)
+      << "how many values?";
 }
 
 SweepConfig sweep_of(SearchMethod method, int64_t trials, uint64_t seed = 1) {
@@ -84,14 +91,18 @@ TEST(Proposals, RandomAndSobolDependOnSeedAndNumberAlone) {
 // Each sixteenth of every axis has one of the first 16 points, which random numbers don't manage.
 TEST(Proposals, SobolSpreadsEvenly) {
   SweepConfig sweep = sweep_of(SearchMethod::kSobol, 64);
-  sweep.space = {range("train.learning_rate", ParameterKind::kUniform, 0, 1), range("lora.dropout", ParameterKind::kUniform, 0, 1)};
+  sweep.space = {range("train.learning_rate", ParameterKind::kUniform, 0, 1),
+                 range("lora.dropout", ParameterKind::kUniform, 0, 1)};
   const Proposals proposals(sweep);
   for (size_t axis = 0; axis < 2; ++axis) {
     std::vector<double> places;
-    for (size_t i = 0; i < 16; ++i) places.push_back(position_of(sweep.space, proposals.at(i, {}))[axis]);
+    for (size_t i = 0; i < 16; ++i)
+      places.push_back(position_of(sweep.space, proposals.at(i, {}))[axis]);
     const double shift = places.front();  // of the zeroth point, which is 0 before the shift
     std::set<int> sixteenths;
-    for (const double place : places) sixteenths.insert(static_cast<int>(std::floor(std::fmod(place - shift + 1 + 1e-4, 1.0) * 16)));
+    for (const double place : places)
+      sixteenths.insert(
+          static_cast<int>(std::floor(std::fmod(place - shift + 1 + 1e-4, 1.0) * 16)));
     EXPECT_EQ(sixteenths.size(), 16U);
   }
 }
@@ -105,7 +116,8 @@ TEST(Proposals, ListedPointsComeFirstAndAGridIsWhole) {
   EXPECT_EQ(Proposals(sweep).count(), 5U);
 }
 
-// A bowl whose best place is known: TPE's last ten points lie nearer to it than its first ten, which are random.
+// A bowl whose best place is known: TPE's last ten points lie nearer to it than its first ten,
+// which are random.
 TEST(Proposals, TpeComesNearerToWhatWentWell) {
   const SweepConfig sweep = sweep_of(SearchMethod::kTpe, 40);
   const Proposals proposals(sweep);
@@ -114,7 +126,8 @@ TEST(Proposals, TpeComesNearerToWhatWentWell) {
   for (size_t i = 0; i < 40; ++i) {
     const Point point = proposals.at(i, observations);
     const std::vector<double> place = position_of(sweep.space, point);
-    const double value = std::pow(place[0] - 0.8, 2) + std::pow(place[4] - 0.3, 2) + (*point.find("lora.rank") == "8" ? 0 : 0.2);
+    const double value = std::pow(place[0] - 0.8, 2) + std::pow(place[4] - 0.3, 2) +
+                         (*point.find("lora.rank") == "8" ? 0 : 0.2);
     observations.push_back({point, value});
     values.push_back(value);
   }
@@ -127,4 +140,4 @@ TEST(Proposals, TpeComesNearerToWhatWentWell) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <stdexcept>
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 namespace fs = std::filesystem;
@@ -22,8 +22,8 @@ class SweepFile : public testing::Test {
   void SetUp() override {
     dir_ = fs::temp_directory_path() / ("candor_sweep_config_" + std::to_string(::getpid()));
     fs::create_directories(dir_);
-    std::ofstream(dir_ / "base.yaml")
-        << "run: {dir: runs/a}\nmodel: {path: m}\ndata: {questions: q.jsonl}\ntrain: {max_steps: 100, validate_every: 10}\n";
+    std::ofstream(dir_ / "base.yaml") << "run: {dir: runs/a}\nmodel: {path: m}\ndata: {questions: "
+                                         "q.jsonl}\ntrain: {max_steps: 100, validate_every: 10}\n";
   }
   void TearDown() override { fs::remove_all(dir_); }
 
@@ -41,7 +41,8 @@ class SweepFile : public testing::Test {
   }
   // The section and a space of one parameter.
   std::string refusal(const std::string& sweep, const std::string& space) const {
-    return refusal_of("sweep: {dir: d, base: base.yaml, trials: 9" + sweep + "}\nspace:\n  " + space + "\n");
+    return refusal_of("sweep: {dir: d, base: base.yaml, trials: 9" + sweep + "}\nspace:\n  " +
+                      space + "\n");
   }
 
   fs::path dir_;
@@ -83,7 +84,8 @@ points:
   EXPECT_FALSE(sweep.objectives[1].larger_is_better);
   ASSERT_EQ(sweep.space.size(), 4U);
   EXPECT_EQ(sweep.space[2].when->key, "lora.rank");
-  const RunConfig config = config_of_point(sweep, {.values = {{"objective", sweep.space[3].choices[1]}, {"lora.rank", "16"}}});
+  const RunConfig config = config_of_point(
+      sweep, {.values = {{"objective", sweep.space[3].choices[1]}, {"lora.rank", "16"}}});
   ASSERT_EQ(config.objective.size(), 2U);
   EXPECT_EQ(config.objective[0].loss, "soft_target");
   EXPECT_EQ(config.lora.rank, 16);
@@ -98,45 +100,62 @@ TEST_F(SweepFile, TheShippedOneIsRepeatableAndShort) {
 }
 
 TEST_F(SweepFile, ParametersMustBeKeysOfAConfigAndTakeItsValues) {
-  EXPECT_THAT(refusal("", "train.learning_rat: {choice: [1]}"), AllOf(HasSubstr("sweep.yaml:3:3"), HasSubstr("the nearest is train.learning_rate")));
+  EXPECT_THAT(refusal("", "train.learning_rat: {choice: [1]}"),
+              AllOf(HasSubstr("sweep.yaml:3:3"), HasSubstr("the nearest is train.learning_rate")));
   EXPECT_THAT(refusal("", "run.dir: {choice: [a]}"), HasSubstr("the sweep's own"));
-  EXPECT_THAT(refusal("", "lora.rank: {choice: [4, none]}"), AllOf(HasSubstr("lora.rank=none"), HasSubstr("expected")));
+  EXPECT_THAT(refusal("", "lora.rank: {choice: [4, none]}"),
+              AllOf(HasSubstr("lora.rank=none"), HasSubstr("expected")));
   EXPECT_THAT(refusal("", "lora.rank: {integer: [0, 4]}"), HasSubstr("lora.rank=0"));
   EXPECT_THAT(refusal("", "lora.rank: {choice: []}"), HasSubstr("at least one value"));
   EXPECT_THAT(refusal("", "lora.rank: {choice: [4, 4]}"), HasSubstr("each value once"));
   EXPECT_THAT(refusal("", "lora.rank: {chioce: [4]}"), HasSubstr("the nearest is choice"));
-  EXPECT_THAT(refusal("", "lora.rank: {grid: 3}"), HasSubstr("one of choice, uniform, log_uniform and integer"));
-  EXPECT_THAT(refusal("", "train.learning_rate: {log_uniform: [1e-3, 1e-4]}"), HasSubstr("more than 0.001"));
+  EXPECT_THAT(refusal("", "lora.rank: {grid: 3}"),
+              HasSubstr("one of choice, uniform, log_uniform and integer"));
+  EXPECT_THAT(refusal("", "train.learning_rate: {log_uniform: [1e-3, 1e-4]}"),
+              HasSubstr("more than 0.001"));
   EXPECT_THAT(refusal("", "train.learning_rate: {log_uniform: [0, 1e-4]}"), HasSubstr("above 0"));
   EXPECT_THAT(refusal("", "train.learning_rate: {uniform: [1]}"), HasSubstr("[low, high]"));
 }
 
 TEST_F(SweepFile, ConditionsMustBeAbleToHold) {
   const std::string rank = "lora.rank: {choice: [4, 8]}\n  ";
-  EXPECT_THAT(refusal("", rank + "lora.rslora: {choice: [true], when: {lora.rank: 16}}"), HasSubstr("lora.rank is never 16"));
-  EXPECT_THAT(refusal("", "lora.rslora: {choice: [true], when: {lora.rank: 4}}\n  " + rank), HasSubstr("isn't a parameter above this one"));
-  EXPECT_THAT(refusal("", rank + "lora.rslora: {choice: [true], when: {lora.rank: []}}"), HasSubstr("at least one value"));
-  EXPECT_THAT(refusal("", rank + "lora.rslora: {choice: [true], when: 4}"), HasSubstr("one key with its values"));
+  EXPECT_THAT(refusal("", rank + "lora.rslora: {choice: [true], when: {lora.rank: 16}}"),
+              HasSubstr("lora.rank is never 16"));
+  EXPECT_THAT(refusal("", "lora.rslora: {choice: [true], when: {lora.rank: 4}}\n  " + rank),
+              HasSubstr("isn't a parameter above this one"));
+  EXPECT_THAT(refusal("", rank + "lora.rslora: {choice: [true], when: {lora.rank: []}}"),
+              HasSubstr("at least one value"));
+  EXPECT_THAT(refusal("", rank + "lora.rslora: {choice: [true], when: 4}"),
+              HasSubstr("one key with its values"));
 }
 
 TEST_F(SweepFile, TheSweepItselfIsChecked) {
   const std::string rank = "lora.rank: {choice: [4, 8]}";
   EXPECT_THAT(refusal_of("space: {}\n"), HasSubstr("no section sweep"));
-  EXPECT_THAT(refusal_of("sweep: {dir: d, base: base.yaml, trials: 3}\nspace: {}\n"), HasSubstr("the space is empty"));
-  EXPECT_THAT(refusal_of("sweep: {dir: d, base: base.yaml}\nspace: {lora.rank: {choice: [4]}}\n"), HasSubstr("sweep.trials"));
-  EXPECT_THAT(refusal_of("sweep: {trials: 9}\nspace: {lora.rank: {choice: [4]}}\n"), HasSubstr("dir (a folder to make) and base"));
-  EXPECT_THAT(refusal_of("sweep: {dir: d, base: base.yaml}\nspaces: {}\n"), HasSubstr("no section spaces"));
+  EXPECT_THAT(refusal_of("sweep: {dir: d, base: base.yaml, trials: 3}\nspace: {}\n"),
+              HasSubstr("the space is empty"));
+  EXPECT_THAT(refusal_of("sweep: {dir: d, base: base.yaml}\nspace: {lora.rank: {choice: [4]}}\n"),
+              HasSubstr("sweep.trials"));
+  EXPECT_THAT(refusal_of("sweep: {trials: 9}\nspace: {lora.rank: {choice: [4]}}\n"),
+              HasSubstr("dir (a folder to make) and base"));
+  EXPECT_THAT(refusal_of("sweep: {dir: d, base: base.yaml}\nspaces: {}\n"),
+              HasSubstr("no section spaces"));
   EXPECT_THAT(refusal(", methd: grid", rank), HasSubstr("the nearest is sweep.method"));
   EXPECT_THAT(refusal(", method: gird", rank), HasSubstr("the nearest is grid"));
   EXPECT_THAT(refusal(", objective: brier", rank), HasSubstr("the nearest is"));
-  EXPECT_THAT(refusal(", halving: synchronous, first_rung_steps: 15", rank), HasSubstr("a multiple of train.validate_every (10)"));
+  EXPECT_THAT(refusal(", halving: synchronous, first_rung_steps: 15", rank),
+              HasSubstr("a multiple of train.validate_every (10)"));
   EXPECT_THAT(refusal(", first_rung_steps: 10", rank), HasSubstr("nothing without sweep.halving"));
-  EXPECT_THAT(refusal(", halving: synchronous", "train.max_steps: {choice: [10, 20]}"), HasSubstr("exclude each other"));
-  EXPECT_THAT(refusal(", method: grid", "train.learning_rate: {log_uniform: [1e-4, 1e-3]}"), HasSubstr("add grid: N"));
+  EXPECT_THAT(refusal(", halving: synchronous", "train.max_steps: {choice: [10, 20]}"),
+              HasSubstr("exclude each other"));
+  EXPECT_THAT(refusal(", method: grid", "train.learning_rate: {log_uniform: [1e-4, 1e-3]}"),
+              HasSubstr("add grid: N"));
   EXPECT_THAT(refusal(", method: points", rank), HasSubstr("needs a list `points`"));
   EXPECT_THAT(refusal(", trials: 0", rank), HasSubstr("repeated key"));
-  EXPECT_THROW(read("sweep: {dir: d, base: nowhere.yaml, trials: 3}\nspace: {lora.rank: {choice: [4]}}\n"), std::system_error);
+  EXPECT_THROW(
+      read("sweep: {dir: d, base: nowhere.yaml, trials: 3}\nspace: {lora.rank: {choice: [4]}}\n"),
+      std::system_error);
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

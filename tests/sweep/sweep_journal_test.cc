@@ -18,7 +18,7 @@
 #include "launch/sweep/slots.h"
 #include "launch/sweep/trial_job.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 namespace fs = std::filesystem;
@@ -27,12 +27,15 @@ using testing::HasSubstr;
 class Folder : public testing::Test {
  protected:
   void SetUp() override {
-    dir_ = (fs::temp_directory_path() / ("candor_sweep_test_" + std::to_string(::getpid()))).string();
+    dir_ =
+        (fs::temp_directory_path() / ("candor_sweep_test_" + std::to_string(::getpid()))).string();
     fs::remove_all(dir_);
     fs::create_directories(dir_);
   }
   void TearDown() override { fs::remove_all(dir_); }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(dir_ + "/" + name, std::ios::binary) << text; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(dir_ + "/" + name, std::ios::binary) << text;
+  }
   std::string at(const std::string& name) const { return dir_ + "/" + name; }
   template <typename Call>
   static std::string refusal_of(Call call) {
@@ -57,7 +60,7 @@ TEST_F(Journal, GoesOnAfterALineThatAKillCutOff) {
     journal.write({{"event", "sweep"}});
     journal.write({{"event", "point"}, {"point", 0}});
   }
-  const std::string whole = read_file(SweepJournal::path(dir_));
+  const std::string whole = data::read_file(SweepJournal::path(dir_));
   for (size_t cut = whole.find('\n') + 1; cut < whole.size(); ++cut) {
     std::ofstream(SweepJournal::path(dir_), std::ios::binary) << whole.substr(0, cut);
     EXPECT_EQ(SweepJournal::read(dir_).size(), 1U) << cut;
@@ -77,10 +80,11 @@ TEST_F(Journal, NamesADamagedLine) {
     SweepJournal journal(dir_);
     for (int i = 0; i < 3; ++i) journal.write({{"event", "point"}, {"point", i}});
   }
-  std::string text = read_file(SweepJournal::path(dir_));
+  std::string text = data::read_file(SweepJournal::path(dir_));
   text[text.find("\"point\":1") + 8] = '7';
   std::ofstream(SweepJournal::path(dir_), std::ios::binary) << text;
-  EXPECT_THAT(refusal_of([&] { SweepJournal journal(dir_); }), testing::AllOf(HasSubstr("journal.jsonl"), HasSubstr("line 2 is damaged")));
+  EXPECT_THAT(refusal_of([&] { SweepJournal journal(dir_); }),
+              testing::AllOf(HasSubstr("journal.jsonl"), HasSubstr("line 2 is damaged")));
 }
 
 TEST_F(Journal, IsOpenOnceAndItsLockIsntInherited) {
@@ -97,8 +101,9 @@ TEST_F(Slots, OfAHostfile) {
   ASSERT_EQ(slots.size(), 6U);
   EXPECT_EQ(slots[0], (Slot{"node1", 0}));
   EXPECT_EQ(slots[4], (Slot{"node2", 2}));
-  for (const auto& [text, message] :
-       {std::pair{"", "no host in it"}, {"a slots=x\n", ":1: slots: expected a whole number"}, {"a\na\n", ":2: the host a stands here twice"}}) {
+  for (const auto& [text, message] : {std::pair{"", "no host in it"},
+                                      {"a slots=x\n", ":1: slots: expected a whole number"},
+                                      {"a\na\n", ":2: the host a stands here twice"}}) {
     write("hosts", text);
     EXPECT_THAT(refusal_of([&] { slots_of_hostfile(at("hosts")); }), HasSubstr(message));
   }
@@ -138,21 +143,27 @@ int processes_with(const std::string& token) {
 }
 
 TEST_F(Jobs, GiveTheirCodeAndOutput) {
-  TrialJob job(
-      {.command = {"sh", "-c", "echo $GREETING; exit 3"}, .environment = {{"GREETING", "hello"}}, .log_path = at("log"), .token = dir_ + "|1;"});
+  TrialJob job({.command = {"sh", "-c", "echo $GREETING; exit 3"},
+                .environment = {{"GREETING", "hello"}},
+                .log_path = at("log"),
+                .token = dir_ + "|1;"});
   EXPECT_EQ(wait_for(job), 3);
-  EXPECT_EQ(read_file(at("log")), "hello\n");
+  EXPECT_EQ(data::read_file(at("log")), "hello\n");
   TrialJob missing({.command = {"no_such_program"}, .log_path = at("log2"), .token = dir_ + "|2;"});
   EXPECT_EQ(wait_for(missing), 127);
-  EXPECT_THAT(read_file(at("log2")), HasSubstr("cannot start no_such_program"));
-  TrialJob killed({.command = {"sh", "-c", "kill -9 $$"}, .log_path = at("log3"), .token = dir_ + "|3;"});
+  EXPECT_THAT(data::read_file(at("log2")), HasSubstr("cannot start no_such_program"));
+  TrialJob killed(
+      {.command = {"sh", "-c", "kill -9 $$"}, .log_path = at("log3"), .token = dir_ + "|3;"});
   EXPECT_EQ(wait_for(killed), 137);
 }
 
 TEST_F(Jobs, AreAskedToEndAndLeaveNothingBehind) {
-  // A child in a process group of its own, as Open MPI's ranks have, which doesn't hear of the signal.
+  // A child in a process group of its own, as Open MPI's ranks have, which doesn't hear of the
+  // signal.
   TrialJob job(
-      {.command = {"sh", "-c", "trap 'exit 6' TERM; setsid sleep 60 & while :; do sleep 0.1; done"}, .log_path = at("log"), .token = dir_ + "|1;"});
+      {.command = {"sh", "-c", "trap 'exit 6' TERM; setsid sleep 60 & while :; do sleep 0.1; done"},
+       .log_path = at("log"),
+       .token = dir_ + "|1;"});
   while (processes_with(dir_) < 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
   job.end();
   EXPECT_EQ(wait_for(job), 6);
@@ -169,7 +180,8 @@ TEST_F(Jobs, EndWhenTheSweepIsKilled) {
   while (processes_with(dir_) < 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
   ::kill(sweep, SIGKILL);
   ::waitpid(sweep, nullptr, 0);
-  for (int i = 0; i < 400 && processes_with(dir_) > 0; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (int i = 0; i < 400 && processes_with(dir_) > 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_EQ(processes_with(dir_), 0);
 }
 
@@ -183,15 +195,20 @@ TEST_F(Jobs, OrphansAreFoundByTheirSweep) {
 }
 
 TEST(Environment, OfAnMpirunIsScrubbed) {
-  for (const char* name : {"OMPI_MCA_btl", "OMPI_ALLOW_RUN_AS_ROOT", "PRTE_MCA_prte_if_include"}) ::setenv(name, "1", 1);
+  for (const char* name : {"OMPI_MCA_btl", "OMPI_ALLOW_RUN_AS_ROOT", "PRTE_MCA_prte_if_include"})
+    ::setenv(name, "1", 1);
   ::setenv("PMIX_NAMESPACE", "x", 1);
   EXPECT_THAT(names_to_scrub(), testing::Contains("PMIX_NAMESPACE"));
-  EXPECT_THAT(names_to_scrub(), testing::Not(testing::Contains("OMPI_MCA_btl"))) << "a user's own setting";
+  EXPECT_THAT(names_to_scrub(), testing::Not(testing::Contains("OMPI_MCA_btl")))
+      << "a user's own setting";
   ::setenv("OMPI_COMM_WORLD_SIZE", "1", 1);
-  EXPECT_THAT(names_to_scrub(), testing::IsSupersetOf({"OMPI_MCA_btl", "OMPI_COMM_WORLD_SIZE", "PRTE_MCA_prte_if_include"}));
+  EXPECT_THAT(names_to_scrub(), testing::IsSupersetOf({"OMPI_MCA_btl", "OMPI_COMM_WORLD_SIZE",
+                                                       "PRTE_MCA_prte_if_include"}));
   EXPECT_THAT(names_to_scrub(), testing::Not(testing::Contains("OMPI_ALLOW_RUN_AS_ROOT")));
-  for (const char* name : {"OMPI_MCA_btl", "PRTE_MCA_prte_if_include", "PMIX_NAMESPACE", "OMPI_COMM_WORLD_SIZE"}) ::unsetenv(name);
+  for (const char* name :
+       {"OMPI_MCA_btl", "PRTE_MCA_prte_if_include", "PMIX_NAMESPACE", "OMPI_COMM_WORLD_SIZE"})
+    ::unsetenv(name);
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,4 +1,5 @@
-// Who is to blame when ranks that stay are lost, and the files by which a sweep and they talk. Small scripts stand for mpirun.
+// Who is to blame when ranks that stay are lost, and the files by which a sweep and they talk.
+// Small scripts stand for mpirun.
 #include "launch/sweep/trial_pool.h"
 
 #include <gmock/gmock.h>
@@ -10,7 +11,7 @@
 #include "launch/sweep/steady_seconds.h"
 #include "tests/files/temporary_folder.h"
 
-namespace candor {
+namespace candor::launch {
 namespace {
 
 using testing::AllOf;
@@ -22,15 +23,31 @@ std::optional<int64_t> lost_rank(const std::string& output) {
 }
 
 TEST(LostRank, IsReadFromWhatMpirunPrints) {
-  EXPECT_EQ(lost_rank("mpirun noticed that process rank 1 with PID 0 on node vm exited on signal 9 (Killed)."), 1);
-  EXPECT_EQ(lost_rank("prterun noticed that process rank 12 with PID 15035 on node vm exited on\nsignal 9 (Killed)."), 12);
-  EXPECT_EQ(lost_rank("The first process to do so was:\n\n  Process name: [[22099,1],3]\n  Exit code:    7\n"), 3);
-  EXPECT_EQ(lost_rank("The first process to do so was:\n\n   Process name: [prterun-vm-15038@1,0]\n   Exit code:    7\n"), 0);
-  EXPECT_EQ(lost_rank("MPI_ABORT was invoked on rank 2 in communicator MPI_COMM_WORLD\n  Proc: [[3656,1],2]\n"), 2);
+  EXPECT_EQ(
+      lost_rank(
+          "mpirun noticed that process rank 1 with PID 0 on node vm exited on signal 9 (Killed)."),
+      1);
+  EXPECT_EQ(lost_rank("prterun noticed that process rank 12 with PID 15035 on node vm exited "
+                      "on\nsignal 9 (Killed)."),
+            12);
+  EXPECT_EQ(
+      lost_rank(
+          "The first process to do so was:\n\n  Process name: [[22099,1],3]\n  Exit code:    7\n"),
+      3);
+  EXPECT_EQ(lost_rank("The first process to do so was:\n\n   Process name: "
+                      "[prterun-vm-15038@1,0]\n   Exit code:    7\n"),
+            0);
+  EXPECT_EQ(
+      lost_rank(
+          "MPI_ABORT was invoked on rank 2 in communicator MPI_COMM_WORLD\n  Proc: [[3656,1],2]\n"),
+      2);
   EXPECT_EQ(lost_rank("There are not enough slots available in the system"), std::nullopt);
   EXPECT_EQ(lost_rank(""), std::nullopt);
-  EXPECT_EQ(lost_rank_in("prterun noticed that process rank 12 with PID 15035 on node vm exited on\nsignal 9 (Killed).\n---")->words,
-            "prterun noticed that process rank 12 with PID 15035 on node vm exited on signal 9 (Killed)");
+  EXPECT_EQ(
+      lost_rank_in("prterun noticed that process rank 12 with PID 15035 on node vm exited "
+                   "on\nsignal 9 (Killed).\n---")
+          ->words,
+      "prterun noticed that process rank 12 with PID 15035 on node vm exited on signal 9 (Killed)");
 }
 
 class TrialPoolTest : public testing::Test {
@@ -40,25 +57,29 @@ class TrialPoolTest : public testing::Test {
   // A pool of two groups whose ranks have met and do what the script says, in the pool's folder.
   std::shared_ptr<TrialPool> pool(const std::string& script) {
     folder().write_ready();
-    return std::make_shared<TrialPool>(TrialPoolOptions{
-        .folder = folder_.path(),
-        .groups = 2,
-        .ranks_per_group = kRanksPerGroup,
-        .job = {.command = {"bash", "-c", "cd " + folder_.path() + "; " + script}, .log_path = log(), .token = folder_.path() + "|1;"}});
+    return std::make_shared<TrialPool>(
+        TrialPoolOptions{.folder = folder_.path(),
+                         .groups = 2,
+                         .ranks_per_group = kRanksPerGroup,
+                         .job = {.command = {"bash", "-c", "cd " + folder_.path() + "; " + script},
+                                 .log_path = log(),
+                                 .token = folder_.path() + "|1;"}});
   }
   std::string log() const { return folder_ / "job.log"; }
   PoolFolder folder() const { return PoolFolder(folder_.path()); }
   static int code_of(TrialRun& run) {
     const double since = steady_seconds();
     std::optional<int> code;
-    while (!(code = run.poll()) && steady_seconds() - since < 60) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    while (!(code = run.poll()) && steady_seconds() - since < 60)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
     return code.value_or(-1);
   }
 
-  TemporaryFolder folder_;
+  data::TemporaryFolder folder_;
 };
 
-constexpr const char* kBothBegan = "while [ ! -e group0.task -o ! -e group1.task ]; do sleep 0.02; done; ";
+constexpr const char* kBothBegan =
+    "while [ ! -e group0.task -o ! -e group1.task ]; do sleep 0.02; done; ";
 
 TEST_F(TrialPoolTest, AGroupTakesOneTaskAfterTheOther) {
   const auto pool = this->pool("while sleep 0.1; do :; done");
@@ -77,8 +98,9 @@ TEST_F(TrialPoolTest, AGroupTakesOneTaskAfterTheOther) {
 }
 
 TEST_F(TrialPoolTest, TheGroupOfTheLostRankIsToBlame) {
-  const auto pool =
-      this->pool(std::string(kBothBegan) + "echo 'mpirun noticed that process rank 2 with PID 0 on node a exited on signal 9'; exit 137");
+  const auto pool = this->pool(std::string(kBothBegan) +
+                               "echo 'mpirun noticed that process rank 2 with PID 0 on node a "
+                               "exited on signal 9'; exit 137");
   const auto first = pool->start({}), second = pool->start({});
   EXPECT_EQ(code_of(*first), 137);
   EXPECT_TRUE(first->blameless());
@@ -100,7 +122,8 @@ TEST_F(TrialPoolTest, ATrainingThatSavedBecauseAnotherRankWasLostIsBlameless) {
   // mpirun stops the others before it ends.
   const auto pool = this->pool(std::string(kBothBegan) +
                                "while [ ! -e group0.done ]; do sleep 0.02; done; sleep 0.2; "
-                               "echo 'mpirun noticed that process rank 3 with PID 0 on node a exited on signal 9'; exit 137");
+                               "echo 'mpirun noticed that process rank 3 with PID 0 on node a "
+                               "exited on signal 9'; exit 137");
   const auto saved = pool->start({}), lost = pool->start({});
   folder().write_result(0, {.id = 1, .exit_code = 6, .stopped = true});
   EXPECT_EQ(code_of(*saved), 6);
@@ -108,18 +131,22 @@ TEST_F(TrialPoolTest, ATrainingThatSavedBecauseAnotherRankWasLostIsBlameless) {
   EXPECT_FALSE(pool->takes_tasks()) << "it goes down";
   EXPECT_EQ(code_of(*lost), 137);
   EXPECT_FALSE(lost->blameless());
-  EXPECT_THAT(lost->last_words(), AllOf(HasSubstr("mpirun noticed that process rank 3"), HasSubstr("job.log")));
+  EXPECT_THAT(lost->last_words(),
+              AllOf(HasSubstr("mpirun noticed that process rank 3"), HasSubstr("job.log")));
 }
 
 TEST_F(TrialPoolTest, TheLossOfARankThatHadNothingToDoBlamesNobody) {
-  const auto pool = this->pool("while [ ! -e group0.task ]; do sleep 0.02; done; echo 'Process name: [[1,1],3]'; exit 1");
+  const auto pool = this->pool(
+      "while [ ! -e group0.task ]; do sleep 0.02; done; echo 'Process name: [[1,1],3]'; exit 1");
   const auto run = pool->start({});
   EXPECT_EQ(code_of(*run), 1);
   EXPECT_TRUE(run->blameless());
 }
 
 TEST_F(TrialPoolTest, APoolThatDidNotComeToTrainBlamesNobody) {
-  const auto pool = this->pool("rm ready; while [ ! -e group0.task ]; do sleep 0.02; done; echo 'candor: node2: another processor'; exit 2");
+  const auto pool = this->pool(
+      "rm ready; while [ ! -e group0.task ]; do sleep 0.02; done; echo 'candor: node2: another "
+      "processor'; exit 2");
   const auto run = pool->start({});
   EXPECT_EQ(code_of(*run), 2);
   EXPECT_TRUE(run->blameless());
@@ -127,7 +154,9 @@ TEST_F(TrialPoolTest, APoolThatDidNotComeToTrainBlamesNobody) {
 }
 
 TEST_F(TrialPoolTest, ARankThatEndsTheJobTakesTheBlame) {
-  const auto pool = this->pool(std::string(kBothBegan) + "while [ ! -e group1.done ]; do sleep 0.02; done; sleep 0.2; exit 2");
+  const auto pool =
+      this->pool(std::string(kBothBegan) +
+                 "while [ ! -e group1.done ]; do sleep 0.02; done; sleep 0.2; exit 2");
   const auto first = pool->start({}), second = pool->start({});
   folder().write_result(1, {.id = 2, .exit_code = 2, .ends_all = true});
   EXPECT_EQ(code_of(*second), 2);
@@ -141,7 +170,8 @@ TEST_F(TrialPoolTest, WhatEndsBecauseThePoolWasAskedToIsBlameless) {
   const auto pool = this->pool(
       R"(trap 'echo "{\"id\": 1, \"exit\": 6, \"stopped\": true}" > group0.done; exit 6' TERM; touch trap_is_set; while :; do sleep 0.05; done)");
   const auto saved = pool->start({}), cut_off = pool->start({});
-  while (!std::filesystem::exists(folder_ / "trap_is_set")) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  while (!std::filesystem::exists(folder_ / "trap_is_set"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   pool->end();
   EXPECT_EQ(code_of(*saved), 6);
   EXPECT_TRUE(saved->blameless());
@@ -150,4 +180,4 @@ TEST_F(TrialPoolTest, WhatEndsBecauseThePoolWasAskedToIsBlameless) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::launch

@@ -1,4 +1,5 @@
-// Checkpoints written in the background: in order, whole, by whoever is the writer, and an error of the disk isn't lost.
+// Checkpoints written in the background: in order, whole, by whoever is the writer, and an error of
+// the disk isn't lost.
 #include "trainer/training/checkpoint_writer.h"
 
 #include <gmock/gmock.h>
@@ -9,7 +10,7 @@
 #include "synthetic_data.h"
 #include "tests/files/temporary_folder.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 using namespace testing_support;
@@ -23,12 +24,15 @@ class CheckpointWriterTest : public testing::Test {
   std::shared_ptr<const TrainingSnapshot> snapshot(int64_t step) {
     state_.step = step;
     adapter_.parameters().fill_(static_cast<double>(step));
-    return std::make_shared<const TrainingSnapshot>(training_snapshot(state_, adapter_, optimizer_));
+    return std::make_shared<const TrainingSnapshot>(
+        training_snapshot(state_, adapter_, optimizer_));
   }
-  CheckpointWriterOptions options() const { return {.checkpoints = folder_.path() + "/checkpoints", .keep = 10}; }
+  CheckpointWriterOptions options() const {
+    return {.checkpoints = folder_.path() + "/checkpoints", .keep = 10};
+  }
   std::vector<int64_t> steps() const { return checkpoint_steps(folder_.path() + "/checkpoints"); }
 
-  TemporaryFolder folder_;
+  data::TemporaryFolder folder_;
   ModelConfig config_ = ModelConfig::from_model_dir(kTinyModel);
   LoraAdapter adapter_{config_, {}, at::kFloat};
   AdamW optimizer_{adapter_.parameters(), {}};
@@ -76,7 +80,7 @@ TEST_F(CheckpointWriterTest, AnErrorOfTheDiskIsThrownAndNothingAppears) {
 
 // A rank that was stopped, replaced, and goes on.
 TEST_F(CheckpointWriterTest, AWriterThatWasReplacedWritesNothingMore) {
-  WriteFence old_fence(folder_.path()), new_fence(folder_.path());
+  data::WriteFence old_fence(folder_.path()), new_fence(folder_.path());
   CheckpointWriterOptions fenced = options();
   fenced.before_rename = [&] { old_fence.check(); };
   CheckpointWriter writer(fenced, adapter_);
@@ -90,10 +94,11 @@ TEST_F(CheckpointWriterTest, AWriterThatWasReplacedWritesNothingMore) {
     writer.flush();
     FAIL() << "expected an error";
   } catch (const std::runtime_error& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("another candor has begun to write into this folder"));
+    EXPECT_THAT(error.what(),
+                testing::HasSubstr("another candor has begun to write into this folder"));
   }
   EXPECT_THAT(steps(), ElementsAre(2));
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

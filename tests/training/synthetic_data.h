@@ -1,4 +1,5 @@
-// A token file's worth of examples for the tiny model of tests/model/data/tiny (61 tokens), and a folder that is removed again.
+// A token file's worth of examples for the tiny model of tests/model/data/tiny (61 tokens), and a
+// folder that is removed again.
 #pragma once
 
 #include <unistd.h>
@@ -27,9 +28,10 @@ inline std::string file_text(const std::string& path) {
 // Made by rank 0 and known to all.
 class SharedFolder {
  public:
-  explicit SharedFolder(ProcessGroup& group) : group_(group), owner_(group.rank() == 0) {
+  explicit SharedFolder(comm::ProcessGroup& group) : group_(group), owner_(group.rank() == 0) {
     if (owner_) {
-      std::string pattern = (std::filesystem::temp_directory_path() / "candor_training_XXXXXX").string();
+      std::string pattern =
+          (std::filesystem::temp_directory_path() / "candor_training_XXXXXX").string();
       path_ = ::mkdtemp(pattern.data());
     }
     group.broadcast_bytes(path_, 0);
@@ -47,14 +49,15 @@ class SharedFolder {
   const std::string& path() const { return path_; }
 
  private:
-  ProcessGroup& group_;
+  comm::ProcessGroup& group_;
   bool owner_;
   std::string path_;
 };
 
-// `examples` examples of 5-9 tokens behind one prefix of 6; whether one is right can be told from its first token. Every fifth is validation.
-inline TokenData synthetic_data(int examples) {
-  TokenData data;
+// `examples` examples of 5-9 tokens behind one prefix of 6; whether one is right can be told from
+// its first token. Every fifth is validation.
+inline data::TokenData synthetic_data(int examples) {
+  data::TokenData data;
   data.prefix_tokens = {3, 4, 5, 6, 7, 8};
   data.prefix_offsets = {0, 6};
   data.prefix_parent = {-1};
@@ -62,7 +65,9 @@ inline TokenData synthetic_data(int examples) {
   for (int i = 0; i < examples; ++i) {
     const auto length = static_cast<uint32_t>(5 + (i * 7) % 5);
     const bool right = (i * 13) % 7 < 3;
-    for (uint32_t k = 0; k < length; ++k) data.tokens.push_back(k == 0 ? (right ? 40U : 50U) : 10 + (static_cast<uint32_t>(i) * 5 + k * 3) % 28);
+    for (uint32_t k = 0; k < length; ++k)
+      data.tokens.push_back(k == 0 ? (right ? 40U : 50U)
+                                   : 10 + (static_cast<uint32_t>(i) * 5 + k * 3) % 28);
     data.offsets.push_back(data.tokens.size());
     data.prefix_index.push_back(0);
     data.confidence_position.push_back(length - 1);

@@ -1,4 +1,5 @@
-// The promise of the training loop: the same adapter bytes on any number of ranks, and after a resume; and scores with the same digits.
+// The promise of the training loop: the same adapter bytes on any number of ranks, and after a
+// resume; and scores with the same digits.
 #include "trainer/training/trainer.h"
 
 #include <ATen/ATen.h>
@@ -14,11 +15,11 @@
 #include "synthetic_data.h"
 #include "tests/commands/candor_process.h"
 #include "trainer/evaluation/scoring.h"
-#include "trainer/training/adapter_files.h"
+#include "trainer/model/adapter_files.h"
 #include "trainer/training/reproducer.h"
 #include "trainer/training/weights_agreement.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 using testing::AllOf;
@@ -28,14 +29,17 @@ using namespace testing_support;
 
 class TrainerTest : public testing::Test {
  protected:
-  TrainerTest() : all_(make_mpi_process_group({.timeout_s = 120})), folder_(*all_) {}
+  TrainerTest() : all_(comm::make_mpi_process_group({.timeout_s = 120})), folder_(*all_) {}
 
   // Rank 0 on its own; null on the others.
-  std::unique_ptr<ProcessGroup> alone() { return all_->split(all_->rank() == 0 ? 0 : -1, 0); }
+  std::unique_ptr<comm::ProcessGroup> alone() { return all_->split(all_->rank() == 0 ? 0 : -1, 0); }
 
   TrainOptions options(const std::string& name) const {
     const std::string base = folder_.path() + "/" + name;
-    TrainOptions options{.seed = 7, .lora = {.rank = 3, .alpha = 12, .dropout = 0.1, .modules = {"q_proj", "v_proj", "down_proj"}}};
+    TrainOptions options{
+        .seed = 7,
+        .lora = {
+            .rank = 3, .alpha = 12, .dropout = 0.1, .modules = {"q_proj", "v_proj", "down_proj"}}};
     options.objective = {{Loss::kExpectationLogLoss, 0.4, 0}, {Loss::kTokenizedBrier, 1, 0.6}};
     options.max_steps = 10;
     options.global_batch_examples = 12;
@@ -54,14 +58,18 @@ class TrainerTest : public testing::Test {
     return options;
   }
 
-  std::string adapter_bytes(const std::string& name) const { return file_text(folder_.path() + "/" + name + "/adapter/adapter_model.safetensors"); }
-  std::string checkpoint_bytes(const std::string& name, int64_t step, const std::string& file) const {
-    return file_text(checkpoint_folder(folder_.path() + "/" + name + "/checkpoints", step) + "/" + file);
+  std::string adapter_bytes(const std::string& name) const {
+    return file_text(folder_.path() + "/" + name + "/adapter/adapter_model.safetensors");
+  }
+  std::string checkpoint_bytes(const std::string& name, int64_t step,
+                               const std::string& file) const {
+    return file_text(checkpoint_folder(folder_.path() + "/" + name + "/checkpoints", step) + "/" +
+                     file);
   }
 
-  std::unique_ptr<ProcessGroup> all_;
+  std::unique_ptr<comm::ProcessGroup> all_;
   SharedFolder folder_;
-  TokenData data_ = synthetic_data(47);
+  data::TokenData data_ = synthetic_data(47);
   LlamaModel model_{kTinyModel, at::kFloat};
 };
 
@@ -78,7 +86,8 @@ TEST_F(TrainerTest, AnyNumberOfRanksGivesTheSameAdapterBytes) {
       EXPECT_EQ(adapter_bytes("together" + suffix), adapter_bytes("alone" + suffix));
       EXPECT_EQ(checkpoint_bytes("together" + suffix, 10, "adapter_model.safetensors"),
                 checkpoint_bytes("alone" + suffix, 10, "adapter_model.safetensors"));
-      EXPECT_EQ(checkpoint_bytes("together" + suffix, 10, "optimizer.safetensors"), checkpoint_bytes("alone" + suffix, 10, "optimizer.safetensors"));
+      EXPECT_EQ(checkpoint_bytes("together" + suffix, 10, "optimizer.safetensors"),
+                checkpoint_bytes("alone" + suffix, 10, "optimizer.safetensors"));
     }
     all_->barrier();
   }
@@ -88,10 +97,12 @@ TEST_F(TrainerTest, ResumeFromStepFiveGivesTheBytesOfTheUnbrokenRun) {
   TrainOptions unbroken = options("unbroken");
   all_->barrier();
   Trainer(model_, data_, unbroken, *all_).run();
-  const std::string whole = adapter_bytes("unbroken"), last = checkpoint_bytes("unbroken", 10, "optimizer.safetensors");
+  const std::string whole = adapter_bytes("unbroken"),
+                    last = checkpoint_bytes("unbroken", 10, "optimizer.safetensors");
   const std::string lines = file_text(unbroken.metrics_path);
   all_->barrier();
-  if (all_->rank() == 0) {  // as if the run had been killed between steps 5 and 10, in the middle of a line
+  if (all_->rank() ==
+      0) {  // as if the run had been killed between steps 5 and 10, in the middle of a line
     for (const int64_t step : checkpoint_steps(unbroken.checkpoints_dir)) {
       if (step > 5) std::filesystem::remove_all(checkpoint_folder(unbroken.checkpoints_dir, step));
     }
@@ -107,7 +118,8 @@ TEST_F(TrainerTest, ResumeFromStepFiveGivesTheBytesOfTheUnbrokenRun) {
   if (all_->rank() == 0) {
     std::istringstream stream(file_text(resumed.metrics_path));
     int64_t step = 0;
-    for (std::string line; std::getline(stream, line);) EXPECT_EQ(nlohmann::json::parse(line).at("step").get<int64_t>(), ++step);
+    for (std::string line; std::getline(stream, line);)
+      EXPECT_EQ(nlohmann::json::parse(line).at("step").get<int64_t>(), ++step);
     EXPECT_EQ(step, 10);
   }
 }
@@ -130,7 +142,8 @@ TEST_F(TrainerTest, PausesGiveTheBytesOfAnUnbrokenTraining) {
   paused.pause_at = 10;
   EXPECT_TRUE(Trainer(model_, data_, paused, *all_).run().finished);
   EXPECT_EQ(adapter_bytes("paused"), adapter_bytes("not_paused"));
-  EXPECT_EQ(checkpoint_bytes("paused", 10, "optimizer.safetensors"), checkpoint_bytes("not_paused", 10, "optimizer.safetensors"));
+  EXPECT_EQ(checkpoint_bytes("paused", 10, "optimizer.safetensors"),
+            checkpoint_bytes("not_paused", 10, "optimizer.safetensors"));
   if (all_->rank() == 0) {
     const std::string lines = file_text(paused.metrics_path);
     EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 10);
@@ -150,7 +163,8 @@ TEST_F(TrainerTest, ACheckpointOfAnotherRunIsRefusedAndADamagedOnePassedOver) {
   } catch (const std::invalid_argument& error) {
     EXPECT_THAT(error.what(), HasSubstr("another run"));
   }
-  const std::string whole = adapter_bytes("refuse"), moments = checkpoint_bytes("refuse", 10, "optimizer.safetensors");
+  const std::string whole = adapter_bytes("refuse"),
+                    moments = checkpoint_bytes("refuse", 10, "optimizer.safetensors");
   other.identity = first.identity;
   std::string messages;
   other.on_message = [&](const std::string& message) { messages += message + "\n"; };
@@ -166,12 +180,15 @@ TEST_F(TrainerTest, ACheckpointOfAnotherRunIsRefusedAndADamagedOnePassedOver) {
     messages.clear();
     Trainer(model_, data_, other, *all_).run();
     if (all_->rank() == 0) {
-      EXPECT_THAT(messages, AllOf(HasSubstr(path), HasSubstr("damaged"), HasSubstr("but the one before")));
+      EXPECT_THAT(messages,
+                  AllOf(HasSubstr(path), HasSubstr("damaged"), HasSubstr("but the one before")));
     }
     EXPECT_EQ(adapter_bytes("refuse"), whole) << file;
     EXPECT_EQ(checkpoint_bytes("refuse", 10, "optimizer.safetensors"), moments) << file;
   };
-  for (const char* file : {"adapter_model.safetensors", "optimizer.safetensors", "adapter_config.json"}) damaged(10, file);
+  for (const char* file :
+       {"adapter_model.safetensors", "optimizer.safetensors", "adapter_config.json"})
+    damaged(10, file);
   all_->barrier();
 }
 
@@ -193,14 +210,16 @@ TEST_F(TrainerTest, StopsAsAskedAndGoesOnToTheSameBytes) {
   all_->barrier();
   EXPECT_THROW(Trainer(model_, data_, stopped, *all_).run(), PreemptedError);
   all_->barrier();
-  EXPECT_EQ(checkpoint_steps(stopped.checkpoints_dir), std::vector<int64_t>{4});  // asked after step 3, agreed on in step 4
+  EXPECT_EQ(checkpoint_steps(stopped.checkpoints_dir),
+            std::vector<int64_t>{4});  // asked after step 3, agreed on in step 4
   stopped.stop_request = nullptr;
   stopped.on_step = nullptr;
   stopped.resume = true;
   all_->barrier();
   Trainer(model_, data_, stopped, *all_).run();
   EXPECT_EQ(adapter_bytes("stopped"), adapter_bytes("unstopped"));
-  EXPECT_EQ(checkpoint_bytes("stopped", 10, "optimizer.safetensors"), checkpoint_bytes("unstopped", 10, "optimizer.safetensors"));
+  EXPECT_EQ(checkpoint_bytes("stopped", 10, "optimizer.safetensors"),
+            checkpoint_bytes("unstopped", 10, "optimizer.safetensors"));
   all_->barrier();
 }
 
@@ -213,7 +232,8 @@ TEST_F(TrainerTest, LearnsItsExamples) {
   longer.learning_rate = {.peak = 0.01, .schedule = "linear", .warmup_steps = 5};
   longer.lora.rank = 8;
   longer.lora.dropout = 0;
-  longer.lora.modules = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+  longer.lora.modules = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                         "gate_proj", "up_proj", "down_proj"};
   double first = 0, last = 0;
   longer.on_step = [&](const StepRecord& record) {
     if (record.step <= 5) first += record.loss / 5;
@@ -237,13 +257,13 @@ TEST_F(TrainerTest, PlainSumTrainsTooAndNonFiniteWeightsEndAllRanks) {
   wild.learning_rate.peak = 1e30;
   wild.clip_norm = 0;
   all_->barrier();
-  EXPECT_THROW(Trainer(model_, data_, wild, *all_).run(), NonFiniteError);
+  EXPECT_THROW(Trainer(model_, data_, wild, *all_).run(), comm::NonFiniteError);
 }
 
 // A token that one example alone holds, and a model in which its embedding is NaN.
 constexpr uint32_t kPoison = 50;
 
-TokenData with_poison(TokenData data, size_t victim) {
+data::TokenData with_poison(data::TokenData data, size_t victim) {
   for (uint32_t& token : data.tokens) token = token == kPoison ? kPoison - 1 : token;
   for (uint32_t& token : data.prefix_tokens) token = token == kPoison ? kPoison - 1 : token;
   for (const uint32_t level : data.level_ids) EXPECT_NE(level, kPoison);
@@ -261,22 +281,26 @@ LlamaModel poisoned_model(const ModelConfig& config) {
 // Also where one rank alone meets it; the others learn it, and all go on together.
 TEST_F(TrainerTest, AScoreThatIsNotFiniteNamesItsExampleOnAllRanks) {
   const size_t victim = 6;
-  const TokenData data = with_poison(data_, victim);
+  const data::TokenData data = with_poison(data_, victim);
   const LlamaModel poisoned = poisoned_model(model_.config());
   std::vector<int64_t> examples = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
   try {
     score_examples(poisoned, nullptr, data, examples, {.batch_examples = 2}, *all_);
     ADD_FAILURE() << "expected an error";
-  } catch (const NonFiniteError& error) {
+  } catch (const comm::NonFiniteError& error) {
     EXPECT_THAT(error.what(), HasSubstr(data.example_id[victim] + ";"));
   }
   examples.erase(examples.begin() + static_cast<int64_t>(victim));
-  EXPECT_EQ(score_examples(poisoned, nullptr, data, examples, {.batch_examples = 2}, *all_).examples.size(), 13U);
+  EXPECT_EQ(score_examples(poisoned, nullptr, data, examples, {.batch_examples = 2}, *all_)
+                .examples.size(),
+            13U);
 }
 
 TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
-  const auto victim = static_cast<size_t>(StepPlan(choose_train_examples(data_, 0).examples, 7, 12, 3, 10, 0).micro_batches_of(1)[2][1]);
-  const TokenData data = with_poison(data_, victim);
+  const auto victim =
+      static_cast<size_t>(StepPlan(choose_train_examples(data_, 0).examples, 7, 12, 3, 10, 0)
+                              .micro_batches_of(1)[2][1]);
+  const data::TokenData data = with_poison(data_, victim);
   const LlamaModel poisoned = poisoned_model(model_.config());
 
   TrainOptions stop = options("non_finite");
@@ -288,13 +312,15 @@ TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
   try {
     Trainer(poisoned, data, stop, *all_).run();
     ADD_FAILURE() << "expected an error";
-  } catch (const NonFiniteError& error) {
+  } catch (const comm::NonFiniteError& error) {
     EXPECT_THAT(error.what(),
-                AllOf(HasSubstr("step 2"), HasSubstr("micro-batch 2"), HasSubstr(data.example_id[victim]), HasSubstr("candor inspect")));
+                AllOf(HasSubstr("step 2"), HasSubstr("micro-batch 2"),
+                      HasSubstr(data.example_id[victim]), HasSubstr("candor inspect")));
   }
   all_->barrier();
   const std::string text = replay(stop.non_finite_dir + "/step_000002_micro_batch_2", poisoned);
-  EXPECT_THAT(text, testing::ContainsRegex("example " + data.example_id[victim] + " by itself: loss -?nan  <- not finite"));
+  EXPECT_THAT(text, testing::ContainsRegex("example " + data.example_id[victim] +
+                                           " by itself: loss -?nan  <- not finite"));
   EXPECT_THAT(text, Not(HasSubstr("gradient not finite in 0 of")));
   EXPECT_EQ(count_of("<- not finite", text), 1);
 
@@ -333,7 +359,8 @@ TEST_F(TrainerTest, ARankWhoseNumbersChangedIsNamed) {
     check_weights_agree(model_, adapter, optimizer, "step 5", *all_);
     ADD_FAILURE() << "expected an error";
   } catch (const std::runtime_error& error) {
-    EXPECT_THAT(error.what(), AllOf(HasSubstr("step 5"), HasSubstr("adapter"), HasSubstr(fmt::format("rank {} differs", odd))));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("step 5"), HasSubstr("adapter"),
+                                    HasSubstr(fmt::format("rank {} differs", odd))));
   }
   all_->barrier();
 }
@@ -359,14 +386,14 @@ TEST_F(TrainerTest, ScoresHaveTheSameDigitsOnAnyNumberOfRanks) {
 }
 
 TEST_F(TrainerTest, DataThatCannotBeTrainedOnIsRefused) {
-  TokenData none = data_;
+  data::TokenData none = data_;
   for (uint8_t& graded : none.graded) graded = 0;
   EXPECT_THROW(Trainer(model_, none, options("none"), *all_), std::invalid_argument);
-  TokenData no_validation = data_;
+  data::TokenData no_validation = data_;
   for (std::string& split : no_validation.split) split = "train";
   EXPECT_THROW(Trainer(model_, no_validation, options("none"), *all_), std::invalid_argument);
   all_->barrier();
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,4 +1,5 @@
-// The pieces of the training loop: rates, optimiser, step plan, gradient against differences, adapter files, event files, collapse guard.
+// The pieces of the training loop: rates, optimiser, step plan, gradient against differences,
+// adapter files, event files, collapse guard.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
@@ -8,8 +9,8 @@
 
 #include "data_pipeline/tokens/micro_batch.h"
 #include "synthetic_data.h"
+#include "trainer/model/adapter_files.h"
 #include "trainer/training/adamw.h"
-#include "trainer/training/adapter_files.h"
 #include "trainer/training/collapse_guard.h"
 #include "trainer/training/learning_rate.h"
 #include "trainer/training/micro_batch_gradient.h"
@@ -17,14 +18,15 @@
 #include "trainer/training/tensorboard_events.h"
 #include "trainer/training/train_examples.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 using testing::HasSubstr;
 using namespace testing_support;
 
 std::string temporary(const std::string& name) {
-  const std::string path = testing::TempDir() + "/candor_parts_" + std::to_string(::getpid()) + "_" + name;
+  const std::string path =
+      testing::TempDir() + "/candor_parts_" + std::to_string(::getpid()) + "_" + name;
   std::filesystem::remove_all(path);
   return path;
 }
@@ -55,7 +57,8 @@ TEST(AdamW, MatchesTheFormula) {
     m = 0.9 * m + 0.1 * g;
     v = 0.99 * v + 0.01 * g * g;
     w -= 0.01 * 0.1 * w;
-    w -= 0.01 * (m / (1 - std::pow(0.9, step))) / (std::sqrt(v / (1 - std::pow(0.99, step))) + 1e-8);
+    w -=
+        0.01 * (m / (1 - std::pow(0.9, step))) / (std::sqrt(v / (1 - std::pow(0.99, step))) + 1e-8);
     EXPECT_NEAR(p[0].item<double>(), w, 1e-9);
   }
   EXPECT_THROW(optimizer.restore(at::zeros({3}), at::zeros({3}), 1), std::invalid_argument);
@@ -78,7 +81,8 @@ TEST(StepPlan, EveryEpochTakesEveryExampleOnce) {
   for (int64_t epoch = 0; epoch < 2; ++epoch) {
     std::multiset<int64_t> seen;
     for (int64_t step = 0; step < 3; ++step) {
-      for (const auto& micro_batch : plan.micro_batches_of(epoch * 3 + step)) seen.insert(micro_batch.begin(), micro_batch.end());
+      for (const auto& micro_batch : plan.micro_batches_of(epoch * 3 + step))
+        seen.insert(micro_batch.begin(), micro_batch.end());
     }
     EXPECT_EQ(seen, std::multiset<int64_t>(examples.begin(), examples.end()));
   }
@@ -86,18 +90,26 @@ TEST(StepPlan, EveryEpochTakesEveryExampleOnce) {
   EXPECT_THROW(StepPlan(examples, 5, 8, 3, 0, 0), std::invalid_argument);
 }
 
-// The whole objective through the model, against central differences in fp64, for every loss and with the LM term.
+// The whole objective through the model, against central differences in fp64, for every loss and
+// with the LM term.
 TEST(MicroBatchGradient, MatchesDifferences) {
   const LlamaModel model(kTinyModel, at::kDouble);
-  const TokenData data = synthetic_data(5);
-  LoraAdapter adapter(model.config(), {.rank = 2, .alpha = 4, .dropout = 0.2, .modules = {"q_proj", "o_proj", "up_proj"}, .layer_begin = 1},
+  const data::TokenData data = synthetic_data(5);
+  LoraAdapter adapter(model.config(),
+                      {.rank = 2,
+                       .alpha = 4,
+                       .dropout = 0.2,
+                       .modules = {"q_proj", "o_proj", "up_proj"},
+                       .layer_begin = 1},
                       at::kDouble);
   adapter.initialize(3);
-  adapter.parameters().add_(at::sin(at::arange(adapter.parameters().numel(), at::kDouble)), 0.05);  // B isn't zero
+  adapter.parameters().add_(at::sin(at::arange(adapter.parameters().numel(), at::kDouble)),
+                            0.05);  // B isn't zero
   const std::vector<int64_t> examples = {0, 1, 2, 3};
   for (const bool share : {false, true}) {
-    const MicroBatch batch = make_micro_batch(data, examples, share);
-    for (const Loss loss : {Loss::kTokenizedBrier, Loss::kExpectationLogLoss, Loss::kMeanBrier, Loss::kSoftTarget}) {
+    const data::MicroBatch batch = data::make_micro_batch(data, examples, share);
+    for (const Loss loss :
+         {Loss::kTokenizedBrier, Loss::kExpectationLogLoss, Loss::kMeanBrier, Loss::kSoftTarget}) {
       const GradientOptions options{.losses = {{loss, 0.7}, {Loss::kMeanBrier, 0.3}},
                                     .lm_weight_per_token = 0.25,
                                     .dropout_key = 99,
@@ -113,26 +125,29 @@ TEST(MicroBatchGradient, MatchesDifferences) {
         adapter.parameters()[i] = old - h;
         const double down = add_micro_batch_gradient(model, adapter, batch, options, scratch);
         adapter.parameters()[i] = old;
-        EXPECT_NEAR(gradient[i].item<double>(), (up - down) / (2 * h), 2e-7) << "element " << i << " loss " << static_cast<int>(loss);
+        EXPECT_NEAR(gradient[i].item<double>(), (up - down) / (2 * h), 2e-7)
+            << "element " << i << " loss " << static_cast<int>(loss);
       }
     }
   }
 }
 
 // Examples 0..19 of one data set; response and target as given.
-TokenData data_with_responses(const std::vector<std::pair<uint32_t, float>>& responses) {
-  TokenData data = synthetic_data(static_cast<int>(responses.size()));
+data::TokenData data_with_responses(const std::vector<std::pair<uint32_t, float>>& responses) {
+  data::TokenData data = synthetic_data(static_cast<int>(responses.size()));
   for (size_t i = 0; i < responses.size(); ++i) {
     data.split[i] = "train";
     data.target[i] = responses[i].second;
-    for (uint64_t t = data.offsets[i] + 1; t < data.offsets[i] + 3; ++t) data.tokens[t] = responses[i].first;
+    for (uint64_t t = data.offsets[i] + 1; t < data.offsets[i] + 3; ++t)
+      data.tokens[t] = responses[i].first;
   }
   return data;
 }
 
 TEST(TrainExamples, LeavesOutResponsesThatAreNeverRightAndKeepsTheBaseRate) {
   // Response 11: three times, never right. 12: twice, never right. 13: four times, once right.
-  TokenData data = data_with_responses({{11, 0}, {12, 0}, {13, 0}, {11, 0}, {13, 1}, {12, 0}, {11, 0}, {13, 0}, {13, 0}, {14, 1}});
+  data::TokenData data = data_with_responses(
+      {{11, 0}, {12, 0}, {13, 0}, {11, 0}, {13, 1}, {12, 0}, {11, 0}, {13, 0}, {13, 0}, {14, 1}});
   const TrainExamples all = choose_train_examples(data, 0);
   EXPECT_EQ(all.examples.size(), 10U);
   EXPECT_EQ(all.weight, std::vector<double>(10, 1.0));
@@ -143,7 +158,8 @@ TEST(TrainExamples, LeavesOutResponsesThatAreNeverRightAndKeepsTheBaseRate) {
   double sum = 0, right = 0;
   for (size_t i = 0; i < chosen.examples.size(); ++i) {
     sum += chosen.weight[i];
-    right += chosen.weight[i] * static_cast<double>(data.target[static_cast<size_t>(chosen.examples[i])]);
+    right += chosen.weight[i] *
+             static_cast<double>(data.target[static_cast<size_t>(chosen.examples[i])]);
   }
   EXPECT_NEAR(sum, 7, 1e-12) << "mean 1";
   EXPECT_NEAR(right / sum, 0.2, 1e-12) << "two of ten were right";
@@ -161,7 +177,13 @@ TEST(TrainExamples, LeavesOutResponsesThatAreNeverRightAndKeepsTheBaseRate) {
 TEST(AdapterFiles, ComeBackAsTheyWereAndRefuseWhatDoesNotFit) {
   const ModelConfig config = ModelConfig::from_model_dir(kTinyModel);
   LoraAdapter adapter(config,
-                      {.rank = 2, .alpha = 4.5, .dropout = 0, .rslora = true, .modules = {"v_proj", "gate_proj"}, .layer_begin = 1, .layer_end = 3},
+                      {.rank = 2,
+                       .alpha = 4.5,
+                       .dropout = 0,
+                       .rslora = true,
+                       .modules = {"v_proj", "gate_proj"},
+                       .layer_begin = 1,
+                       .layer_end = 3},
                       at::kFloat);
   adapter.initialize(1);
   const std::string folder = temporary("adapter");
@@ -186,12 +208,15 @@ TEST(AdapterFiles, ComeBackAsTheyWereAndRefuseWhatDoesNotFit) {
     std::ofstream(path) << text;
     return message;
   };
-  EXPECT_THAT(error_with("\"LORA\"", "\"IA3\""), AllOf(HasSubstr("adapter_config.json"), HasSubstr("LORA")));
+  EXPECT_THAT(error_with("\"LORA\"", "\"IA3\""),
+              AllOf(HasSubstr("adapter_config.json"), HasSubstr("LORA")));
   EXPECT_THAT(error_with("\"use_dora\": false", "\"use_dora\": true"), HasSubstr("use_dora"));
   EXPECT_THAT(error_with("\"r\": 2", "\"r\": 3"), HasSubstr("shape"));
   EXPECT_THAT(error_with("\"r\": 2", "\"rr\": 2"), HasSubstr("lora_alpha"));
   EXPECT_THAT(error_with("\"v_proj\"", "\"k_proj\""), HasSubstr("missing"));
-  EXPECT_THAT(error_with("\"layers_to_transform\": [", "\"layers_to_transform\": [9223372036854775807,"), HasSubstr("expected layers in 0.."));
+  EXPECT_THAT(
+      error_with("\"layers_to_transform\": [", "\"layers_to_transform\": [9223372036854775807,"),
+      HasSubstr("expected layers in 0.."));
   std::filesystem::remove(folder + "/adapter_model.safetensors");
   EXPECT_THROW(read_adapter(folder, config, at::kFloat), std::system_error);
 }
@@ -240,9 +265,10 @@ TEST(CollapseGuard, SpeaksUpForOneLevelAndIsSilentForMany) {
   EXPECT_FALSE(collapse_message(figures, 0.9, true));
   EXPECT_EQ(figures.distinct_levels, 10);
   EXPECT_DOUBLE_EQ(figures.auroc, 1);
-  EXPECT_NEAR(figures.tokenized_brier, figures.expectation_brier, 1e-12);  // q is one-hot: no variance
+  EXPECT_NEAR(figures.tokenized_brier, figures.expectation_brier,
+              1e-12);  // q is one-hot: no variance
   EXPECT_THROW(validation_figures({}), std::invalid_argument);
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::trainer

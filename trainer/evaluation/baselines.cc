@@ -7,7 +7,7 @@
 #include "trainer/evaluation/logistic_probe.h"
 #include "trainer/evaluation/posthoc.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 struct Columns {
@@ -47,10 +47,13 @@ Features layer_features(const ProbeInput& input, int64_t layer, int64_t width) {
 
 }  // namespace
 
-std::map<std::string, MetricMap> post_hoc_baselines(const std::vector<ScoredExample>& validation, const std::vector<ScoredExample>& test,
+std::map<std::string, MetricMap> post_hoc_baselines(const std::vector<ScoredExample>& validation,
+                                                    const std::vector<ScoredExample>& test,
                                                     const EvaluationOptions& options) {
   const Columns fit = graded_columns(validation), apply = graded_columns(test);
-  if (fit.target.empty()) throw std::invalid_argument("evaluate: the validation split has no graded example to fit the baselines on");
+  if (fit.target.empty())
+    throw std::invalid_argument(
+        "evaluate: the validation split has no graded example to fit the baselines on");
   const auto measured = [&](const std::function<double(size_t)>& confidence_of) {
     std::vector<double> confidence;
     for (size_t i = 0; i < apply.target.size(); ++i) confidence.push_back(confidence_of(i));
@@ -66,19 +69,23 @@ std::map<std::string, MetricMap> post_hoc_baselines(const std::vector<ScoredExam
           {"temperature", measured([&](size_t i) { return temperature(apply.expectation[i]); })}};
 }
 
-ProbeBaselines probe_baselines(const ProbeInput& train, const ProbeInput& validation, const ProbeInput& test, int64_t layers, int64_t layer_step,
+ProbeBaselines probe_baselines(const ProbeInput& train, const ProbeInput& validation,
+                               const ProbeInput& test, int64_t layers, int64_t layer_step,
                                const EvaluationOptions& options) {
-  if (train.hidden.empty() || test.hidden.empty()) throw std::invalid_argument("evaluate: probes need train and test examples");
+  if (train.hidden.empty() || test.hidden.empty())
+    throw std::invalid_argument("evaluate: probes need train and test examples");
   const auto width = static_cast<int64_t>(train.hidden[0].size()) / layers;
   const Columns columns = graded_columns(test.examples);
   std::optional<ProbeSelection> best;
   ProbeBaselines result;
   for (int64_t layer = layers - 1; layer >= 0; layer -= layer_step) {
-    const Features fit = layer_features(train, layer, width), choose = layer_features(validation, layer, width);
-    ProbeSelection selection = select_logistic_probe({fit.rows, width, fit.target, fit.weight}, {choose.rows, width, choose.target});
+    const Features fit = layer_features(train, layer, width),
+                   choose = layer_features(validation, layer, width);
+    ProbeSelection selection = select_logistic_probe({fit.rows, width, fit.target, fit.weight},
+                                                     {choose.rows, width, choose.target});
     const auto measured = [&] {
-      return evaluate_confidences(selection.probe.predict(layer_features(test, layer, width).rows), columns.target, columns.dataset, columns.entity,
-                                  options);
+      return evaluate_confidences(selection.probe.predict(layer_features(test, layer, width).rows),
+                                  columns.target, columns.dataset, columns.entity, options);
     };
     if (layer == layers - 1) result.last = measured();
     if (!best || selection.validation_brier < best->validation_brier) {
@@ -90,4 +97,4 @@ ProbeBaselines probe_baselines(const ProbeInput& train, const ProbeInput& valida
   return result;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,7 +1,9 @@
-// Percentile bootstrap that draws entities, not examples: questions about one entity stand or fall together (Efron & Tibshirani 1993, ch. 13).
+// Percentile bootstrap that draws entities, not examples: questions about one entity stand or fall
+// together (Efron & Tibshirani 1993, ch. 13).
 //
-// Resample b, draw k takes entity floor(E * u(seed, b, k)) with u from a counter-based generator (SplitMix64 of the three numbers), so an interval
-// depends on the data and the seed only: not on ranks, threads, or what else was computed.
+// Resample b, draw k takes entity floor(E * u(seed, b, k)) with u from a counter-based generator
+// (SplitMix64 of the three numbers), so an interval depends on the data and the seed only: not on
+// ranks, threads, or what else was computed.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace candor {
+namespace candor::trainer {
 
 struct BootstrapOptions {
   int64_t resamples = 1000;
@@ -30,10 +32,12 @@ std::vector<int64_t> number_names(std::span<const std::string> names);
 // Linear interpolation between order statistics (numpy's default). NaN for no values.
 double percentile(std::vector<double> values, double share);
 
-// `measure` gets the weight of each example ([n], whole numbers) and returns one figure per metric, always as many; it is called once with an empty
-// span (each example once) for the values and once per resample. Figures that come out NaN are left out of their interval; the interval is NaN
+// `measure` gets the weight of each example ([n], whole numbers) and returns one figure per metric,
+// always as many; it is called once with an empty span (each example once) for the values and once
+// per resample. Figures that come out NaN are left out of their interval; the interval is NaN
 // where all are. entity[i] in 0 .. E-1 (number_names).
-std::vector<MetricValue> bootstrap(std::span<const int64_t> entity, const BootstrapOptions& options,
-                                   const std::function<std::vector<double>(std::span<const double> weight)>& measure);
+std::vector<MetricValue> bootstrap(
+    std::span<const int64_t> entity, const BootstrapOptions& options,
+    const std::function<std::vector<double>(std::span<const double> weight)>& measure);
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -6,7 +6,7 @@
 #include "trainer/evaluation/metrics.h"
 #include "trainer/evaluation/tie_groups.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 void add_to_bin(ReliabilityBin& bin, const TieGroup& group) {
@@ -35,14 +35,18 @@ double calibration_error(const std::vector<ReliabilityBin>& bins) {
 }  // namespace
 
 int calibration_bin(double confidence) {
-  // The sums that make a confidence of 0.3 leave it up to some ulps below; int(c / 0.1) puts even an exact 0.3, 0.6 and 0.7 one bin low.
+  // The sums that make a confidence of 0.3 leave it up to some ulps below; int(c / 0.1) puts even
+  // an exact 0.3, 0.6 and 0.7 one bin low.
   constexpr double kRoundingMargin = 1e-9;
-  return std::clamp(static_cast<int>(std::floor(confidence * kCalibrationBins + kRoundingMargin)), 0, kCalibrationBins - 1);
+  return std::clamp(static_cast<int>(std::floor(confidence * kCalibrationBins + kRoundingMargin)),
+                    0, kCalibrationBins - 1);
 }
 
 std::vector<ReliabilityBin> reliability_bins(const MetricSample& sample) {
   std::vector<ReliabilityBin> bins(kCalibrationBins);
-  for_each_tie_group(sample, false, [&](const TieGroup& group) { add_to_bin(bins[static_cast<size_t>(calibration_bin(group.confidence))], group); });
+  for_each_tie_group(sample, false, [&](const TieGroup& group) {
+    add_to_bin(bins[static_cast<size_t>(calibration_bin(group.confidence))], group);
+  });
   divide_sums(bins);
   return bins;
 }
@@ -55,11 +59,13 @@ double ece_equal_mass(const MetricSample& sample) {
   double below = 0;
   for_each_tie_group(sample, false, [&](const TieGroup& group) {
     const double mid_rank = (below + group.weight / 2) / total;
-    add_to_bin(bins[static_cast<size_t>(std::min(kCalibrationBins - 1, static_cast<int>(mid_rank * kCalibrationBins)))], group);
+    add_to_bin(bins[static_cast<size_t>(
+                   std::min(kCalibrationBins - 1, static_cast<int>(mid_rank * kCalibrationBins)))],
+               group);
     below += group.weight;
   });
   divide_sums(bins);
   return calibration_error(bins);
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -7,7 +7,7 @@
 #include "trainer/evaluation/metrics.h"
 #include "trainer/evaluation/tie_groups.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
@@ -20,7 +20,9 @@ struct PairCount {
     positives += positive;
     negatives += negative;
   }
-  double auroc() const { return positives > 0 && negatives > 0 ? pairs_won / (positives * negatives) : kUndefined; }
+  double auroc() const {
+    return positives > 0 && negatives > 0 ? pairs_won / (positives * negatives) : kUndefined;
+  }
 };
 
 }  // namespace
@@ -28,14 +30,17 @@ struct PairCount {
 std::vector<int64_t> order_by_confidence(std::span<const double> confidence) {
   std::vector<int64_t> order(confidence.size());
   std::iota(order.begin(), order.end(), int64_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return confidence[static_cast<size_t>(a)] < confidence[static_cast<size_t>(b)]; });
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return confidence[static_cast<size_t>(a)] < confidence[static_cast<size_t>(b)];
+  });
   return order;
 }
 
 double auroc(const MetricSample& sample) {
   PairCount count;
-  for_each_tie_group(sample, false, [&](const TieGroup& group) { count.add_group(group.positive_weight, group.weight - group.positive_weight); });
+  for_each_tie_group(sample, false, [&](const TieGroup& group) {
+    count.add_group(group.positive_weight, group.weight - group.positive_weight);
+  });
   return count.auroc();
 }
 
@@ -111,4 +116,4 @@ std::vector<CurvePoint> risk_coverage_curve(const MetricSample& sample) {
   return points;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

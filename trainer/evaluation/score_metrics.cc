@@ -5,7 +5,7 @@
 
 #include "trainer/evaluation/metrics.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 template <typename Score>
@@ -50,4 +50,4 @@ double nll(const MetricSample& sample) {
   });
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

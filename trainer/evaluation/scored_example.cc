@@ -8,7 +8,7 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/jsonl.h"
 
-namespace candor {
+namespace candor::trainer {
 
 double ScoredExample::expectation() const {
   double sum = 0;
@@ -24,7 +24,9 @@ double ScoredExample::entropy() const {
 }
 
 double ScoredExample::argmax_value() const {
-  return argmax_level < 0 || q.size() < 2 ? 0 : static_cast<double>(argmax_level) / static_cast<double>(q.size() - 1);
+  return argmax_level < 0 || q.size() < 2
+             ? 0
+             : static_cast<double>(argmax_level) / static_cast<double>(q.size() - 1);
 }
 
 std::string to_json_line(const ScoredExample& example) {
@@ -45,14 +47,14 @@ std::string to_json_line(const ScoredExample& example) {
 }
 
 void write_scored_examples(const std::string& path, const std::vector<ScoredExample>& examples) {
-  AtomicFile file(path);
+  data::AtomicFile file(path);
   for (const ScoredExample& example : examples) file.write(to_json_line(example));
   file.commit();
 }
 
 std::vector<ScoredExample> read_scored_examples(const std::string& path) {
   std::vector<ScoredExample> examples;
-  for_each_json_line(path, [&](const nlohmann::json& line, size_t) {
+  data::for_each_json_line(path, [&](const nlohmann::json& line, size_t) {
     if (!line.is_object()) throw std::invalid_argument("expected an object of a scored example");
     ScoredExample example;
     line.at("example_index").get_to(example.example_index);
@@ -70,4 +72,4 @@ std::vector<ScoredExample> read_scored_examples(const std::string& path) {
   return examples;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

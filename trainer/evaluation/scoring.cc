@@ -11,18 +11,21 @@
 #include "data_pipeline/tokens/micro_batch.h"
 #include "data_pipeline/tokens/sampler.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
-// What travels: the place of an example whose logits aren't finite, or -1; then for each example its place, q, format mass and argmax level, then the
-// hidden states. A rank that threw alone would leave the others waiting for it.
+// What travels: the place of an example whose logits aren't finite, or -1; then for each example
+// its place, q, format mass and argmax level, then the hidden states. A rank that threw alone would
+// leave the others waiting for it.
 class Packet {
  public:
   template <typename T>
   void put(const T& value) {
     bytes_.append(reinterpret_cast<const char*>(&value), sizeof(T));
   }
-  void put(const float* values, size_t count) { bytes_.append(reinterpret_cast<const char*>(values), count * sizeof(float)); }
+  void put(const float* values, size_t count) {
+    bytes_.append(reinterpret_cast<const char*>(values), count * sizeof(float));
+  }
   const std::string& bytes() const { return bytes_; }
 
  private:
@@ -58,17 +61,21 @@ struct LevelReading {
 };
 
 template <typename Real>
-LevelReading read_levels(const Real* logits_V, int64_t vocabulary, const std::vector<uint32_t>& level_ids) {
+LevelReading read_levels(const Real* logits_V, int64_t vocabulary,
+                         const std::vector<uint32_t>& level_ids) {
   int64_t best = 0;
   for (int64_t v = 1; v < vocabulary; ++v) {
-    if (logits_V[v] > logits_V[best]) best = v;  // a tie goes to the lower id, as greedy decoding does
+    if (logits_V[v] > logits_V[best])
+      best = v;  // a tie goes to the lower id, as greedy decoding does
   }
   const auto largest = static_cast<double>(logits_V[best]);
   double all = 0;
-  for (int64_t v = 0; v < vocabulary; ++v) all += std::exp(static_cast<double>(logits_V[v]) - largest);
+  for (int64_t v = 0; v < vocabulary; ++v)
+    all += std::exp(static_cast<double>(logits_V[v]) - largest);
   LevelReading reading;
   double level_largest = -INFINITY;
-  for (const uint32_t id : level_ids) level_largest = std::max(level_largest, static_cast<double>(logits_V[id]));
+  for (const uint32_t id : level_ids)
+    level_largest = std::max(level_largest, static_cast<double>(logits_V[id]));
   double levels = 0;
   for (size_t i = 0; i < level_ids.size(); ++i) {
     const auto logit = static_cast<double>(logits_V[level_ids[i]]);
@@ -84,54 +91,67 @@ LevelReading read_levels(const Real* logits_V, int64_t vocabulary, const std::ve
 
 }  // namespace
 
-ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter, const TokenData& data, std::span<const int64_t> examples,
-                             const ScoringOptions& options, ProcessGroup& group) {
-  const std::vector<std::vector<int64_t>> micro_batches = cut_micro_batches(examples, options.batch_examples);
+ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter,
+                             const data::TokenData& data, std::span<const int64_t> examples,
+                             const ScoringOptions& options, comm::ProcessGroup& group) {
+  const std::vector<std::vector<int64_t>> micro_batches =
+      data::cut_micro_batches(examples, options.batch_examples);
   std::vector<int64_t> tokens;
-  for (const std::vector<int64_t>& members : micro_batches) tokens.push_back(micro_batch_tokens(data, members, options.share_prefix));
-  const std::vector<int> rank_of = assign_micro_batches(tokens, group.world_size());
+  for (const std::vector<int64_t>& members : micro_batches)
+    tokens.push_back(data::micro_batch_tokens(data, members, options.share_prefix));
+  const std::vector<int> rank_of = data::assign_micro_batches(tokens, group.world_size());
   const auto mine = static_cast<int64_t>(std::count(rank_of.begin(), rank_of.end(), group.rank()));
 
   const auto levels = data.level_ids.size();
-  const auto hidden_numel = options.collect_hidden ? static_cast<size_t>(model.config().layers * model.config().width) : 0;
+  const auto hidden_numel = options.collect_hidden
+                                ? static_cast<size_t>(model.config().layers * model.config().width)
+                                : 0;
   Packet packet;
   int64_t done = 0, not_finite_at = -1;
   for (size_t m = 0; m < micro_batches.size() && not_finite_at < 0; ++m) {
     if (rank_of[m] != group.rank()) continue;
-    const MicroBatch batch = make_micro_batch(data, micro_batches[m], options.share_prefix);
+    const data::MicroBatch batch =
+        data::make_micro_batch(data, micro_batches[m], options.share_prefix);
     ForwardOptions forward{.adapter = adapter, .collect_hidden = options.collect_hidden};
     start_from_base(model, batch, options.trunk, forward);
     const ForwardResult result = model.forward(batch, forward);
     const at::Tensor logits_BV = model.logits(result.head_in_RD).cpu();
     const int64_t vocabulary = logits_BV.size(1);
     at::Tensor hidden_BLD;
-    if (options.collect_hidden) hidden_BLD = result.hidden_LBD.transpose(0, 1).to(at::kCPU, at::kFloat).contiguous();
+    if (options.collect_hidden)
+      hidden_BLD = result.hidden_LBD.transpose(0, 1).to(at::kCPU, at::kFloat).contiguous();
     for (size_t b = 0; b < micro_batches[m].size(); ++b) {
       const auto row = static_cast<int64_t>(b) * vocabulary;
-      const LevelReading reading = logits_BV.scalar_type() == at::kDouble
-                                       ? read_levels(logits_BV.const_data_ptr<double>() + row, vocabulary, data.level_ids)
-                                       : read_levels(logits_BV.const_data_ptr<float>() + row, vocabulary, data.level_ids);
-      const int64_t place = static_cast<int64_t>(m) * options.batch_examples + static_cast<int64_t>(b);
+      const LevelReading reading =
+          logits_BV.scalar_type() == at::kDouble
+              ? read_levels(logits_BV.const_data_ptr<double>() + row, vocabulary, data.level_ids)
+              : read_levels(logits_BV.const_data_ptr<float>() + row, vocabulary, data.level_ids);
+      const int64_t place =
+          static_cast<int64_t>(m) * options.batch_examples + static_cast<int64_t>(b);
       if (!reading.is_finite) not_finite_at = place;
       packet.put(place);
       for (const double p : reading.q) packet.put(p);
       packet.put(reading.format_mass);
       packet.put(reading.argmax_level);
-      if (options.collect_hidden) packet.put(hidden_BLD.const_data_ptr<float>() + b * hidden_numel, hidden_numel);
+      if (options.collect_hidden)
+        packet.put(hidden_BLD.const_data_ptr<float>() + b * hidden_numel, hidden_numel);
     }
     if (options.on_progress) options.on_progress(++done, mine);
   }
 
   ScoringResult result;
   result.examples.resize(examples.size());
-  if (options.collect_hidden) result.hidden.assign(examples.size(), std::vector<float>(hidden_numel));
+  if (options.collect_hidden)
+    result.hidden.assign(examples.size(), std::vector<float>(hidden_numel));
   Packet whole;
   whole.put(not_finite_at);
   for (const std::string& bytes : group.all_gather_bytes(whole.bytes() + packet.bytes())) {
     PacketReader reader(bytes);
     if (const auto place = reader.get<int64_t>(); place >= 0) {
       const auto index = static_cast<size_t>(examples[static_cast<size_t>(place)]);
-      throw NonFiniteError(fmt::format("scoring: the model's logits aren't finite for {}; is the adapter damaged?", data.example_id[index]));
+      throw comm::NonFiniteError(
+          fmt::format("scoring: the model's logits aren't finite for {}; is the adapter damaged?",
+                      data.example_id[index]));
     }
     while (!reader.done()) {
       const auto place = static_cast<size_t>(reader.get<int64_t>());
@@ -153,4 +173,4 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
   return result;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,8 +1,11 @@
-// What the model says about examples of a token file, computed by all ranks together: the same digits for any number of ranks.
+// What the model says about examples of a token file, computed by all ranks together: the same
+// digits for any number of ranks.
 //
-// The examples are cut into fixed micro-batches before ranks are considered; each rank computes whole micro-batches, and the results are gathered in
-// example order on every rank. Collective: every rank calls with the same arguments. Nothing is kept for gradients.
-// Shapes: hidden, if asked for, is [examples][layers * width], fp32: the row that predicts the level, after every decoder layer.
+// The examples are cut into fixed micro-batches before ranks are considered; each rank computes
+// whole micro-batches, and the results are gathered in example order on every rank. Collective:
+// every rank calls with the same arguments. Nothing is kept for gradients.
+// Shapes: hidden, if asked for, is [examples][layers * width], fp32: the row that predicts the
+// level, after every decoder layer.
 #pragma once
 
 #include <functional>
@@ -11,17 +14,17 @@
 
 #include "comm/process_group.h"
 #include "data_pipeline/tokens/token_file.h"
+#include "trainer/base_cache/frozen_trunk.h"
 #include "trainer/evaluation/scored_example.h"
-#include "trainer/model/frozen_trunk.h"
 #include "trainer/model/llama.h"
 
-namespace candor {
+namespace candor::trainer {
 
 struct ScoringOptions {
   int64_t batch_examples = 16;  // of a micro-batch; part of what fixes the last bits
   bool share_prefix = true;
   bool collect_hidden = false;
-  const FrozenTrunk* trunk = nullptr;                              // with all examples asked for; not with collect_hidden
+  const FrozenTrunk* trunk = nullptr;  // with all examples asked for; not with collect_hidden
   std::function<void(int64_t done, int64_t total)> on_progress{};  // micro-batches of this rank
 };
 
@@ -30,8 +33,10 @@ struct ScoringResult {
   std::vector<std::vector<float>> hidden;
 };
 
-// adapter: null for the base model. Throws what the model's forward throws, NonFiniteError for logits that aren't numbers, CommError.
-ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter, const TokenData& data, std::span<const int64_t> examples,
-                             const ScoringOptions& options, ProcessGroup& group);
+// adapter: null for the base model. Throws what the model's forward throws, NonFiniteError for
+// logits that aren't numbers, CommError.
+ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter,
+                             const data::TokenData& data, std::span<const int64_t> examples,
+                             const ScoringOptions& options, comm::ProcessGroup& group);
 
-}  // namespace candor
+}  // namespace candor::trainer

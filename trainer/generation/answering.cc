@@ -14,31 +14,39 @@
 #include "data_pipeline/questions/response.h"
 #include "trainer/generation/greedy_generator.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string group_path(const AnsweringOptions& options, size_t index) { return fmt::format("{}/group_{:06}.jsonl", options.journal_folder, index); }
+std::string group_path(const AnsweringOptions& options, size_t index) {
+  return fmt::format("{}/group_{:06}.jsonl", options.journal_folder, index);
+}
 
 // Of everything that an answer depends on: a journal with another identity is another run's.
-std::string identity_of(const PromptBuilder& prompt, const std::vector<Question>& questions, const AnsweringOptions& options) {
-  std::string text = fmt::format("answers 4\n{}\n{}\n{}\n{}\n{}\n{}\n{} {}\n", options.model_identity, options.precision, prompt.sha256(),
-                                 prompt.tokenizer_sha256(), prompt.template_sha256(), options.max_new_tokens, options.group_size, options.slots);
-  for (const Question& question : questions) text += to_json_line(question) + "\n";
-  return sha256_hex(text);
+std::string identity_of(const data::PromptBuilder& prompt,
+                        const std::vector<data::Question>& questions,
+                        const AnsweringOptions& options) {
+  std::string text = fmt::format("answers 4\n{}\n{}\n{}\n{}\n{}\n{}\n{} {}\n",
+                                 options.model_identity, options.precision, prompt.sha256(),
+                                 prompt.tokenizer_sha256(), prompt.template_sha256(),
+                                 options.max_new_tokens, options.group_size, options.slots);
+  for (const data::Question& question : questions) text += to_json_line(question) + "\n";
+  return data::sha256_hex(text);
 }
 
 // Keeps a journal that is this run's and clears any other.
 void open_journal(const std::string& identity, const AnsweringOptions& options) {
   const std::string path = options.journal_folder + "/identity";
-  if (fs::exists(path) && read_file(path) == identity) return;
+  if (fs::exists(path) && data::read_file(path) == identity) return;
   if (fs::exists(options.journal_folder)) {
-    if (options.on_message) options.on_message("the unfinished answers are of another model, prompt or question file: starting anew");
+    if (options.on_message)
+      options.on_message(
+          "the unfinished answers are of another model, prompt or question file: starting anew");
     fs::remove_all(options.journal_folder);
   }
   fs::create_directories(options.journal_folder);
-  write_file_atomically(path, identity);
+  data::write_file_atomically(path, identity);
 }
 
 // Stated confidence: what follows the marker, to the line's end.
@@ -55,7 +63,8 @@ size_t common_prefix(const std::vector<std::vector<uint32_t>>& prompts) {
   size_t length = prompts[0].size();
   for (const std::vector<uint32_t>& prompt : prompts) {
     length = std::min(length, prompt.size());
-    const auto mismatch = std::mismatch(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(length), prompts[0].begin());
+    const auto mismatch = std::mismatch(
+        prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(length), prompts[0].begin());
     length = static_cast<size_t>(mismatch.first - prompt.begin());
     length = std::min(length, prompt.size() - 1);  // every prompt keeps a token of its own
   }
@@ -79,15 +88,20 @@ bool answer_is_complete(std::string_view generated, std::string_view marker) {
   return !marker.starts_with(rest) && !marker.starts_with(trimmed);
 }
 
-void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const PromptBuilder& prompt, const std::vector<Question>& questions,
-                      const AnsweringOptions& options, ProcessGroup& group) {
-  if (questions.empty()) throw std::invalid_argument("answer: there are no questions; check data.questions and data.max_*");
+void answer_questions(const LlamaModel& model, const data::Tokenizer& tokenizer,
+                      const data::PromptBuilder& prompt,
+                      const std::vector<data::Question>& questions, const AnsweringOptions& options,
+                      comm::ProcessGroup& group) {
+  if (questions.empty())
+    throw std::invalid_argument(
+        "answer: there are no questions; check data.questions and data.max_*");
   const bool keeps_journal = options.hosts == nullptr ? group.rank() == 0 : options.hosts->keeps();
   if (keeps_journal) open_journal(identity_of(prompt, questions, options), options);
   group.barrier();
 
   std::vector<std::vector<uint32_t>> prompts;
-  for (const Question& question : questions) prompts.push_back(tokenizer.encode(prompt.answer_prompt(question.question)));
+  for (const data::Question& question : questions)
+    prompts.push_back(tokenizer.encode(prompt.answer_prompt(question.question)));
   const auto prefix = static_cast<std::ptrdiff_t>(common_prefix(prompts));
 
   const auto group_size = static_cast<size_t>(options.group_size);
@@ -96,16 +110,18 @@ void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const
     if (options.hosts == nullptr) return;
     std::vector<std::string> paths;
     for (size_t g = 0; g < groups; ++g) paths.push_back(group_path(options, g));
-    options.hosts->collect(paths, [](const std::string& path) { return read_journal_file(path).has_value(); });
+    options.hosts->collect(
+        paths, [](const std::string& path) { return data::read_journal_file(path).has_value(); });
   };
   collect_groups();
   // Rank 0 looks: a file system may show a new file to one rank before another.
   std::string is_missing(groups, '-');
   for (size_t g = 0; g < groups && group.rank() == 0; ++g) {
-    if (read_journal_file(group_path(options, g))) continue;
+    if (data::read_journal_file(group_path(options, g))) continue;
     is_missing[g] = '+';
     if (fs::exists(group_path(options, g)) && options.on_message) {
-      options.on_message(fmt::format("WARNING: {} is damaged: its questions are answered again", group_path(options, g)));
+      options.on_message(fmt::format("WARNING: {} is damaged: its questions are answered again",
+                                     group_path(options, g)));
     }
   }
   group.broadcast_bytes(is_missing, 0);
@@ -114,43 +130,54 @@ void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const
     if (is_missing[g] == '+') missing.push_back(g);
   }
   if (missing.size() < groups && group.rank() == 0 && options.on_message) {
-    options.on_message(fmt::format("going on: {} of {} questions are answered", std::min((groups - missing.size()) * group_size, questions.size()),
-                                   questions.size()));
+    options.on_message(fmt::format(
+        "going on: {} of {} questions are answered",
+        std::min((groups - missing.size()) * group_size, questions.size()), questions.size()));
   }
 
-  const GreedyOptions greedy{
-      .max_new_tokens = options.max_new_tokens,
-      .slots = options.slots,
-      .end_tokens = model.config().end_tokens,
-      .is_complete = [&](std::span<const uint32_t> ids) { return answer_is_complete(tokenizer.decode(ids), prompt.options().marker); }};
-  const auto ranks = static_cast<size_t>(group.world_size()), rank = static_cast<size_t>(group.rank());
+  const GreedyOptions greedy{.max_new_tokens = options.max_new_tokens,
+                             .slots = options.slots,
+                             .end_tokens = model.config().end_tokens,
+                             .is_complete = [&](std::span<const uint32_t> ids) {
+                               return answer_is_complete(tokenizer.decode(ids),
+                                                         prompt.options().marker);
+                             }};
+  const auto ranks = static_cast<size_t>(group.world_size()),
+             rank = static_cast<size_t>(group.rank());
   const auto mine = static_cast<int64_t>((missing.size() + ranks - 1 - rank) / ranks);
   int64_t done = 0;
   std::optional<GreedyGenerator> generator;
   for (size_t m = rank; m < missing.size(); m += ranks) {
-    if (!generator) generator.emplace(model, std::vector<uint32_t>(prompts[0].begin(), prompts[0].begin() + prefix));
-    const size_t begin = missing[m] * group_size, end = std::min(begin + group_size, questions.size());
+    if (!generator)
+      generator.emplace(model,
+                        std::vector<uint32_t>(prompts[0].begin(), prompts[0].begin() + prefix));
+    const size_t begin = missing[m] * group_size,
+                 end = std::min(begin + group_size, questions.size());
     std::vector<std::vector<uint32_t>> suffixes;
-    for (size_t q = begin; q < end; ++q) suffixes.emplace_back(prompts[q].begin() + prefix, prompts[q].end());
+    for (size_t q = begin; q < end; ++q)
+      suffixes.emplace_back(prompts[q].begin() + prefix, prompts[q].end());
     const std::vector<std::vector<uint32_t>> generated = generator->generate(suffixes, greedy);
     std::string lines;
     for (size_t q = begin; q < end; ++q) {
       const std::string text = tokenizer.decode(generated[q - begin]);
-      AnsweredQuestion answer{questions[q], cut_response(text, prompt.options().marker), stated_confidence(text, prompt.options().marker),
-                              options.model_identity};
+      data::AnsweredQuestion answer{questions[q], data::cut_response(text, prompt.options().marker),
+                                    stated_confidence(text, prompt.options().marker),
+                                    options.model_identity};
       lines += to_json_line(answer) + "\n";
     }
-    write_journal_file(group_path(options, missing[m]), lines);
+    data::write_journal_file(group_path(options, missing[m]), lines);
     if (options.on_progress) options.on_progress(++done, mine);
   }
   group.barrier();
   collect_groups();
   if (group.rank() == 0) {
-    AtomicFile answers(options.answers_path);
+    data::AtomicFile answers(options.answers_path);
     for (size_t g = 0; g < groups; ++g) {
-      const std::optional<std::string> lines = read_journal_file(group_path(options, g));
+      const std::optional<std::string> lines = data::read_journal_file(group_path(options, g));
       if (!lines)
-        throw std::runtime_error(fmt::format("{} is damaged; give the same command again, it answers those questions again", group_path(options, g)));
+        throw std::runtime_error(fmt::format(
+            "{} is damaged; give the same command again, it answers those questions again",
+            group_path(options, g)));
       answers.write(*lines);
     }
     answers.commit();
@@ -160,4 +187,4 @@ void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const
   if (keeps_journal && group.rank() != 0) fs::remove_all(options.journal_folder);
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,10 +1,14 @@
-// Lets the base model answer questions, all ranks together, resumably: the answers are the same bytes for any number of ranks and after any kill.
+// Lets the base model answer questions, all ranks together, resumably: the answers are the same
+// bytes for any number of ranks and after any kill.
 //
-// The questions are cut, in order, into fixed groups; a rank takes whole groups and writes each finished one to a file of its own in a journal
-// folder. A run that starts again takes from the journal what is there. At the end rank 0 joins the groups in order and removes the journal.
-// Where hosts have file systems of their own there is a journal on each, and rank 0 collects them at the start and at the end.
+// The questions are cut, in order, into fixed groups; a rank takes whole groups and writes each
+// finished one to a file of its own in a journal folder. A run that starts again takes from the
+// journal what is there. At the end rank 0 joins the groups in order and removes the journal.
+// Where hosts have file systems of their own there is a journal on each, and rank 0 collects them
+// at the start and at the end.
 // Collective: every rank calls with the same arguments.
-// Throws std::invalid_argument for a prompt that doesn't fit, std::system_error for the disk, CommError.
+// Throws std::invalid_argument for a prompt that doesn't fit, std::system_error for the disk,
+// CommError.
 #pragma once
 
 #include <functional>
@@ -18,7 +22,7 @@
 #include "trainer/hosts/host_files.h"
 #include "trainer/model/llama.h"
 
-namespace candor {
+namespace candor::trainer {
 
 struct AnsweringOptions {
   int64_t max_new_tokens = 32;
@@ -28,16 +32,19 @@ struct AnsweringOptions {
   std::string precision{};  // dtype and products of the model, as far as answers may depend on them
   std::string answers_path{};
   std::string journal_folder{};
-  HostFiles* hosts = nullptr;                                      // null: all ranks see rank 0's files
+  HostFiles* hosts = nullptr;  // null: all ranks see rank 0's files
   std::function<void(int64_t done, int64_t total)> on_progress{};  // groups of this rank
   std::function<void(const std::string&)> on_message{};            // rank 0
 };
 
-void answer_questions(const LlamaModel& model, const Tokenizer& tokenizer, const PromptBuilder& prompt, const std::vector<Question>& questions,
-                      const AnsweringOptions& options, ProcessGroup& group);
+void answer_questions(const LlamaModel& model, const data::Tokenizer& tokenizer,
+                      const data::PromptBuilder& prompt,
+                      const std::vector<data::Question>& questions, const AnsweringOptions& options,
+                      comm::ProcessGroup& group);
 
-// Whether more tokens could still matter: an answer is complete once its first line has ended and what follows isn't the marker, or is the marker
+// Whether more tokens could still matter: an answer is complete once its first line has ended and
+// what follows isn't the marker, or is the marker
 // and a number that has ended.
 bool answer_is_complete(std::string_view generated, std::string_view marker);
 
-}  // namespace candor
+}  // namespace candor::trainer

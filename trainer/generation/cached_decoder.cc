@@ -9,7 +9,7 @@
 #include "trainer/model/frozen_product.h"
 #include "trainer/model/tensor_kernels.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 at::Tensor index_tensor(const std::vector<int64_t>& values, at::Device device) {
@@ -21,11 +21,14 @@ at::Tensor index_tensor(const std::vector<int64_t>& values, at::Device device) {
 CachedDecoder::CachedDecoder(const LlamaModel& model, std::vector<uint32_t> prefix)
     : model_(model), prefix_length_(static_cast<int64_t>(prefix.size())) {
   const ModelConfig& c = model_.config();
-  const at::TensorOptions options = at::TensorOptions().dtype(model_.dtype()).device(model_.device());
-  for (int64_t layer = 0; layer < c.layers; ++layer) keys_values_.push_back(at::zeros({prefix_length_, 2 * c.key_heads * c.head_size}, options));
+  const at::TensorOptions options =
+      at::TensorOptions().dtype(model_.dtype()).device(model_.device());
+  for (int64_t layer = 0; layer < c.layers; ++layer)
+    keys_values_.push_back(at::zeros({prefix_length_, 2 * c.key_heads * c.head_size}, options));
   if (prefix.empty()) return;
   std::vector<Row> rows;
-  for (int64_t t = 0; t < prefix_length_; ++t) rows.push_back({prefix[static_cast<size_t>(t)], t, t, 0, t + 1});
+  for (int64_t t = 0; t < prefix_length_; ++t)
+    rows.push_back({prefix[static_cast<size_t>(t)], t, t, 0, t + 1});
   forward(rows, {}, /*attend_to_prefix=*/false);
 }
 
@@ -48,7 +51,9 @@ at::Tensor CachedDecoder::append(const std::vector<Append>& appends) {
     int64_t& length = lengths_.at(static_cast<size_t>(one.slot));
     const int64_t begin = prefix_length_ + one.slot * capacity_;
     if (one.tokens.empty() || length + static_cast<int64_t>(one.tokens.size()) > capacity_) {
-      throw std::logic_error(fmt::format("decoder: {} tokens don't fit into a slot of {} that holds {}", one.tokens.size(), capacity_, length));
+      throw std::logic_error(
+          fmt::format("decoder: {} tokens don't fit into a slot of {} that holds {}",
+                      one.tokens.size(), capacity_, length));
     }
     for (const uint32_t token : one.tokens) {
       rows.push_back({token, prefix_length_ + length, begin + length, begin, length + 1});
@@ -59,7 +64,8 @@ at::Tensor CachedDecoder::append(const std::vector<Append>& appends) {
   return forward(rows, head_rows, true);
 }
 
-at::Tensor CachedDecoder::forward(const std::vector<Row>& rows, const std::vector<int64_t>& head_rows, bool attend_to_prefix) {
+at::Tensor CachedDecoder::forward(const std::vector<Row>& rows,
+                                  const std::vector<int64_t>& head_rows, bool attend_to_prefix) {
   const ModelConfig& c = model_.config();
   const ModelWeights& weights = model_.weights();
   const auto count = static_cast<int64_t>(rows.size());
@@ -83,13 +89,16 @@ at::Tensor CachedDecoder::forward(const std::vector<Row>& rows, const std::vecto
   at::Tensor x = model_.embed(ids), rstd;
   for (int64_t layer = 0; layer < c.layers; ++layer) {
     const LayerWeights& w = weights.layers[static_cast<size_t>(layer)];
-    at::Tensor qkv = frozen_product(rms_norm(x, w.input_norm_D, c.norm_epsilon, rstd), w.qkv.t(), model_.products());
+    at::Tensor qkv = frozen_product(rms_norm(x, w.input_norm_D, c.norm_epsilon, rstd), w.qkv.t(),
+                                    model_.products());
     if (w.qkv_bias.defined()) qkv.add_(w.qkv_bias);
     at::Tensor& cache = keys_values_[static_cast<size_t>(layer)];
-    at::Tensor attention = at::empty({count, q_width}, x.options()), lse = at::empty({count, c.heads}, x.options());
+    at::Tensor attention = at::empty({count, q_width}, x.options()),
+               lse = at::empty({count, c.heads}, x.options());
     rotate_heads(qkv, cos_NJ, sin_NJ, c.heads + c.key_heads, c.head_size, +1);
     cache.index_copy_(0, cache_index, qkv.narrow(1, q_width, 2 * kv_width));
-    attend.forward(qkv.narrow(1, 0, q_width), cache.narrow(1, 0, kv_width), cache.narrow(1, kv_width, kv_width), attention, lse);
+    attend.forward(qkv.narrow(1, 0, q_width), cache.narrow(1, 0, kv_width),
+                   cache.narrow(1, kv_width, kv_width), attention, lse);
     if (layer + 1 == c.layers) {  // of the last layer only the rows that are read
       if (head_rows.empty()) return {};
       const at::Tensor index = index_tensor(head_rows, model_.device());
@@ -99,10 +108,11 @@ at::Tensor CachedDecoder::forward(const std::vector<Row>& rows, const std::vecto
     at::Tensor o = frozen_product(attention, w.o.t(), model_.products());
     if (w.o_bias.defined()) o.add_(w.o_bias);
     x = x + o;
-    x = x + frozen_product(swiglu(frozen_product(rms_norm(x, w.post_norm_D, c.norm_epsilon, rstd), w.gate_up.t(), model_.products())), w.down.t(),
-                           model_.products());
+    x = x + frozen_product(swiglu(frozen_product(rms_norm(x, w.post_norm_D, c.norm_epsilon, rstd),
+                                                 w.gate_up.t(), model_.products())),
+                           w.down.t(), model_.products());
   }
   return model_.logits(rms_norm(x, weights.final_norm_D, c.norm_epsilon, rstd));
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

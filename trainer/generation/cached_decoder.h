@@ -1,7 +1,9 @@
-// A forward pass that remembers keys and values: the shared prompt prefix is computed once and stays; sequences come and go behind it.
+// A forward pass that remembers keys and values: the shared prompt prefix is computed once and
+// stays; sequences come and go behind it.
 //
-// Rows of the cache: [0, prefix) hold the prefix, and slot s owns [prefix + s * capacity, prefix + (s+1) * capacity). Every sequence attends to the
-// prefix where it lies, so nothing of it is copied per sequence. Base model only: answers never come from the adapter.
+// Rows of the cache: [0, prefix) hold the prefix, and slot s owns [prefix + s * capacity, prefix +
+// (s+1) * capacity). Every sequence attends to the prefix where it lies, so nothing of it is copied
+// per sequence. Base model only: answers never come from the adapter.
 // Legend: N rows of this call, V vocabulary.
 #pragma once
 
@@ -12,14 +14,15 @@
 
 #include "trainer/model/llama.h"
 
-namespace candor {
+namespace candor::trainer {
 
 class CachedDecoder {
  public:
   // Computes the prefix (may be empty). The model must outlive the decoder.
   CachedDecoder(const LlamaModel& model, std::vector<uint32_t> prefix);
 
-  // Forgets all sequences and makes room for `slots` of at most `capacity` tokens each; the prefix stays.
+  // Forgets all sequences and makes room for `slots` of at most `capacity` tokens each; the prefix
+  // stays.
   void begin_group(int64_t slots, int64_t capacity);
 
   // Forgets the slot's sequence, so that another may begin there.
@@ -36,14 +39,17 @@ class CachedDecoder {
   struct Row {
     uint32_t token;
     int64_t position, cache_row;
-    int64_t own_begin, own_length;  // run of the sequence's own rows in the cache; the prefix comes on top
+    int64_t own_begin,
+        own_length;  // run of the sequence's own rows in the cache; the prefix comes on top
   };
-  at::Tensor forward(const std::vector<Row>& rows, const std::vector<int64_t>& head_rows, bool attend_to_prefix);
+  at::Tensor forward(const std::vector<Row>& rows, const std::vector<int64_t>& head_rows,
+                     bool attend_to_prefix);
 
   const LlamaModel& model_;
   int64_t prefix_length_ = 0, capacity_ = 0;
-  std::vector<at::Tensor> keys_values_;  // per layer [cache rows, 2 * K * head_size]: keys, then values
-  std::vector<int64_t> lengths_;         // per slot
+  std::vector<at::Tensor>
+      keys_values_;               // per layer [cache rows, 2 * K * head_size]: keys, then values
+  std::vector<int64_t> lengths_;  // per slot
 };
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -7,16 +7,20 @@
 
 #include "comm/comm_error.h"
 
-namespace candor {
+namespace candor::trainer {
 
-std::vector<std::vector<uint32_t>> GreedyGenerator::generate(std::span<const std::vector<uint32_t>> suffixes, const GreedyOptions& options) {
+std::vector<std::vector<uint32_t>> GreedyGenerator::generate(
+    std::span<const std::vector<uint32_t>> suffixes, const GreedyOptions& options) {
   std::vector<std::vector<uint32_t>> generated(suffixes.size());
   if (suffixes.empty()) return generated;
-  std::vector<size_t> waiting(suffixes.size());  // the longest prompt first, from the back; of equal ones the first in the group
+  std::vector<size_t> waiting(suffixes.size());  // the longest prompt first, from the back; of
+                                                 // equal ones the first in the group
   std::iota(waiting.rbegin(), waiting.rend(), size_t{0});
-  std::stable_sort(waiting.begin(), waiting.end(), [&](size_t a, size_t b) { return suffixes[a].size() < suffixes[b].size(); });
+  std::stable_sort(waiting.begin(), waiting.end(),
+                   [&](size_t a, size_t b) { return suffixes[a].size() < suffixes[b].size(); });
   const auto slots = std::min(options.slots, static_cast<int64_t>(suffixes.size()));
-  decoder_.begin_group(slots, static_cast<int64_t>(suffixes[waiting.back()].size()) + options.max_new_tokens);
+  decoder_.begin_group(
+      slots, static_cast<int64_t>(suffixes[waiting.back()].size()) + options.max_new_tokens);
 
   std::vector<size_t> sequence_of(static_cast<size_t>(slots));
   std::vector<CachedDecoder::Append> appends;
@@ -24,14 +28,17 @@ std::vector<std::vector<uint32_t>> GreedyGenerator::generate(std::span<const std
     if (waiting.empty()) return;
     const size_t sequence = sequence_of[static_cast<size_t>(slot)] = waiting.back();
     waiting.pop_back();
-    generated[sequence].reserve(static_cast<size_t>(options.max_new_tokens));  // spans below point into it
+    generated[sequence].reserve(
+        static_cast<size_t>(options.max_new_tokens));  // spans below point into it
     decoder_.restart(slot);
     into.push_back({slot, suffixes[sequence]});
   };
   for (int64_t slot = 0; slot < slots; ++slot) begin_next(slot, appends);
   while (!appends.empty()) {
     const at::Tensor logits_NV = decoder_.append(appends), next_N = logits_NV.argmax(1).cpu();
-    if (!logits_NV.amax(1).isfinite().all().item<bool>()) throw NonFiniteError("answer: the model's logits aren't finite; are its weights damaged?");
+    if (!logits_NV.amax(1).isfinite().all().item<bool>())
+      throw comm::NonFiniteError(
+          "answer: the model's logits aren't finite; are its weights damaged?");
     std::vector<CachedDecoder::Append> going_on;
     for (size_t n = 0; n < appends.size(); ++n) {
       const int64_t slot = appends[n].slot;
@@ -40,7 +47,8 @@ std::vector<std::vector<uint32_t>> GreedyGenerator::generate(std::span<const std
       bool ended = std::count(options.end_tokens.begin(), options.end_tokens.end(), token) > 0;
       if (!ended) {
         mine.push_back(static_cast<uint32_t>(token));
-        ended = static_cast<int64_t>(mine.size()) >= options.max_new_tokens || (options.is_complete && options.is_complete(mine));
+        ended = static_cast<int64_t>(mine.size()) >= options.max_new_tokens ||
+                (options.is_complete && options.is_complete(mine));
       }
       if (ended) {
         begin_next(slot, going_on);
@@ -53,4 +61,4 @@ std::vector<std::vector<uint32_t>> GreedyGenerator::generate(std::span<const std
   return generated;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

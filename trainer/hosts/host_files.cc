@@ -16,12 +16,13 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "trainer/hosts/problem.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Nobody has asked for such a name before, so a network file system asks its server; but the folder itself may be new to this host.
+// Nobody has asked for such a name before, so a network file system asks its server; but the folder
+// itself may be new to this host.
 constexpr int kTries = 5;
 constexpr std::chrono::milliseconds kPause{60};
 
@@ -37,8 +38,9 @@ void remove_quietly(const std::string& path) {
 
 }  // namespace
 
-HostFiles::HostFiles(ProcessGroup& group, HostFilesOptions options) : group_(group), options_(std::move(options)) {
-  if (options_.host.empty()) options_.host = host_name();
+HostFiles::HostFiles(comm::ProcessGroup& group, HostFilesOptions options)
+    : group_(group), options_(std::move(options)) {
+  if (options_.host.empty()) options_.host = comm::host_name();
 }
 
 std::string HostFiles::called(const std::string& host) const { return "host " + host; }
@@ -55,13 +57,14 @@ size_t HostFiles::first_seen(const std::vector<std::string>& markers) const {
 }
 
 void HostFiles::look() {
-  const RankInfo info = group_.rank_info();
+  const comm::RankInfo info = group_.rank_info();
   if (looked_at_ranks_ == info.world_size) return;
   if (info.rank == 0 && !saw_rank_0_) {
-    throw CommError(0, info.world_size, "after lost ranks", 0,
-                    fmt::format("the run's files lie on {0}, whose ranks are all lost, and {1} has a file system of its own: give the same command "
-                                "again with rank 0 on {0}; it goes on from what is there",
-                                first_host_, options_.host));
+    throw comm::CommError(0, info.world_size, "after lost ranks", 0,
+                          fmt::format("the run's files lie on {0}, whose ranks are all lost, and "
+                                      "{1} has a file system of its own: give the same command "
+                                      "again with rank 0 on {0}; it goes on from what is there",
+                                      first_host_, options_.host));
   }
   between_keepers_.reset();
   is_split_ = false;
@@ -72,14 +75,15 @@ void HostFiles::look() {
     group_.broadcast_bytes(marker, 0);
     try {
       fs::create_directories(here(options_.folder));
-      if (info.rank == 0) write_file_atomically(here(options_.folder) + "/" + marker, "");
+      if (info.rank == 0) data::write_file_atomically(here(options_.folder) + "/" + marker, "");
     } catch (const std::exception& error) {
       problem = problem_text(error, called(options_.host));
     }
     agree(problem);
     const bool seen = info.rank == 0 || first_seen({marker}) == 0;
     const nlohmann::json mine = {{"host", options_.host}, {"sees", seen}};
-    const std::vector<std::string> all = group_.all_gather_bytes(mine.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    const std::vector<std::string> all = group_.all_gather_bytes(
+        mine.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
     if (info.rank == 0) remove_quietly(here(options_.folder) + "/" + marker);
     saw_rank_0_ = seen;
     group_by_file_system(marker, all);
@@ -88,7 +92,8 @@ void HostFiles::look() {
 }
 
 // Those that don't see rank 0's may still share one among themselves.
-void HostFiles::group_by_file_system(const std::string& marker, const std::vector<std::string>& sees_rank_0) {
+void HostFiles::group_by_file_system(const std::string& marker,
+                                     const std::vector<std::string>& sees_rank_0) {
   std::vector<size_t> apart;
   std::vector<std::string> host_of;
   for (size_t rank = 0; rank < sees_rank_0.size(); ++rank) {
@@ -102,7 +107,7 @@ void HostFiles::group_by_file_system(const std::string& marker, const std::vecto
   const auto me = static_cast<size_t>(group_.rank());
   std::string problem;
   try {
-    if (!saw_rank_0_) write_file_atomically(here(options_.folder) + "/" + marker_of(me), "");
+    if (!saw_rank_0_) data::write_file_atomically(here(options_.folder) + "/" + marker_of(me), "");
   } catch (const std::exception& error) {
     problem = problem_text(error, called(options_.host));
   }
@@ -110,10 +115,12 @@ void HostFiles::group_by_file_system(const std::string& marker, const std::vecto
   if (!saw_rank_0_) {
     std::vector<std::string> before_me;
     for (auto rank = apart.begin(); *rank < me; ++rank) before_me.push_back(marker_of(*rank));
-    keeper_ = static_cast<int>(apart[first_seen(before_me)]);  // this rank itself where it sees none
+    keeper_ =
+        static_cast<int>(apart[first_seen(before_me)]);  // this rank itself where it sees none
   }
   std::set<int> keepers;
-  for (const std::string& keeper : group_.all_gather_bytes(std::to_string(keeper_))) keepers.insert(std::stoi(keeper));
+  for (const std::string& keeper : group_.all_gather_bytes(std::to_string(keeper_)))
+    keepers.insert(std::stoi(keeper));
   keepers_.assign(keepers.begin(), keepers.end());
   if (!saw_rank_0_) remove_quietly(here(options_.folder) + "/" + marker_of(me));
   if (me != 0 || looked_at_ranks_ > 0 || !options_.on_message) return;
@@ -121,8 +128,10 @@ void HostFiles::group_by_file_system(const std::string& marker, const std::vecto
   for (const size_t rank : apart) {
     if (names.empty() || names.back() != host_of[rank]) names.push_back(host_of[rank]);
   }
-  options_.on_message(fmt::format("host{} {} {} of {} own: what is read there is sent from {}", names.size() > 1 ? "s" : "", fmt::join(names, ", "),
-                                  names.size() > 1 ? "have file systems" : "has a file system", names.size() > 1 ? "their" : "its", first_host_));
+  options_.on_message(fmt::format("host{} {} {} of {} own: what is read there is sent from {}",
+                                  names.size() > 1 ? "s" : "", fmt::join(names, ", "),
+                                  names.size() > 1 ? "have file systems" : "has a file system",
+                                  names.size() > 1 ? "their" : "its", first_host_));
 }
 
 // Where a rank has a problem, all throw the first of them.
@@ -132,4 +141,4 @@ void HostFiles::agree(const std::string& my_problem) {
   }
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -19,12 +19,13 @@
 #include "trainer/hosts/host_files.h"
 #include "trainer/hosts/problem.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Between two looks at whether all are well, which those that only wait take part in: none waits longer than these chunks take.
+// Between two looks at whether all are well, which those that only wait take part in: none waits
+// longer than these chunks take.
 constexpr std::int64_t kChunksBetweenLooks = 8;
 
 // What changes when a file does; empty where it isn't a file.
@@ -42,7 +43,8 @@ std::vector<std::int64_t> marks_of(const std::string& path) {
 
 class Source {
  public:
-  explicit Source(const std::string& path) : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  explicit Source(const std::string& path)
+      : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (descriptor_ < 0) fail("open");
   }
   ~Source() { ::close(descriptor_); }
@@ -55,7 +57,8 @@ class Source {
       const ssize_t got = ::read(descriptor_, bytes.data() + at, bytes.size() - at);
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) fail("read");
-      if (got == 0) throw std::runtime_error(fmt::format("{} became shorter while it was sent", path_));
+      if (got == 0)
+        throw std::runtime_error(fmt::format("{} became shorter while it was sent", path_));
       at += static_cast<size_t>(got);
     }
     return bytes;
@@ -63,7 +66,8 @@ class Source {
 
  private:
   [[noreturn]] void fail(const char* what) const {
-    throw std::system_error(errno, std::generic_category(), fmt::format("cannot {} {}", what, path_));
+    throw std::system_error(errno, std::generic_category(),
+                            fmt::format("cannot {} {}", what, path_));
   }
 
   std::string path_;
@@ -80,26 +84,31 @@ class Arrival {
     file_.write(bytes);
   }
   void finish(const std::string& sha256) {
-    if (hasher_.hex() != sha256) throw std::runtime_error(fmt::format("{} changed while it was sent, or on its way", path_));
+    if (hasher_.hex() != sha256)
+      throw std::runtime_error(fmt::format("{} changed while it was sent, or on its way", path_));
     file_.commit();
   }
 
  private:
   static void make_folder_of(const std::string& path) {
-    if (const fs::path folder = fs::path(path).parent_path(); !folder.empty()) fs::create_directories(folder);
+    if (const fs::path folder = fs::path(path).parent_path(); !folder.empty())
+      fs::create_directories(folder);
   }
 
   std::string path_;
-  AtomicFile file_;
-  Sha256Hasher hasher_;
+  data::AtomicFile file_;
+  data::Sha256Hasher hasher_;
 };
 
-std::vector<std::string> names_ending(const std::string& folder, const std::vector<std::string>& endings) {
+std::vector<std::string> names_ending(const std::string& folder,
+                                      const std::vector<std::string>& endings) {
   std::vector<std::string> names;
   if (!fs::is_directory(folder)) return names;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    const bool fits = std::any_of(endings.begin(), endings.end(), [&](const std::string& ending) { return name.ends_with(ending); });
+    const bool fits = std::any_of(endings.begin(), endings.end(), [&](const std::string& ending) {
+      return name.ends_with(ending);
+    });
     if (fits && name[0] != '.' && entry.is_regular_file()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
@@ -111,7 +120,7 @@ std::vector<std::string> names_ending(const std::string& folder, const std::vect
 std::string HostFiles::sha256_of(const std::string& path) {
   const std::vector<std::int64_t> marks = marks_of(path);
   Known& known = known_[path];
-  if (marks.empty() || known.marks != marks) known = {marks, sha256_file_hex(path)};
+  if (marks.empty() || known.marks != marks) known = {marks, data::sha256_file_hex(path)};
   return known.sha256;
 }
 
@@ -152,12 +161,14 @@ void HostFiles::send(const std::vector<std::string>& paths) {
     const Entry entry = agreed_entry(path, 0);
     const bool wanted = keeps() && !has(entry);
     const std::vector<std::string> all = group_.all_gather_bytes(wanted ? "wanted" : "");
-    if (std::all_of(all.begin(), all.end(), [](const std::string& text) { return text.empty(); })) continue;
+    if (std::all_of(all.begin(), all.end(), [](const std::string& text) { return text.empty(); }))
+      continue;
     transfer(entry, 0, wanted);
   }
 }
 
-void HostFiles::send_folder(const std::string& folder, const std::vector<std::string>& endings, const std::string& last) {
+void HostFiles::send_folder(const std::string& folder, const std::vector<std::string>& endings,
+                            const std::string& last) {
   look();
   if (all_see_rank_0()) return;
   std::string told;
@@ -169,17 +180,20 @@ void HostFiles::send_folder(const std::string& folder, const std::vector<std::st
     for (const std::string& name : names_ending(here(folder), endings)) {
       if (std::find(names.begin(), names.end(), name) != names.end()) continue;
       problem = problem_text_for_user(
-          fmt::format("{}: {}/{} is there but not on {}, and would be read: remove it", called(options_.host), folder, name, called(first_host_)));
+          fmt::format("{}: {}/{} is there but not on {}, and would be read: remove it",
+                      called(options_.host), folder, name, called(first_host_)));
       break;
     }
   }
   agree(problem);
-  std::stable_partition(names.begin(), names.end(), [&](const std::string& name) { return name != last; });
+  std::stable_partition(names.begin(), names.end(),
+                        [&](const std::string& name) { return name != last; });
   for (std::string& name : names) name = folder + "/" + name;
   send(names);
 }
 
-void HostFiles::collect(const std::vector<std::string>& paths, const std::function<bool(const std::string& path)>& is_whole) {
+void HostFiles::collect(const std::vector<std::string>& paths,
+                        const std::function<bool(const std::string& path)>& is_whole) {
   look();
   if (all_see_rank_0()) return;
   std::string mine;
@@ -195,12 +209,14 @@ void HostFiles::collect(const std::vector<std::string>& paths, const std::functi
   }
 }
 
-// A rank that is lost on the way is missing in the whole group too, where all wait for it and learn of it together.
+// A rank that is lost on the way is missing in the whole group too, where all wait for it and learn
+// of it together.
 void HostFiles::broadcast_chunk(std::string& bytes, int root) {
-  const auto root_between = static_cast<int>(std::find(keepers_.begin(), keepers_.end(), root) - keepers_.begin());
+  const auto root_between =
+      static_cast<int>(std::find(keepers_.begin(), keepers_.end(), root) - keepers_.begin());
   try {
     between_keepers_->broadcast_bytes(bytes, root_between);
-  } catch (const RankLostError&) {
+  } catch (const comm::RankLostError&) {
     group_.barrier();
     throw;
   }
@@ -229,18 +245,23 @@ void HostFiles::transfer(const Entry& entry, int root, bool wanted) {
   for (std::int64_t begin = 0; begin < entry.size_bytes; begin += options_.chunk_bytes) {
     if (between_keepers_) {
       std::string bytes;
-      if (source) trying([&] { bytes = source->next(std::min(options_.chunk_bytes, entry.size_bytes - begin)); });
+      if (source)
+        trying([&] {
+          bytes = source->next(std::min(options_.chunk_bytes, entry.size_bytes - begin));
+        });
       broadcast_chunk(bytes, root);
       if (arrival) trying([&] { arrival->add(bytes); });
     }
     if (++chunk % kChunksBetweenLooks != 0) continue;
     agree(problem);
-    if (group_.rank() == 0 && options_.on_progress) options_.on_progress(entry.path, begin, entry.size_bytes);
+    if (group_.rank() == 0 && options_.on_progress)
+      options_.on_progress(entry.path, begin, entry.size_bytes);
   }
   agree(problem);
   if (arrival) trying([&] { arrival->finish(entry.sha256); });
   agree(problem);
-  if (group_.rank() == 0 && options_.on_progress) options_.on_progress(entry.path, entry.size_bytes, entry.size_bytes);
+  if (group_.rank() == 0 && options_.on_progress)
+    options_.on_progress(entry.path, entry.size_bytes, entry.size_bytes);
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <system_error>
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 enum Kind { kOther, kOfSystem, kForUser };
@@ -28,16 +28,19 @@ std::string problem_text(const std::exception& error, const std::string& host) {
   return text_of(kOfSystem, of_system->code().value(), message);
 }
 
-std::string problem_text_for_user(const std::string& message) { return text_of(kForUser, 0, message); }
+std::string problem_text_for_user(const std::string& message) {
+  return text_of(kForUser, 0, message);
+}
 
 void throw_problem(const std::string& text) {
   const nlohmann::json problem = nlohmann::json::parse(text);
   const auto message = problem.at("message").get<std::string>();
   switch (problem.at("kind").get<int>()) {
-    case kOfSystem: throw std::system_error(problem.at("code").get<int>(), std::generic_category(), message);
+    case kOfSystem:
+      throw std::system_error(problem.at("code").get<int>(), std::generic_category(), message);
     case kForUser: throw std::invalid_argument(message);
     default: throw std::runtime_error(message);
   }
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

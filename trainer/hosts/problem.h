@@ -4,7 +4,7 @@
 #include <exception>
 #include <string>
 
-namespace candor {
+namespace candor::trainer {
 
 // Of a std::system_error its code too; `host` comes first in what it says. Never empty.
 std::string problem_text(const std::exception& error, const std::string& host);
@@ -15,4 +15,4 @@ std::string problem_text_for_user(const std::string& message);
 // Throws what the text was made of.
 [[noreturn]] void throw_problem(const std::string& text);
 
-}  // namespace candor
+}  // namespace candor::trainer

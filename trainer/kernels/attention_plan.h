@@ -1,14 +1,17 @@
-// Which rows a query attends to, and the cut of all queries into blocks that are computed as matrix products.
+// Which rows a query attends to, and the cut of all queries into blocks that are computed as matrix
+// products.
 //
-// Each query names its keys as two runs of rows in a key/value buffer: a prefix (all of it) and its own sequence up to itself. So one plan
+// Each query names its keys as two runs of rows in a key/value buffer: a prefix (all of it) and its
+// own sequence up to itself. So one plan
 // serves training (keys are the micro-batch's own rows) and generation (keys are a cache).
-// A block is some consecutive queries with one prefix, whose scores are one product with it; its runs are consecutive rows of one sequence.
+// A block is some consecutive queries with one prefix, whose scores are one product with it; its
+// runs are consecutive rows of one sequence.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
-namespace candor {
+namespace candor::trainer {
 
 struct KeyRuns {
   int64_t query_row = 0;  // row of the query in the q, out, and gradient buffers
@@ -39,7 +42,8 @@ struct AttentionPlan {
   int64_t key_rows = 0;  // one past the last row that somebody sees
 };
 
-// Queries of a block such that the heads that share a key head are about a hundred rows of a product.
+// Queries of a block such that the heads that share a key head are about a hundred rows of a
+// product.
 int64_t attention_rows_per_block(int64_t heads, int64_t key_heads);
 
-}  // namespace candor
+}  // namespace candor::trainer

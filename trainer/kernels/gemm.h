@@ -1,11 +1,12 @@
-// Matrix products on raw row-major buffers, for kernels that multiply many small pieces: the BLAS inside libtorch without a tensor for each piece.
+// Matrix products on raw row-major buffers, for kernels that multiply many small pieces: the BLAS
+// inside libtorch without a tensor for each piece.
 //
 // Called inside a parallel region it runs on the calling thread. Real is float or double.
 #pragma once
 
 #include <cstdint>
 
-namespace candor {
+namespace candor::trainer {
 
 enum class Operand { kAsIs, kTransposed };
 
@@ -16,8 +17,10 @@ struct Matrix {
   Operand operand = Operand::kAsIs;
 };
 
-// c[m, n] = a[m, k] b[k, n] + beta c, where a and b are taken as their `operand` says. m, n and k are at least 1.
+// c[m, n] = a[m, k] b[k, n] + beta c, where a and b are taken as their `operand` says. m, n and k
+// are at least 1.
 template <typename Real>
-void gemm(int64_t m, int64_t n, int64_t k, Matrix<Real> a, Matrix<Real> b, Real beta, Real* c, int64_t c_stride);
+void gemm(int64_t m, int64_t n, int64_t k, Matrix<Real> a, Matrix<Real> b, Real beta, Real* c,
+          int64_t c_stride);
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <vector>
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 void wait_for(const at::Tensor& result) {
@@ -18,9 +18,12 @@ void wait_for(const at::Tensor& result) {
 double measured_gemm_peak(at::ScalarType dtype, at::Device device) {
   double best = 0;
   // A GPU is busy only with large products, and slower on random numbers than on ones.
-  for (const int64_t size : device.is_cpu() ? std::vector<int64_t>{512, 1024} : std::vector<int64_t>{4096, 8192}) {
+  for (const int64_t size :
+       device.is_cpu() ? std::vector<int64_t>{512, 1024} : std::vector<int64_t>{4096, 8192}) {
     const auto options = at::TensorOptions().dtype(dtype).device(device);
-    const at::Tensor a = device.is_cpu() ? at::ones({size, size}, options) : at::randn({size, size}, options), b = a.clone();
+    const at::Tensor a = device.is_cpu() ? at::ones({size, size}, options)
+                                         : at::randn({size, size}, options),
+                     b = a.clone();
     at::Tensor c = at::mm(a, b);
     const int products = device.is_cpu() ? 1 : 10;  // one is over before a host clock can tell
     for (int repeat = 0; repeat < 3; ++repeat) {
@@ -28,11 +31,12 @@ double measured_gemm_peak(at::ScalarType dtype, at::Device device) {
       const auto start = std::chrono::steady_clock::now();
       for (int product = 0; product < products; ++product) at::mm_out(c, a, b);
       wait_for(c);
-      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      const double seconds =
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       best = std::max(best, 2.0 * static_cast<double>(size * size * size) * products / seconds);
     }
   }
   return best;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -8,7 +8,7 @@
 #include <limits>
 #endif
 
-namespace candor {
+namespace candor::trainer {
 
 void keep_freed_memory() {
 #ifdef __GLIBC__
@@ -17,4 +17,4 @@ void keep_freed_memory() {
 #endif
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,11 +1,15 @@
-// Which packed rows attend to which, made once per micro-batch or decoding step, and the attention over them on any device.
+// Which packed rows attend to which, made once per micro-batch or decoding step, and the attention
+// over them on any device.
 //
-// Usage:   PackedAttention attention(config, queries, key_rows, device);   attention.forward(q, k, v, out, lse);   attention.backward(...)
-// Tensors are views with unit column stride, in one dtype on `device`: q and dq [rows, H * head_size], k, v, dk, dv [key rows, K * head_size] (k and
-// v of one row stride), out and dout [rows, H * head_size] dense, lse [rows, H]. Only the queries' rows of out and lse are written; backward adds. No
-// two queries may have the same row. Key rows that nobody may see must hold finite numbers.
-// With flash_attention's kernels whole micro-batches are computed by them, in bf16 as the model's products; what they aren't for, and everything
-// without them, by all scores in the tensors' dtype.
+// Usage:   PackedAttention attention(config, queries, key_rows, device);   attention.forward(q, k,
+// v, out, lse);   attention.backward(...)
+// Tensors are views with unit column stride, in one dtype on `device`: q and dq [rows, H *
+// head_size], k, v, dk, dv [key rows, K * head_size] (k and v of one row stride), out and dout
+// [rows, H * head_size] dense, lse [rows, H]. Only the queries' rows of out and lse are written;
+// backward adds. No two queries may have the same row. Key rows that nobody may see must hold
+// finite numbers.
+// With flash_attention's kernels whole micro-batches are computed by them, in bf16 as the model's
+// products; what they aren't for, and everything without them, by all scores in the tensors' dtype.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,16 +22,18 @@
 #include "trainer/model/model_config.h"
 #include "trainer/model/varlen_attention.h"
 
-namespace candor {
+namespace candor::trainer {
 
 class PackedAttention {
  public:
   // flash, if not null, must outlive this.
-  PackedAttention(const ModelConfig& config, std::vector<KeyRuns> queries, int64_t key_rows, at::Device device,
-                  const VarlenAttention* flash = nullptr);
+  PackedAttention(const ModelConfig& config, std::vector<KeyRuns> queries, int64_t key_rows,
+                  at::Device device, const VarlenAttention* flash = nullptr);
 
-  void forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::Tensor& out, at::Tensor& lse) const;
-  void backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout,
+  void forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::Tensor& out,
+               at::Tensor& lse) const;
+  void backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout,
                 at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) const;
 
  private:
@@ -38,4 +44,4 @@ class PackedAttention {
   std::optional<SharedPrefixAttention> passes_;  // of flash_
 };
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -4,7 +4,7 @@
 
 #include "trainer/model/tensor_kernels.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 at::Tensor dropped(const LoraCall& call, LinearModule module, const at::Tensor& x) {
@@ -15,17 +15,22 @@ at::Tensor dropped(const LoraCall& call, LinearModule module, const at::Tensor& 
 
 }  // namespace
 
-void add_lora(const LoraCall& call, LinearModule module, const at::Tensor& x, int64_t column, at::Tensor& y, at::Tensor& z) {
-  const LoraAdapter::Entry* entry = call.adapter == nullptr ? nullptr : call.adapter->find(call.layer, module);
+void add_lora(const LoraCall& call, LinearModule module, const at::Tensor& x, int64_t column,
+              at::Tensor& y, at::Tensor& z) {
+  const LoraAdapter::Entry* entry =
+      call.adapter == nullptr ? nullptr : call.adapter->find(call.layer, module);
   if (entry == nullptr) return;
   const at::Tensor& flat = call.adapter->parameters();
   z = at::mm(dropped(call, module, x), call.adapter->a_of(*entry, flat).t());
-  y.narrow(1, column, entry->out).addmm_(z, call.adapter->b_of(*entry, flat).t(), 1, call.adapter->scale());
+  y.narrow(1, column, entry->out)
+      .addmm_(z, call.adapter->b_of(*entry, flat).t(), 1, call.adapter->scale());
 }
 
-void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tensor& x, const at::Tensor& z, int64_t column, const at::Tensor& dy,
-                       at::Tensor& dx, at::Tensor& gradient_flat) {
-  const LoraAdapter::Entry* entry = call.adapter == nullptr ? nullptr : call.adapter->find(call.layer, module);
+void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tensor& x,
+                       const at::Tensor& z, int64_t column, const at::Tensor& dy, at::Tensor& dx,
+                       at::Tensor& gradient_flat) {
+  const LoraAdapter::Entry* entry =
+      call.adapter == nullptr ? nullptr : call.adapter->find(call.layer, module);
   if (entry == nullptr) return;
   const at::Tensor& flat = call.adapter->parameters();
   const at::Tensor dy_module = dy.narrow(1, column, entry->out);
@@ -40,4 +45,4 @@ void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tens
   }
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

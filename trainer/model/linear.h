@@ -1,10 +1,12 @@
-// One frozen linear map with an optional LoRA part, forward and backward; a piece of the decoder layer.
-// `column` and the module's width say where the module's output lies in a fused result (q, k, v side by side; gate and up).
+// One frozen linear map with an optional LoRA part, forward and backward; a piece of the decoder
+// layer.
+// `column` and the module's width say where the module's output lies in a fused result (q, k, v
+// side by side; gate and up).
 #pragma once
 
 #include "trainer/model/llama.h"
 
-namespace candor {
+namespace candor::trainer {
 
 struct LoraCall {
   const LoraAdapter* adapter = nullptr;
@@ -14,10 +16,12 @@ struct LoraCall {
 };
 
 // y[:, column : column + out] += scale * B A dropout(x). Keeps A dropout(x) in z.
-void add_lora(const LoraCall& call, LinearModule module, const at::Tensor& x, int64_t column, at::Tensor& y, at::Tensor& z);
+void add_lora(const LoraCall& call, LinearModule module, const at::Tensor& x, int64_t column,
+              at::Tensor& y, at::Tensor& z);
 
 // Adds the gradients of A and B to gradient_flat, and of x to dx.
-void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tensor& x, const at::Tensor& z, int64_t column, const at::Tensor& dy,
-                       at::Tensor& dx, at::Tensor& gradient_flat);
+void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tensor& x,
+                       const at::Tensor& z, int64_t column, const at::Tensor& dy, at::Tensor& dx,
+                       at::Tensor& gradient_flat);
 
-}  // namespace candor
+}  // namespace candor::trainer

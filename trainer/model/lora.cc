@@ -7,7 +7,7 @@
 #include <cmath>
 #include <stdexcept>
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 std::pair<int64_t, int64_t> in_and_out(const ModelConfig& c, LinearModule module) {
@@ -33,21 +33,32 @@ double uniform_of(uint64_t seed, uint64_t element) {
 
 }  // namespace
 
-LoraAdapter::LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype, at::Device device) : options_(std::move(options)) {
+LoraAdapter::LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype,
+                         at::Device device)
+    : options_(std::move(options)) {
   if (options_.layer_end < 0) options_.layer_end = config.layers;
-  if (options_.rank < 1) throw std::invalid_argument(fmt::format("lora.rank: expected at least 1, got {}", options_.rank));
-  if (options_.layer_begin < 0 || options_.layer_begin >= options_.layer_end || options_.layer_end > config.layers) {
+  if (options_.rank < 1)
     throw std::invalid_argument(
-        fmt::format("lora.layers: {}-{} is no range of the model's layers 0-{}", options_.layer_begin, options_.layer_end - 1, config.layers - 1));
+        fmt::format("lora.rank: expected at least 1, got {}", options_.rank));
+  if (options_.layer_begin < 0 || options_.layer_begin >= options_.layer_end ||
+      options_.layer_end > config.layers) {
+    throw std::invalid_argument(
+        fmt::format("lora.layers: {}-{} is no range of the model's layers 0-{}",
+                    options_.layer_begin, options_.layer_end - 1, config.layers - 1));
   }
   std::vector<LinearModule> modules;
   for (size_t m = 0; m < kLinearModuleNames.size(); ++m) {
-    const auto times = std::count(options_.modules.begin(), options_.modules.end(), kLinearModuleNames[m]);
-    if (times > 1) throw std::invalid_argument(fmt::format("lora.modules: {} is named twice", kLinearModuleNames[m]));
+    const auto times =
+        std::count(options_.modules.begin(), options_.modules.end(), kLinearModuleNames[m]);
+    if (times > 1)
+      throw std::invalid_argument(
+          fmt::format("lora.modules: {} is named twice", kLinearModuleNames[m]));
     if (times == 1) modules.push_back(static_cast<LinearModule>(m));
   }
   if (modules.empty() || modules.size() != options_.modules.size()) {
-    throw std::invalid_argument("lora.modules: expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj");
+    throw std::invalid_argument(
+        "lora.modules: expected some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, "
+        "down_proj");
   }
   int64_t offset = 0;
   for (int64_t layer = options_.layer_begin; layer < options_.layer_end; ++layer) {
@@ -66,7 +77,8 @@ void LoraAdapter::initialize(uint64_t seed) {
     at::Tensor a = at::empty({options_.rank * entry.in}, at::kDouble);
     const double bound = 1.0 / std::sqrt(static_cast<double>(entry.in));
     double* values = a.mutable_data_ptr<double>();
-    for (int64_t i = 0; i < a.numel(); ++i) values[i] = bound * (2 * uniform_of(seed, static_cast<uint64_t>(entry.a_offset + i)) - 1);
+    for (int64_t i = 0; i < a.numel(); ++i)
+      values[i] = bound * (2 * uniform_of(seed, static_cast<uint64_t>(entry.a_offset + i)) - 1);
     parameters_.narrow(0, entry.a_offset, a.numel()).copy_(a);
   }
 }
@@ -97,7 +109,8 @@ std::vector<std::string> LoraAdapter::names() const {
     const char* block = entry.module <= LinearModule::kO ? "self_attn" : "mlp";
     const char* module = kLinearModuleNames[static_cast<size_t>(entry.module)];
     for (const char* part : {"lora_A", "lora_B"}) {
-      names.push_back(fmt::format("base_model.model.model.layers.{}.{}.{}.{}.weight", entry.layer, block, module, part));
+      names.push_back(fmt::format("base_model.model.model.layers.{}.{}.{}.{}.weight", entry.layer,
+                                  block, module, part));
     }
   }
   return names;
@@ -112,4 +125,4 @@ std::vector<int64_t> LoraAdapter::numels() const {
   return numels;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,9 +1,14 @@
-// LoRA: y = W x + scale * B A dropout(x) on any subset of a layer's seven linear modules, over a range of decoder layers.
+// LoRA: y = W x + scale * B A dropout(x) on any subset of a layer's seven linear modules, over a
+// range of decoder layers.
 //
-// All weights lie in one flat tensor (fp32, or fp64 for an fp64 model), so that the optimiser, the gradient sum and checkpoints see one array;
-// a(i) and b(i) are views of it. Gradients use a flat tensor of the same layout, owned by the caller.
-// Names are PEFT's: base_model.model.model.layers.N.<block>.<module>.lora_A.weight (rank, in), .lora_B.weight (out, rank).
-// Source: Hu et al. 2021 (LoRA), Kalajdzievski 2023 (rsLoRA: scale alpha / sqrt(rank)), Greenewald et al. 2025 (activated LoRA).
+// All weights lie in one flat tensor (fp32, or fp64 for an fp64 model), so that the optimiser, the
+// gradient sum and checkpoints see one array;
+// a(i) and b(i) are views of it. Gradients use a flat tensor of the same layout, owned by the
+// caller.
+// Names are PEFT's: base_model.model.model.layers.N.<block>.<module>.lora_A.weight (rank, in),
+// .lora_B.weight (out, rank).
+// Source: Hu et al. 2021 (LoRA), Kalajdzievski 2023 (rsLoRA: scale alpha / sqrt(rank)), Greenewald
+// et al. 2025 (activated LoRA).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,10 +20,11 @@
 
 #include "trainer/model/model_config.h"
 
-namespace candor {
+namespace candor::trainer {
 
 enum class LinearModule { kQ, kK, kV, kO, kGate, kUp, kDown };
-inline constexpr std::array<const char*, 7> kLinearModuleNames = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+inline constexpr std::array<const char*, 7> kLinearModuleNames = {
+    "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
 
 struct LoraOptions {
   int64_t rank = 8;
@@ -28,8 +34,8 @@ struct LoraOptions {
   std::vector<std::string> modules = {"q_proj", "v_proj"};
   int64_t layer_begin = 0;
   int64_t layer_end = -1;  // one past the last; -1: all
-  // aLoRA: the adapter acts from the first of these tokens on, which are the confidence marker's; what comes before is the base model. Empty:
-  // everywhere.
+  // aLoRA: the adapter acts from the first of these tokens on, which are the confidence marker's;
+  // what comes before is the base model. Empty: everywhere.
   std::vector<uint32_t> active_from{};
 };
 
@@ -42,10 +48,13 @@ class LoraAdapter {
     int64_t a_offset, b_offset;  // into the flat tensors
   };
 
-  // Throws std::invalid_argument for an unknown or repeated module, an empty range or one beyond the model.
-  LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype, at::Device device = at::kCPU);
+  // Throws std::invalid_argument for an unknown or repeated module, an empty range or one beyond
+  // the model.
+  LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype,
+              at::Device device = at::kCPU);
 
-  // A uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5, as PEFT), B zero; a pure function of the seed.
+  // A uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5, as PEFT), B zero; a pure function of the
+  // seed.
   void initialize(uint64_t seed);
 
   const LoraOptions& options() const { return options_; }
@@ -66,4 +75,4 @@ class LoraAdapter {
   at::Tensor parameters_;
 };
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,5 +1,7 @@
-// The shape of a model of the Llama family (Llama, Mistral, Qwen 2), read from Hugging Face's config.json (both styles: rope_theta + rope_scaling, or
-// rope_parameters). Throws std::invalid_argument naming the file and key for anything this code can't compute exactly as transformers does.
+// The shape of a model of the Llama family (Llama, Mistral, Qwen 2), read from Hugging Face's
+// config.json (both styles: rope_theta + rope_scaling, or rope_parameters). Throws
+// std::invalid_argument naming the file and key for anything this code can't compute exactly as
+// transformers does.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace candor {
+namespace candor::trainer {
 
 struct Llama3RopeScaling {
   double factor = 8, low_freq_factor = 1, high_freq_factor = 4;
@@ -15,18 +17,21 @@ struct Llama3RopeScaling {
 };
 
 struct ModelConfig {
-  int64_t vocabulary = 0, width = 0, mlp_width = 0, layers = 0, heads = 0, key_heads = 0, head_size = 0;
+  int64_t vocabulary = 0, width = 0, mlp_width = 0, layers = 0, heads = 0, key_heads = 0,
+          head_size = 0;
   double norm_epsilon = 1e-5, rope_theta = 10000;
   std::optional<Llama3RopeScaling> rope_scaling;
   bool tied_embeddings = false;
   bool qkv_bias = false, o_bias = false;  // Qwen 2 has the first, Llama with attention_bias both
-  int64_t sliding_window = 0;             // 0: none; sequences that it would cut are refused, shorter ones don't notice it
-  std::vector<int64_t> end_tokens;        // eos_token_id of config.json and generation_config.json
+  int64_t sliding_window =
+      0;  // 0: none; sequences that it would cut are refused, shorter ones don't notice it
+  std::vector<int64_t> end_tokens;  // eos_token_id of config.json and generation_config.json
 
   static ModelConfig from_model_dir(const std::string& dir);
 };
 
-// Rotation frequencies, one per pair of a head: [head_size / 2], with "llama3" scaling where the config asks for it.
+// Rotation frequencies, one per pair of a head: [head_size / 2], with "llama3" scaling where the
+// config asks for it.
 std::vector<double> rope_frequencies(const ModelConfig& config);
 
-}  // namespace candor
+}  // namespace candor::trainer

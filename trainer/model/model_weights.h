@@ -1,6 +1,8 @@
-// The frozen base weights of a Llama-architecture model, in the layout that the forward pass multiplies with.
-// Read from Hugging Face safetensors (F32, BF16, F16 or F64), converted once to the dtype asked for, on the device asked for. With bf16 the matrices
-// are bf16; norm weights and biases, which are added to activations, stay fp32.
+// The frozen base weights of a Llama-architecture model, in the layout that the forward pass
+// multiplies with.
+// Read from Hugging Face safetensors (F32, BF16, F16 or F64), converted once to the dtype asked
+// for, on the device asked for. With bf16 the matrices are bf16; norm weights and biases, which are
+// added to activations, stay fp32.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,7 +12,7 @@
 
 #include "trainer/model/model_config.h"
 
-namespace candor {
+namespace candor::trainer {
 
 struct LayerWeights {
   at::Tensor input_norm_D, post_norm_D;
@@ -22,11 +24,13 @@ struct LayerWeights {
 };
 
 struct ModelWeights {
-  at::Tensor embedding_VD, head_VD, final_norm_D;  // head_VD is embedding_VD itself where the config ties them
+  at::Tensor embedding_VD, head_VD,
+      final_norm_D;  // head_VD is embedding_VD itself where the config ties them
   std::vector<LayerWeights> layers;
 
   // Throws std::invalid_argument naming the file, tensor, expected and found shape.
-  static ModelWeights load(const std::string& dir, const ModelConfig& config, at::ScalarType dtype, at::Device device);
+  static ModelWeights load(const std::string& dir, const ModelConfig& config, at::ScalarType dtype,
+                           at::Device device);
 };
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,32 +1,39 @@
-// Floating-point operations of a pass over one micro-batch, counted from shapes: what the planner prints, and what a measured time is held against.
+// Floating-point operations of a pass over one micro-batch, counted from shapes: what the planner
+// prints, and what a measured time is held against.
 //
-// A multiply-add is two operations. Products only: norms, RoPE, SwiGLU and softmax are a few percent beside them.
+// A multiply-add is two operations. Products only: norms, RoPE, SwiGLU and softmax are a few
+// percent beside them.
 #pragma once
 
 #include "data_pipeline/tokens/micro_batch.h"
 #include "trainer/model/lora.h"
 #include "trainer/model/model_config.h"
 
-namespace candor {
+namespace candor::trainer {
 
 struct PassShape {
   int64_t rows = 0;                    // packed
   int64_t head_rows = 0;               // that somebody reads
-  double scores = 0, last_scores = 0;  // pairs of query and key, of one head: in a layer, and in the last layer, where only head rows are queries
+  double scores = 0, last_scores = 0;  // pairs of query and key, of one head: in a layer, and in
+                                       // the last layer, where only head rows are queries
 };
 
-// Of the confidence rows only; with the LM term there are more head rows. from_marker: of the rows that an aLoRA adapter computes.
-PassShape pass_shape(const MicroBatch& batch, bool from_marker = false);
+// Of the confidence rows only; with the LM term there are more head rows. from_marker: of the rows
+// that an aLoRA adapter computes.
+PassShape pass_shape(const data::MicroBatch& batch, bool from_marker = false);
 
 struct PassCost {
   double linear = 0, lora = 0, attention = 0;
-  double head = 0;  // of the head rows over `levels` tokens; the soft target and the LM term read the whole vocabulary instead
+  double head = 0;  // of the head rows over `levels` tokens; the soft target and the LM term read
+                    // the whole vocabulary instead
   double total() const { return linear + lora + attention + head; }
   PassCost& operator+=(const PassCost& other);
 };
 
-// What a training pass computes: forward from `first_layer`, backward down to the lowest adapted one.
-PassCost training_cost(const ModelConfig& config, const LoraOptions& lora, const PassShape& shape, int64_t first_layer, int64_t levels);
+// What a training pass computes: forward from `first_layer`, backward down to the lowest adapted
+// one.
+PassCost training_cost(const ModelConfig& config, const LoraOptions& lora, const PassShape& shape,
+                       int64_t first_layer, int64_t levels);
 
 // Numbers kept for backward of one row in one layer.
 int64_t kept_elements_per_row(const ModelConfig& config);
@@ -34,4 +41,4 @@ int64_t kept_elements_per_row(const ModelConfig& config);
 // Forward only, without the adapter.
 PassCost forward_cost(const ModelConfig& config, const PassShape& shape, int64_t levels);
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -7,12 +7,12 @@
 
 #include "data_pipeline/files/safetensors.h"
 
-namespace candor {
+namespace candor::trainer {
 
 // fp64, bf16, else fp32.
-DType stored_dtype(at::ScalarType dtype);
+data::DType stored_dtype(at::ScalarType dtype);
 
 // Throws std::invalid_argument that begins with `where` for anything but F64, F32, F16 and BF16.
-at::ScalarType scalar_type_of(DType dtype, const std::string& where);
+at::ScalarType scalar_type_of(data::DType dtype, const std::string& where);
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -7,41 +7,58 @@
 #include <cmath>
 #include <limits>
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
-at::Tensor on_device(const std::vector<int32_t>& values, at::Device device) { return at::tensor(values, at::kInt).to(device); }
+at::Tensor on_device(const std::vector<int32_t>& values, at::Device device) {
+  return at::tensor(values, at::kInt).to(device);
+}
 
 at::Tensor heads_of(const at::Tensor& rows, int64_t heads, at::ScalarType dtype) {
   return rows.to(dtype).contiguous().view({rows.size(0), heads, rows.size(1) / heads});
 }
 
-at::Tensor rows_of(const at::Tensor& heads) { return heads.reshape({heads.size(0), heads.size(1) * heads.size(2)}); }
+at::Tensor rows_of(const at::Tensor& heads) {
+  return heads.reshape({heads.size(0), heads.size(1) * heads.size(2)});
+}
 
 class FlashAttention final : public VarlenAttention {
  public:
   at::ScalarType dtype() const override { return at::kBFloat16; }
 
-  std::pair<at::Tensor, at::Tensor> forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const PackedSequences& s) const override {
+  std::pair<at::Tensor, at::Tensor> forward(const at::Tensor& q, const at::Tensor& k,
+                                            const at::Tensor& v,
+                                            const PackedSequences& s) const override {
     const auto result =
-        at::_flash_attention_forward(q, k, v, s.query_begin_S, s.key_begin_S, s.most_queries, s.most_keys, /*dropout_p=*/0.0, s.causal,
+        at::_flash_attention_forward(q, k, v, s.query_begin_S, s.key_begin_S, s.most_queries,
+                                     s.most_keys, /*dropout_p=*/0.0, s.causal,
                                      /*return_debug_mask=*/false);
     return {std::get<0>(result), std::get<1>(result)};
   }
 
-  std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(const at::Tensor& dout, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                                                          const at::Tensor& out, const at::Tensor& lse, const PackedSequences& s) const override {
-    const at::Tensor no_random_state = at::zeros({2}, at::TensorOptions().dtype(at::kLong).device(q.device()));  // read only where there is dropout
-    return at::_flash_attention_backward(dout, q, k, v, out, lse, s.query_begin_S, s.key_begin_S, s.most_queries, s.most_keys, /*dropout_p=*/0.0,
-                                         s.causal, no_random_state, no_random_state);
+  std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(
+      const at::Tensor& dout, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+      const at::Tensor& out, const at::Tensor& lse, const PackedSequences& s) const override {
+    const at::Tensor no_random_state =
+        at::zeros({2}, at::TensorOptions().dtype(at::kLong).device(
+                           q.device()));  // read only where there is dropout
+    return at::_flash_attention_backward(dout, q, k, v, out, lse, s.query_begin_S, s.key_begin_S,
+                                         s.most_queries, s.most_keys, /*dropout_p=*/0.0, s.causal,
+                                         no_random_state, no_random_state);
   }
 };
 
 // Which processors and sizes the kernels are built for is libtorch's to know.
 bool works(const FlashAttention& kernels, at::Device device, int64_t head_size) {
-  const at::Tensor q = at::zeros({2, 1, head_size}, at::TensorOptions().dtype(at::kBFloat16).device(device)), k = q.clone();
+  const at::Tensor q = at::zeros({2, 1, head_size},
+                                 at::TensorOptions().dtype(at::kBFloat16).device(device)),
+                   k = q.clone();
   const at::Tensor begin = on_device({0, 2}, device);
-  const PackedSequences sequence{.query_begin_S = begin, .key_begin_S = begin, .most_queries = 2, .most_keys = 2, .causal = true};
+  const PackedSequences sequence{.query_begin_S = begin,
+                                 .key_begin_S = begin,
+                                 .most_queries = 2,
+                                 .most_keys = 2,
+                                 .causal = true};
   try {
     const auto [out, lse] = kernels.forward(q, k, k, sequence);
     kernels.backward(out, q, k, k, out, lse, sequence);
@@ -59,7 +76,8 @@ const VarlenAttention* flash_attention(at::Device device, int64_t head_size) {
   return works(kernels, device, head_size) ? &kernels : nullptr;
 }
 
-std::optional<SharedPrefixAttention> SharedPrefixAttention::plan(const std::vector<KeyRuns>& queries, int64_t key_rows, at::Device device) {
+std::optional<SharedPrefixAttention> SharedPrefixAttention::plan(
+    const std::vector<KeyRuns>& queries, int64_t key_rows, at::Device device) {
   const auto rows = static_cast<int64_t>(queries.size());
   if (rows == 0 || rows != key_rows) return std::nullopt;
   SharedPrefixAttention passes;
@@ -68,7 +86,8 @@ std::optional<SharedPrefixAttention> SharedPrefixAttention::plan(const std::vect
   at::Tensor among_T = at::zeros({rows}, at::kLong), has_prefix_T = at::zeros({rows}, at::kBool);
   for (int64_t row = 0; row < rows; ++row) {
     const KeyRuns& query = queries[static_cast<size_t>(row)];
-    if (query.query_row != row || query.own_begin + query.own_length != row + 1) return std::nullopt;
+    if (query.query_row != row || query.own_begin + query.own_length != row + 1)
+      return std::nullopt;
     if (query.own_length == 1) own_begin.push_back(static_cast<int32_t>(row));
     if (own_begin.empty() || own_begin.back() != query.own_begin) return std::nullopt;
     passes.own_.most_queries = std::max(passes.own_.most_queries, query.own_length);
@@ -83,7 +102,8 @@ std::optional<SharedPrefixAttention> SharedPrefixAttention::plan(const std::vect
     among_T.mutable_data_ptr<int64_t>()[row] = static_cast<int64_t>(prefixed.size());
     has_prefix_T.mutable_data_ptr<bool>()[row] = true;
     prefixed.push_back(row);
-    const int64_t of_this_prefix = ++prefix_query_begin.back() - prefix_query_begin[prefix_query_begin.size() - 2];
+    const int64_t of_this_prefix =
+        ++prefix_query_begin.back() - prefix_query_begin[prefix_query_begin.size() - 2];
     passes.prefix_.most_queries = std::max(passes.prefix_.most_queries, of_this_prefix);
   }
   own_begin.push_back(static_cast<int32_t>(rows));
@@ -105,9 +125,11 @@ at::Tensor SharedPrefixAttention::keys_of_prefixes(const at::Tensor& rows) const
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
-void SharedPrefixAttention::forward(const VarlenAttention& kernels, int64_t heads, int64_t key_heads, const at::Tensor& q, const at::Tensor& k,
+void SharedPrefixAttention::forward(const VarlenAttention& kernels, int64_t heads,
+                                    int64_t key_heads, const at::Tensor& q, const at::Tensor& k,
                                     const at::Tensor& v, at::Tensor& out, at::Tensor& lse) const {
-  const at::Tensor q_THC = heads_of(q, heads, kernels.dtype()), k_TKC = heads_of(k, key_heads, kernels.dtype()),
+  const at::Tensor q_THC = heads_of(q, heads, kernels.dtype()),
+                   k_TKC = heads_of(k, key_heads, kernels.dtype()),
                    v_TKC = heads_of(v, key_heads, kernels.dtype());
   const auto [own_THC, own_lse_HT] = kernels.forward(q_THC, k_TKC, v_TKC, own_);
   if (!prefixed_row_R_.defined()) {
@@ -116,32 +138,43 @@ void SharedPrefixAttention::forward(const VarlenAttention& kernels, int64_t head
     return;
   }
   const auto [prefix_RHC, prefix_lse_HR] =
-      kernels.forward(q_THC.index_select(0, prefixed_row_R_), keys_of_prefixes(k_TKC), keys_of_prefixes(v_TKC), prefix_);
+      kernels.forward(q_THC.index_select(0, prefixed_row_R_), keys_of_prefixes(k_TKC),
+                      keys_of_prefixes(v_TKC), prefix_);
   const at::Tensor prefix_lse_HT =
-      prefix_lse_HR.index_select(1, among_prefixed_T_).masked_fill_(has_prefix_T_.logical_not(), -std::numeric_limits<double>::infinity());
+      prefix_lse_HR.index_select(1, among_prefixed_T_)
+          .masked_fill_(has_prefix_T_.logical_not(), -std::numeric_limits<double>::infinity());
   const at::Tensor lse_HT = at::logaddexp(own_lse_HT, prefix_lse_HT);
-  const auto share_TH1 = [&](const at::Tensor& part_HT) { return (part_HT - lse_HT).exp_().t().unsqueeze(2); };
+  const auto share_TH1 = [&](const at::Tensor& part_HT) {
+    return (part_HT - lse_HT).exp_().t().unsqueeze(2);
+  };
   at::Tensor merged_THC = own_THC.to(out.scalar_type()) * share_TH1(own_lse_HT);
-  merged_THC.addcmul_(prefix_RHC.index_select(0, among_prefixed_T_).to(out.scalar_type()), share_TH1(prefix_lse_HT));
+  merged_THC.addcmul_(prefix_RHC.index_select(0, among_prefixed_T_).to(out.scalar_type()),
+                      share_TH1(prefix_lse_HT));
   out.copy_(rows_of(merged_THC));
   lse.copy_(lse_HT.t());
 }
 
-void SharedPrefixAttention::backward(const VarlenAttention& kernels, int64_t heads, int64_t key_heads, const at::Tensor& q, const at::Tensor& k,
-                                     const at::Tensor& v, const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout, at::Tensor& dq,
+void SharedPrefixAttention::backward(const VarlenAttention& kernels, int64_t heads,
+                                     int64_t key_heads, const at::Tensor& q, const at::Tensor& k,
+                                     const at::Tensor& v, const at::Tensor& out,
+                                     const at::Tensor& lse, const at::Tensor& dout, at::Tensor& dq,
                                      at::Tensor& dk, at::Tensor& dv) const {
   const at::ScalarType dtype = kernels.dtype();
-  const at::Tensor q_THC = heads_of(q, heads, dtype), k_TKC = heads_of(k, key_heads, dtype), v_TKC = heads_of(v, key_heads, dtype),
-                   out_THC = heads_of(out, heads, dtype), dout_THC = heads_of(dout, heads, dtype), lse_HT = lse.t().contiguous();
-  const auto [own_dq, own_dk, own_dv] = kernels.backward(dout_THC, q_THC, k_TKC, v_TKC, out_THC, lse_HT, own_);
+  const at::Tensor q_THC = heads_of(q, heads, dtype), k_TKC = heads_of(k, key_heads, dtype),
+                   v_TKC = heads_of(v, key_heads, dtype), out_THC = heads_of(out, heads, dtype),
+                   dout_THC = heads_of(dout, heads, dtype), lse_HT = lse.t().contiguous();
+  const auto [own_dq, own_dk, own_dv] =
+      kernels.backward(dout_THC, q_THC, k_TKC, v_TKC, out_THC, lse_HT, own_);
   dq.add_(rows_of(own_dq));
   dk.add_(rows_of(own_dk));
   dv.add_(rows_of(own_dv));
   if (!prefixed_row_R_.defined()) return;
-  const auto prefixed = [&](const at::Tensor& rows) { return rows.index_select(0, prefixed_row_R_); };
-  const auto [prefix_dq, prefix_dk, prefix_dv] =
-      kernels.backward(prefixed(dout_THC), prefixed(q_THC), keys_of_prefixes(k_TKC), keys_of_prefixes(v_TKC), prefixed(out_THC),
-                       lse_HT.index_select(1, prefixed_row_R_), prefix_);
+  const auto prefixed = [&](const at::Tensor& rows) {
+    return rows.index_select(0, prefixed_row_R_);
+  };
+  const auto [prefix_dq, prefix_dk, prefix_dv] = kernels.backward(
+      prefixed(dout_THC), prefixed(q_THC), keys_of_prefixes(k_TKC), keys_of_prefixes(v_TKC),
+      prefixed(out_THC), lse_HT.index_select(1, prefixed_row_R_), prefix_);
   dq.add_(rows_of(prefix_dq).index_select(0, among_prefixed_T_).mul_(has_prefix_T_.unsqueeze(1)));
   int64_t at_key = 0;
   for (const Rows& keys : prefix_keys_) {
@@ -151,4 +184,4 @@ void SharedPrefixAttention::backward(const VarlenAttention& kernels, int64_t hea
   }
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,9 +1,11 @@
-// Attention over packed sequences behind shared prefixes, by kernels that keep no scores: each row's own sequence (causal) and its prefix (all of it)
-// are two passes, merged by their log-sum-exps.
+// Attention over packed sequences behind shared prefixes, by kernels that keep no scores: each
+// row's own sequence (causal) and its prefix (all of it) are two passes, merged by their
+// log-sum-exps.
 //
-// The backward passes get the merged output and log-sum-exp. Their probabilities are then those of the softmax over both, so their gradients add up
-// to the whole one (as in ring attention, Liu et al. 2023, arXiv 2310.01889). Legend: R query rows, N key rows, T rows of a micro-batch, H heads, K
-// key heads, C head size.
+// The backward passes get the merged output and log-sum-exp. Their probabilities are then those of
+// the softmax over both, so their gradients add up to the whole one (as in ring attention, Liu et
+// al. 2023, arXiv 2310.01889). Legend: R query rows, N key rows, T rows of a micro-batch, H heads,
+// K key heads, C head size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,28 +17,33 @@
 
 #include "trainer/kernels/attention_plan.h"
 
-namespace candor {
+namespace candor::trainer {
 
-// Sequences that lie one after the other: queries of sequence s are rows [query_begin_S[s], query_begin_S[s + 1]) and see its keys, those of
-// [key_begin_S[s], key_begin_S[s + 1]). causal: as many keys as queries, and query i sees keys 0..i.
+// Sequences that lie one after the other: queries of sequence s are rows [query_begin_S[s],
+// query_begin_S[s + 1]) and see its keys, those of [key_begin_S[s], key_begin_S[s + 1]). causal: as
+// many keys as queries, and query i sees keys 0..i.
 struct PackedSequences {
   at::Tensor query_begin_S, key_begin_S;  // int32, on the device
   int64_t most_queries = 0, most_keys = 0;
   bool causal = false;
 };
 
-// The kernels of one pass. Scores are q k / sqrt(C). Tensors are [rows, heads, C] of dtype(), lse fp32 or wider.
+// The kernels of one pass. Scores are q k / sqrt(C). Tensors are [rows, heads, C] of dtype(), lse
+// fp32 or wider.
 class VarlenAttention {
  public:
   virtual ~VarlenAttention() = default;
   virtual at::ScalarType dtype() const = 0;
   // out_RHC and lse_HR.
-  virtual std::pair<at::Tensor, at::Tensor> forward(const at::Tensor& q_RHC, const at::Tensor& k_NKC, const at::Tensor& v_NKC,
+  virtual std::pair<at::Tensor, at::Tensor> forward(const at::Tensor& q_RHC,
+                                                    const at::Tensor& k_NKC,
+                                                    const at::Tensor& v_NKC,
                                                     const PackedSequences& sequences) const = 0;
   // dq_RHC, dk_NKC and dv_NKC.
-  virtual std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(const at::Tensor& dout_RHC, const at::Tensor& q_RHC, const at::Tensor& k_NKC,
-                                                                  const at::Tensor& v_NKC, const at::Tensor& out_RHC, const at::Tensor& lse_HR,
-                                                                  const PackedSequences& sequences) const = 0;
+  virtual std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(
+      const at::Tensor& dout_RHC, const at::Tensor& q_RHC, const at::Tensor& k_NKC,
+      const at::Tensor& v_NKC, const at::Tensor& out_RHC, const at::Tensor& lse_HR,
+      const PackedSequences& sequences) const = 0;
 };
 
 // libtorch's flash attention, in bf16; null where this device hasn't got it for heads of this size.
@@ -45,14 +52,19 @@ const VarlenAttention* flash_attention(at::Device device, int64_t head_size);
 // The two passes over one micro-batch, for any number of layers.
 class SharedPrefixAttention {
  public:
-  // Nothing if the queries aren't all rows of whole sequences, in order: then some keys have no queries.
-  static std::optional<SharedPrefixAttention> plan(const std::vector<KeyRuns>& queries, int64_t key_rows, at::Device device);
+  // Nothing if the queries aren't all rows of whole sequences, in order: then some keys have no
+  // queries.
+  static std::optional<SharedPrefixAttention> plan(const std::vector<KeyRuns>& queries,
+                                                   int64_t key_rows, at::Device device);
 
   // As PackedAttention's, of `heads` and `key_heads` heads.
-  void forward(const VarlenAttention& kernels, int64_t heads, int64_t key_heads, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-               at::Tensor& out, at::Tensor& lse) const;
-  void backward(const VarlenAttention& kernels, int64_t heads, int64_t key_heads, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout, at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) const;
+  void forward(const VarlenAttention& kernels, int64_t heads, int64_t key_heads,
+               const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::Tensor& out,
+               at::Tensor& lse) const;
+  void backward(const VarlenAttention& kernels, int64_t heads, int64_t key_heads,
+                const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout,
+                at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) const;
 
  private:
   struct Rows {
@@ -69,4 +81,4 @@ class SharedPrefixAttention {
   at::Tensor has_prefix_T_;        // bool
 };
 
-}  // namespace candor
+}  // namespace candor::trainer

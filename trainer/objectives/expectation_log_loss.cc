@@ -1,16 +1,19 @@
 #include "trainer/objectives/objective.h"
 #include "trainer/objectives/softmax.h"
 
-namespace candor {
+namespace candor::trainer {
 
 double expectation_log_loss(std::span<const double> f_K, double y, std::span<double> gradient_K) {
   const size_t levels = f_K.size();
   const double top_level = static_cast<double>(levels - 1);
   const double normalizer = log_sum_exp(f_K);
-  // log of the joint weights q_i * i/N over i >= 1 and q_i * (1 - i/N) over i < N, before normalisation.
+  // log of the joint weights q_i * i/N over i >= 1 and q_i * (1 - i/N) over i < N, before
+  // normalisation.
   std::vector<double> right(levels - 1), wrong(levels - 1);
-  for (size_t i = 1; i < levels; ++i) right[i - 1] = f_K[i] + std::log(static_cast<double>(i) / top_level);
-  for (size_t i = 0; i + 1 < levels; ++i) wrong[i] = f_K[i] + std::log(1.0 - static_cast<double>(i) / top_level);
+  for (size_t i = 1; i < levels; ++i)
+    right[i - 1] = f_K[i] + std::log(static_cast<double>(i) / top_level);
+  for (size_t i = 0; i + 1 < levels; ++i)
+    wrong[i] = f_K[i] + std::log(1.0 - static_cast<double>(i) / top_level);
   const double right_normalizer = log_sum_exp(right);
   const double wrong_normalizer = log_sum_exp(wrong);
   for (size_t i = 0; i < levels; ++i) {
@@ -22,4 +25,4 @@ double expectation_log_loss(std::span<const double> f_K, double y, std::span<dou
   return -(y * (right_normalizer - normalizer) + (1 - y) * (wrong_normalizer - normalizer));
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-namespace candor {
+namespace candor::trainer {
 
 const char* loss_name(Loss loss) {
   switch (loss) {
@@ -23,10 +23,13 @@ Loss loss_from_name(const std::string& name) {
   if (name == "mean_brier") return Loss::kMeanBrier;
   if (name == "soft_target") return Loss::kSoftTarget;
   throw std::invalid_argument(
-      fmt::format("objective: unknown loss '{}': use tokenized_brier, expectation_log_loss, mean_brier or soft_target", name));
+      fmt::format("objective: unknown loss '{}': use tokenized_brier, expectation_log_loss, "
+                  "mean_brier or soft_target",
+                  name));
 }
 
-std::vector<LossWeight> objective_weights(const std::vector<ObjectiveStage>& stages, int64_t step, int64_t max_steps) {
+std::vector<LossWeight> objective_weights(const std::vector<ObjectiveStage>& stages, int64_t step,
+                                          int64_t max_steps) {
   if (stages.empty()) throw std::invalid_argument("objective: no stage: name at least one loss");
   const double done = static_cast<double>(step) / static_cast<double>(max_steps);
   double begin = 0;
@@ -35,7 +38,8 @@ std::vector<LossWeight> objective_weights(const std::vector<ObjectiveStage>& sta
     const bool last = k + 1 == stages.size();
     const double end = last ? 1.0 : stage.until;
     if (end <= begin || end > 1.0 || (k > 0 && stage.ramp_to > end)) {
-      throw std::invalid_argument(fmt::format("objective: stage {} must end after {} and at most at 1, got {}", k + 1, begin, end));
+      throw std::invalid_argument(fmt::format(
+          "objective: stage {} must end after {} and at most at 1, got {}", k + 1, begin, end));
     }
     if (done < end || last) {
       if (k == 0 || stage.ramp_to <= begin || done >= stage.ramp_to) return {{stage.loss, 1.0}};
@@ -48,7 +52,9 @@ std::vector<LossWeight> objective_weights(const std::vector<ObjectiveStage>& sta
 }
 
 bool has_soft_target(const std::vector<LossWeight>& losses) {
-  return std::any_of(losses.begin(), losses.end(), [](const LossWeight& part) { return part.loss == Loss::kSoftTarget && part.weight > 0; });
+  return std::any_of(losses.begin(), losses.end(), [](const LossWeight& part) {
+    return part.loss == Loss::kSoftTarget && part.weight > 0;
+  });
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

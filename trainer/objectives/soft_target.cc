@@ -1,8 +1,9 @@
 #include "trainer/objectives/objective.h"
 
-namespace candor {
+namespace candor::trainer {
 
-double soft_target(std::span<const double> f_K, double y, double log_normalizer, std::span<double> gradient_K) {
+double soft_target(std::span<const double> f_K, double y, double log_normalizer,
+                   std::span<double> gradient_K) {
   const double top_level = static_cast<double>(f_K.size() - 1);
   double total = 0;
   for (size_t i = 0; i < f_K.size(); ++i) {
@@ -19,4 +20,4 @@ double soft_target(std::span<const double> f_K, double y, double log_normalizer,
   return loss;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

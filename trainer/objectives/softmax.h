@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-namespace candor {
+namespace candor::trainer {
 
 inline double log_sum_exp(std::span<const double> f_K) {
   const double largest = *std::max_element(f_K.begin(), f_K.end());
@@ -22,4 +22,4 @@ inline std::vector<double> softmax(std::span<const double> f_K) {
   return q_K;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,7 +1,7 @@
 #include "trainer/objectives/objective.h"
 #include "trainer/objectives/softmax.h"
 
-namespace candor {
+namespace candor::trainer {
 
 double tokenized_brier(std::span<const double> f_K, double y, std::span<double> gradient_K) {
   const std::vector<double> q_K = softmax(f_K);
@@ -16,4 +16,4 @@ double tokenized_brier(std::span<const double> f_K, double y, std::span<double> 
   return loss;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

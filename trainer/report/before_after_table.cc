@@ -6,15 +6,19 @@
 #include "trainer/report/report.h"
 #include "trainer/report/report_rows.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 // Width on the screen, as far as one code point is one column.
 size_t code_points(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
 }
 
-std::string padded(const std::string& text, size_t width) { return text + std::string(width - std::min(width, code_points(text)), ' '); }
+std::string padded(const std::string& text, size_t width) {
+  return text + std::string(width - std::min(width, code_points(text)), ' ');
+}
 
 std::string cell(const MetricValue& value) {
   if (!std::isfinite(value.value)) return "-";
@@ -25,12 +29,15 @@ std::string cell(const MetricValue& value) {
 }  // namespace
 
 std::string before_after_table(const ReportInput& input) {
-  // Four figures with intervals fit a terminal of 144 columns; report.html has the rest. A label that doesn't fit has a line of its own.
-  static const std::vector<std::pair<std::string, std::string>> columns = {{"auroc", "AUROC"}, {"brier", "Brier"}, {"ece", "ECE"}, {"nll", "NLL"}};
+  // Four figures with intervals fit a terminal of 144 columns; report.html has the rest. A label
+  // that doesn't fit has a line of its own.
+  static const std::vector<std::pair<std::string, std::string>> columns = {
+      {"auroc", "AUROC"}, {"brier", "Brier"}, {"ece", "ECE"}, {"nll", "NLL"}};
   constexpr size_t kCell = 22, kMostLabel = 42;
   const std::vector<ReportRow> rows = report_rows(input);
   size_t label_width = 10;
-  for (const ReportRow& row : rows) label_width = std::max(label_width, std::min(kMostLabel, code_points(row.label)));
+  for (const ReportRow& row : rows)
+    label_width = std::max(label_width, std::min(kMostLabel, code_points(row.label)));
   std::string table = padded("", label_width + 2);
   for (const auto& column : columns) table += padded(column.second, kCell);
   table += "levels\n";
@@ -38,11 +45,14 @@ std::string before_after_table(const ReportInput& input) {
     if (r > 0 && rows[r].kind != rows[r - 1].kind) table += "\n";
     if (code_points(rows[r].label) > label_width) table += rows[r].label + "\n";
     table += padded(code_points(rows[r].label) > label_width ? "" : rows[r].label, label_width + 2);
-    for (const auto& column : columns) table += padded(cell(metric_of(*rows[r].metrics, column.first)), kCell);
-    table += rows[r].distinct_argmax_levels ? fmt::format("{}{}\n", *rows[r].distinct_argmax_levels, rows[r].collapsed ? ", collapsed" : "") : "\n";
+    for (const auto& column : columns)
+      table += padded(cell(metric_of(*rows[r].metrics, column.first)), kCell);
+    table += rows[r].distinct_argmax_levels ? fmt::format("{}{}\n", *rows[r].distinct_argmax_levels,
+                                                          rows[r].collapsed ? ", collapsed" : "")
+                                            : "\n";
     while (table.size() >= 2 && table[table.size() - 2] == ' ') table.erase(table.size() - 2, 1);
   }
   return table;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

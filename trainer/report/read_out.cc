@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace candor {
+namespace candor::trainer {
 
 ReadOut::ReadOut(const std::vector<ScoredExample>& examples, bool by_argmax) {
   for (const ScoredExample& example : examples) {
@@ -22,7 +22,8 @@ std::vector<RatedBin> rated_bins(const ReadOut& read_out) {
   const std::vector<ReliabilityBin> bins = reliability_bins(read_out.sample());
   std::vector<RatedBin> rated;
   for (size_t b = 0; b < bins.size(); ++b) {
-    const auto place = static_cast<double>(b), width = 1.0 / static_cast<double>(bins.size()), n = bins[b].weight;
+    const auto place = static_cast<double>(b), width = 1.0 / static_cast<double>(bins.size()),
+               n = bins[b].weight;
     RatedBin bin{.from = place * width,
                  .to = (place + 1) * width,
                  .examples = std::llround(n),
@@ -32,7 +33,8 @@ std::vector<RatedBin> rated_bins(const ReadOut& read_out) {
                  .high = kNone};
     if (n > 0) {
       const double p = bins[b].mean_target, shrink = 1 + kZ * kZ / n;
-      const double centre = (p + kZ * kZ / (2 * n)) / shrink, half = kZ * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n)) / shrink;
+      const double centre = (p + kZ * kZ / (2 * n)) / shrink,
+                   half = kZ * std::sqrt(p * (1 - p) / n + kZ * kZ / (4 * n * n)) / shrink;
       bin.mean_confidence = bins[b].mean_confidence;
       bin.share_right = p;
       bin.low = std::max(0.0, centre - half);
@@ -43,4 +45,4 @@ std::vector<RatedBin> rated_bins(const ReadOut& read_out) {
   return rated;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,5 +1,5 @@
-// The graded examples by one read-out of their confidence (expectation, or the level that greedy decoding says), ready for the metrics, and their
-// reliability bins with intervals.
+// The graded examples by one read-out of their confidence (expectation, or the level that greedy
+// decoding says), ready for the metrics, and their reliability bins with intervals.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,19 @@
 #include "trainer/evaluation/metrics.h"
 #include "trainer/evaluation/scored_example.h"
 
-namespace candor {
+namespace candor::trainer {
 
 class ReadOut {
  public:
   ReadOut(const std::vector<ScoredExample>& examples, bool by_argmax);
 
-  MetricSample sample() const { return {.confidence = confidence_, .target = target_, .dataset = dataset_, .order = order_, .weight = {}}; }
+  MetricSample sample() const {
+    return {.confidence = confidence_,
+            .target = target_,
+            .dataset = dataset_,
+            .order = order_,
+            .weight = {}};
+  }
   const std::vector<double>& confidence() const { return confidence_; }
   size_t levels() const { return levels_; }
 
@@ -35,4 +41,4 @@ struct RatedBin {
 // All kCalibrationBins, in order.
 std::vector<RatedBin> rated_bins(const ReadOut& read_out);
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,7 +1,9 @@
 // The proof of a run: report.html for people, report.json for scripts, a table for the terminal.
 //
-// report.html is one file with no outside reference: inline SVG and CSS, light and dark by the reader's preference. All text that comes from data
-// is escaped. report.json's keys are relied on by scripts: overall.{before,after}.{expectation,argmax}.METRIC.{value,low,high},
+// report.html is one file with no outside reference: inline SVG and CSS, light and dark by the
+// reader's preference. All text that comes from data
+// is escaped. report.json's keys are relied on by scripts:
+// overall.{before,after}.{expectation,argmax}.METRIC.{value,low,high},
 // per_dataset.NAME.{before,after}..., baselines.NAME.METRIC..., extra_rows, curve.
 #pragma once
 
@@ -13,14 +15,15 @@
 
 #include "trainer/evaluation/evaluation_result.h"
 
-namespace candor {
+namespace candor::trainer {
 
 struct TrainingPoint {
   int64_t step = 0;
   double loss = 0, learning_rate = 0;
   // Present at the steps where the small validation set was scored.
-  std::optional<double> validation_tokenized_brier = {}, validation_brier = {}, validation_auroc = {}, validation_levels = {},
-                        validation_entropy = {}, validation_spread = {};
+  std::optional<double> validation_tokenized_brier = {}, validation_brier = {},
+                        validation_auroc = {}, validation_levels = {}, validation_entropy = {},
+                        validation_spread = {};
 };
 
 struct ExampleRow {
@@ -46,12 +49,14 @@ struct ReportInput {
   std::string resolved_config_yaml;
   EvaluationTable before, after;
   std::vector<ScoredExample> before_examples, after_examples;  // the test examples, for the plots
-  // constant, per_relation, isotonic, temperature, probe_last, probe_best: fitted on validation, measured on test.
+  // constant, per_relation, isotonic, temperature, probe_last, probe_best: fitted on validation,
+  // measured on test.
   std::map<std::string, MetricMap> baselines;
   std::vector<TrainingPoint> curve;
   std::vector<ExampleRow> examples;
   std::vector<ExtraRow> extra_rows;
-  std::vector<std::string> notes;  // said under the summary, e.g. what the best layer of the probe was
+  std::vector<std::string>
+      notes;  // said under the summary, e.g. what the best layer of the probe was
 };
 
 // Both write atomically. Throw std::system_error naming the path.
@@ -61,4 +66,4 @@ void write_report_json(const std::string& path, const ReportInput& input);
 // Plain text, fixed columns, intervals in brackets, ending in a new line.
 std::string before_after_table(const ReportInput& input);
 
-}  // namespace candor
+}  // namespace candor::trainer

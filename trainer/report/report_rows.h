@@ -7,7 +7,7 @@
 
 #include "trainer/report/report.h"
 
-namespace candor {
+namespace candor::trainer {
 
 struct ReportRow {
   enum class Kind { kBefore, kAfter, kBaseline, kExtra };
@@ -18,7 +18,8 @@ struct ReportRow {
   bool collapsed = false;  // said beside the number of levels
 };
 
-// Before and after by both read-outs, the baselines in a fixed order (others after them), the extra rows.
+// Before and after by both read-outs, the baselines in a fixed order (others after them), the extra
+// rows.
 std::vector<ReportRow> report_rows(const ReportInput& input);
 
 struct ReportColumn {
@@ -34,14 +35,15 @@ MetricValue metric_of(const MetricMap& metrics, const std::string& key);
 // "0.870", "-" for NaN.
 std::string figure(double value);
 
-// What changed, whether the intervals overlap, which baselines and other recipes are better, which of those are collapsed: plain sentences, worst
-// news included.
+// What changed, whether the intervals overlap, which baselines and other recipes are better, which
+// of those are collapsed: plain sentences, worst news included.
 std::vector<std::string> findings(const ReportInput& input);
 
-// Nearly one confidence for everything: at most two levels said, or an expectation that hardly spreads.
+// Nearly one confidence for everything: at most two levels said, or an expectation that hardly
+// spreads.
 bool is_collapsed(const MetricMap& expectation, int64_t distinct_argmax_levels);
 
 // Present when the trained model is collapsed.
 std::optional<std::string> collapse_warning(const EvaluationTable& after);
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,6 +1,6 @@
 #include "trainer/report/report_style.h"
 
-namespace candor {
+namespace candor::trainer {
 
 std::string_view report_style() {
   return R"(
@@ -42,4 +42,4 @@ pre { background: var(--card); padding: 14px; border-radius: 10px; overflow-x: a
 )";
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -5,23 +5,29 @@
 
 #include <stdexcept>
 
-namespace candor {
+namespace candor::trainer {
 
 AdamW::AdamW(at::Tensor parameters, AdamWOptions options)
-    : options_(options), parameters_(std::move(parameters)), first_moment_(at::zeros_like(parameters_)), second_moment_(at::zeros_like(parameters_)) {
-}
+    : options_(options),
+      parameters_(std::move(parameters)),
+      first_moment_(at::zeros_like(parameters_)),
+      second_moment_(at::zeros_like(parameters_)) {}
 
 void AdamW::step(const at::Tensor& gradient, double learning_rate) {
   // The operator takes the number of this step as a tensor beside the parameters.
-  const at::Tensor number = at::full({}, static_cast<double>(++steps_done_), parameters_.options().dtype(at::kFloat));
-  at::_fused_adamw_({parameters_}, {gradient}, {first_moment_}, {second_moment_}, {}, {number}, learning_rate, options_.beta1, options_.beta2,
-                    options_.weight_decay, options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
+  const at::Tensor number =
+      at::full({}, static_cast<double>(++steps_done_), parameters_.options().dtype(at::kFloat));
+  at::_fused_adamw_({parameters_}, {gradient}, {first_moment_}, {second_moment_}, {}, {number},
+                    learning_rate, options_.beta1, options_.beta2, options_.weight_decay,
+                    options_.epsilon, /*amsgrad=*/false, /*maximize=*/false);
 }
 
-void AdamW::restore(const at::Tensor& first_moment, const at::Tensor& second_moment, int64_t steps_done) {
+void AdamW::restore(const at::Tensor& first_moment, const at::Tensor& second_moment,
+                    int64_t steps_done) {
   if (first_moment.numel() != parameters_.numel() || second_moment.numel() != parameters_.numel()) {
-    throw std::invalid_argument(fmt::format("checkpoint: expected optimizer moments of {} elements, got {} and {}", parameters_.numel(),
-                                            first_moment.numel(), second_moment.numel()));
+    throw std::invalid_argument(
+        fmt::format("checkpoint: expected optimizer moments of {} elements, got {} and {}",
+                    parameters_.numel(), first_moment.numel(), second_moment.numel()));
   }
   first_moment_.copy_(first_moment);
   second_moment_.copy_(second_moment);
@@ -34,4 +40,4 @@ double clip_gradient(at::Tensor& gradient, double clip_norm) {
   return norm;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <utility>
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 constexpr size_t kMostPending = 2;
 
 }  // namespace
 
-CheckpointWriter::CheckpointWriter(CheckpointWriterOptions options, const LoraAdapter& layout) : options_(std::move(options)), layout_(layout) {}
+CheckpointWriter::CheckpointWriter(CheckpointWriterOptions options, const LoraAdapter& layout)
+    : options_(std::move(options)), layout_(layout) {}
 
 CheckpointWriter::~CheckpointWriter() {
   if (!thread_.joinable()) return;
@@ -60,7 +61,8 @@ void CheckpointWriter::written_elsewhere(int64_t step) {
 void CheckpointWriter::forget_after(int64_t step) {
   const std::lock_guard lock(mutex_);
   submitted_step_ = std::min(submitted_step_, step);
-  if (!is_writer_) std::erase_if(pending_, [&](const auto& snapshot) { return snapshot->state.step > step; });
+  if (!is_writer_)
+    std::erase_if(pending_, [&](const auto& snapshot) { return snapshot->state.step > step; });
 }
 
 void CheckpointWriter::flush() {
@@ -94,4 +96,4 @@ void CheckpointWriter::write_all(const std::stop_token& stop) {
   }
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

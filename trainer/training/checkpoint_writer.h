@@ -1,8 +1,11 @@
-// Writes checkpoints in the background, so that a step doesn't wait for the disk, and loses none when the rank that writes is lost.
+// Writes checkpoints in the background, so that a step doesn't wait for the disk, and loses none
+// when the rank that writes is lost.
 //
-// Every rank submits the same points; one of them, the writer, puts them onto the disk on a thread of its own. The others keep a point until they
-// hear that it is there, so that any of them can become the writer and write what its predecessor hadn't.
-// Threads: submit() may be called from any; the rest from one. Errors of the disk are thrown by the next submit(), check() or flush() of the writer.
+// Every rank submits the same points; one of them, the writer, puts them onto the disk on a thread
+// of its own. The others keep a point until they hear that it is there, so that any of them can
+// become the writer and write what its predecessor hadn't.
+// Threads: submit() may be called from any; the rest from one. Errors of the disk are thrown by the
+// next submit(), check() or flush() of the writer.
 #pragma once
 
 #include <condition_variable>
@@ -17,7 +20,7 @@
 
 #include "trainer/training/checkpoint.h"
 
-namespace candor {
+namespace candor::trainer {
 
 struct CheckpointWriterOptions {
   std::string checkpoints{};
@@ -36,14 +39,16 @@ class CheckpointWriter {
   // This rank writes from now on, beginning with what is kept. At most once.
   void become_writer();
 
-  // Ignored unless its step is beyond those submitted before. On the writer, waits while two are still to be written.
+  // Ignored unless its step is beyond those submitted before. On the writer, waits while two are
+  // still to be written.
   void submit(std::shared_ptr<const TrainingSnapshot> snapshot);
 
   int64_t submitted_step() const;
   int64_t written_step() const;          // of the newest that this rank has written; 0: none
   void written_elsewhere(int64_t step);  // points up to this step needn't be kept
-  void forget_after(int64_t step);       // the training went back to this step: later points will come again
-  void flush();                          // returns when all are written; only on the writer
+  void forget_after(
+      int64_t step);  // the training went back to this step: later points will come again
+  void flush();       // returns when all are written; only on the writer
 
  private:
   void write_all(const std::stop_token& stop);
@@ -60,4 +65,4 @@ class CheckpointWriter {
   std::jthread thread_;
 };
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -1,13 +1,14 @@
 // The learning rate of each step: a linear warm-up, then one of four shapes.
 //
-// constant; linear: down to 0 at max_steps; cosine: half a cosine to 0 (Loshchilov & Hutter 2017, without restarts); step: times gamma after each
-// epoch (StepLR, the paper's). Steps count from 0; the warm-up's step s has (s + 1) / warmup_steps of the rate, so no step is wasted at rate 0.
+// constant; linear: down to 0 at max_steps; cosine: half a cosine to 0 (Loshchilov & Hutter 2017,
+// without restarts); step: times gamma after each epoch (StepLR, the paper's). Steps count from 0;
+// the warm-up's step s has (s + 1) / warmup_steps of the rate, so no step is wasted at rate 0.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
-namespace candor {
+namespace candor::trainer {
 
 struct LearningRateOptions {
   double peak = 1e-4;
@@ -17,6 +18,7 @@ struct LearningRateOptions {
 };
 
 // Throws std::invalid_argument for an unknown schedule.
-double learning_rate_at(const LearningRateOptions& options, int64_t step, int64_t max_steps, int64_t steps_per_epoch);
+double learning_rate_at(const LearningRateOptions& options, int64_t step, int64_t max_steps,
+                        int64_t steps_per_epoch);
 
-}  // namespace candor
+}  // namespace candor::trainer

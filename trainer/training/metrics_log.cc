@@ -9,7 +9,7 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/read_file.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 // The lines of steps 1..last_step; a line cut short by a kill is dropped with those after it.
@@ -18,8 +18,11 @@ std::string lines_up_to(const std::string& text, int64_t last_step, int64_t& fou
   while (begin < text.size()) {
     const size_t end = text.find('\n', begin);
     if (end == std::string::npos) break;
-    const nlohmann::json line = nlohmann::json::parse(text.substr(begin, end - begin), nullptr, false);
-    if (!line.is_object() || line.value("step", int64_t{0}) > last_step || line.value("step", int64_t{0}) < 1) break;
+    const nlohmann::json line =
+        nlohmann::json::parse(text.substr(begin, end - begin), nullptr, false);
+    if (!line.is_object() || line.value("step", int64_t{0}) > last_step ||
+        line.value("step", int64_t{0}) < 1)
+      break;
     found_step = line.value("step", int64_t{0});
     begin = end + 1;
   }
@@ -60,9 +63,12 @@ std::string to_json_line(const StepRecord& record) {
   return line.dump() + "\n";
 }
 
-MetricsLog::MetricsLog(std::string path, const std::string& events_folder, int64_t resumed_step) : path_(std::move(path)) {
-  const std::string kept = resumed_step > 0 && std::filesystem::exists(path_) ? lines_up_to(read_file(path_), resumed_step, last_step_) : "";
-  write_file_atomically(path_, kept);
+MetricsLog::MetricsLog(std::string path, const std::string& events_folder, int64_t resumed_step)
+    : path_(std::move(path)) {
+  const std::string kept = resumed_step > 0 && std::filesystem::exists(path_)
+                               ? lines_up_to(data::read_file(path_), resumed_step, last_step_)
+                               : "";
+  data::write_file_atomically(path_, kept);
   file_ = std::fopen(path_.c_str(), "ab");
   if (file_ == nullptr) throw std::system_error(errno, std::generic_category(), path_);
   if (!events_folder.empty()) {
@@ -82,7 +88,9 @@ void MetricsLog::write(const StepRecord& record) {
   }
   last_step_ = record.step;
   if (events_ == nullptr) return;
-  const auto scalar = [&](const char* tag, double value) { events_->scalar(tag, record.step, static_cast<float>(value)); };
+  const auto scalar = [&](const char* tag, double value) {
+    events_->scalar(tag, record.step, static_cast<float>(value));
+  };
   scalar("train/loss", record.loss);
   scalar("train/gradient_norm", record.gradient_norm);
   scalar("train/learning_rate", record.learning_rate);
@@ -99,4 +107,4 @@ void MetricsLog::write(const StepRecord& record) {
   events_->flush();
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

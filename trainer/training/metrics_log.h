@@ -1,6 +1,7 @@
 // metrics.jsonl: one line a training step, and the same figures as TensorBoard events.
 //
-// A resumed run first drops the lines of steps after the checkpoint it starts from, so that every step has one line.
+// A resumed run first drops the lines of steps after the checkpoint it starts from, so that every
+// step has one line.
 #pragma once
 
 #include <cstdio>
@@ -13,7 +14,7 @@
 #include "trainer/training/collapse_guard.h"
 #include "trainer/training/tensorboard_events.h"
 
-namespace candor {
+namespace candor::trainer {
 
 struct StepRecord {
   int64_t step = 0;  // steps done, from 1
@@ -24,8 +25,9 @@ struct StepRecord {
   double examples_per_s = 0;
   double tokens_per_s = 0;           // computed rows
   double unshared_tokens_per_s = 0;  // as if every example carried its prefix
-  double share_of_peak = 0;          // operations of the step's products (pass_cost.h) a second, of the ranks' measured peak; 0: not measured
-  bool skipped = false;              // loss or gradient wasn't finite, so nothing was changed
+  double share_of_peak = 0;  // operations of the step's products (pass_cost.h) a second, of the
+                             // ranks' measured peak; 0: not measured
+  bool skipped = false;      // loss or gradient wasn't finite, so nothing was changed
   std::optional<ValidationFigures> validation{};
 };
 
@@ -33,7 +35,8 @@ std::string to_json_line(const StepRecord& record);
 
 class MetricsLog {
  public:
-  // Keeps the lines up to resumed_step, appends after them. events_folder empty: no TensorBoard events. Throws std::system_error naming the file.
+  // Keeps the lines up to resumed_step, appends after them. events_folder empty: no TensorBoard
+  // events. Throws std::system_error naming the file.
   MetricsLog(std::string path, const std::string& events_folder, int64_t resumed_step);
   ~MetricsLog();
   MetricsLog(const MetricsLog&) = delete;
@@ -50,4 +53,4 @@ class MetricsLog {
   std::unique_ptr<TensorBoardEvents> events_;
 };
 
-}  // namespace candor
+}  // namespace candor::trainer

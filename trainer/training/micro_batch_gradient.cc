@@ -6,13 +6,17 @@
 
 #include "trainer/objectives/objective.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
-double weight_of(const GradientOptions& options, size_t b) { return options.weight_B.empty() ? 1.0 : options.weight_B[b]; }
+double weight_of(const GradientOptions& options, size_t b) {
+  return options.weight_B.empty() ? 1.0 : options.weight_B[b];
+}
 
-// The K-logit losses of all examples; dlogits_BK gets their gradient. On the CPU, in fp64. Returns the summed loss.
-double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const GradientOptions& options, const at::Tensor& log_normalizer_B,
+// The K-logit losses of all examples; dlogits_BK gets their gradient. On the CPU, in fp64. Returns
+// the summed loss.
+double level_losses(const at::Tensor& logits_BK, const data::MicroBatch& batch,
+                    const GradientOptions& options, const at::Tensor& log_normalizer_B,
                     double& soft_target_weight, at::Tensor& dlogits_BK) {
   const int64_t levels = logits_BK.size(1);
   const at::Tensor f_BK = logits_BK.to(at::kCPU, at::kDouble).contiguous();
@@ -20,7 +24,9 @@ double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const 
   std::vector<double> gradient_K(static_cast<size_t>(levels));
   double total = 0;
   for (size_t b = 0; b < batch.target_B.size(); ++b) {
-    const std::span<const double> f_K(f_BK.const_data_ptr<double>() + static_cast<int64_t>(b) * levels, static_cast<size_t>(levels));
+    const std::span<const double> f_K(
+        f_BK.const_data_ptr<double>() + static_cast<int64_t>(b) * levels,
+        static_cast<size_t>(levels));
     double* d_K = dlogits_BK.mutable_data_ptr<double>() + static_cast<int64_t>(b) * levels;
     const double y = batch.target_B[b];
     const double weight = weight_of(options, b);
@@ -31,7 +37,8 @@ double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const 
         case Loss::kExpectationLogLoss: loss = expectation_log_loss(f_K, y, gradient_K); break;
         case Loss::kMeanBrier: loss = mean_brier(f_K, y, gradient_K); break;
         case Loss::kSoftTarget:
-          loss = soft_target(f_K, y, log_normalizer_B[static_cast<int64_t>(b)].item<double>(), gradient_K);
+          loss = soft_target(f_K, y, log_normalizer_B[static_cast<int64_t>(b)].item<double>(),
+                             gradient_K);
           soft_target_weight = part.weight;
           break;
       }
@@ -44,10 +51,14 @@ double level_losses(const at::Tensor& logits_BK, const MicroBatch& batch, const 
 
 }  // namespace
 
-double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adapter, const MicroBatch& batch, const GradientOptions& options,
+double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adapter,
+                                const data::MicroBatch& batch, const GradientOptions& options,
                                 at::Tensor& gradient_flat) {
   const bool lm = options.lm_weight_per_token > 0;
-  ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true, .lm_rows = lm, .dropout_key = options.dropout_key};
+  ForwardOptions forward{.adapter = &adapter,
+                         .keep_for_backward = true,
+                         .lm_rows = lm,
+                         .dropout_key = options.dropout_key};
   start_from_base(model, batch, options.trunk, forward);
   const ForwardResult kept = model.forward(batch, forward);
   const auto examples = static_cast<int64_t>(batch.target_B.size());
@@ -60,26 +71,34 @@ double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adap
     const at::Tensor logits_BV = model.logits(confidence_BD);
     log_normalizer_B = logits_BV.to(at::kDouble).logsumexp(1).cpu();
     softmax_BV = logits_BV.softmax(1);
-    if (!options.weight_B.empty()) softmax_BV.mul_(at::tensor(options.weight_B, at::kDouble).to(softmax_BV.options()).unsqueeze(1));
+    if (!options.weight_B.empty())
+      softmax_BV.mul_(
+          at::tensor(options.weight_B, at::kDouble).to(softmax_BV.options()).unsqueeze(1));
   }
   double soft_target_weight = 0;
   at::Tensor dlogits_BK;
-  double loss = level_losses(at::mm(confidence_BD, head_KD.t()), batch, options, log_normalizer_B, soft_target_weight, dlogits_BK);
+  double loss = level_losses(at::mm(confidence_BD, head_KD.t()), batch, options, log_normalizer_B,
+                             soft_target_weight, dlogits_BK);
   at::Tensor dconfidence_BD = at::mm(dlogits_BK.to(head_KD.options()), head_KD);
-  if (soft_target_weight > 0) dconfidence_BD.add_(model.logits_backward(softmax_BV), soft_target_weight);
+  if (soft_target_weight > 0)
+    dconfidence_BD.add_(model.logits_backward(softmax_BV), soft_target_weight);
   dhead_RD.narrow(0, 0, examples).copy_(dconfidence_BD);
 
   if (lm && !kept.lm_labels.empty()) {
     const auto rows = static_cast<int64_t>(kept.lm_labels.size());
-    const at::Tensor labels_R1 = at::tensor(kept.lm_labels, at::TensorOptions().dtype(at::kLong)).to(model.device()).unsqueeze(1);
+    const at::Tensor labels_R1 = at::tensor(kept.lm_labels, at::TensorOptions().dtype(at::kLong))
+                                     .to(model.device())
+                                     .unsqueeze(1);
     at::Tensor log_q_RV = model.logits(kept.head_in_RD.narrow(0, examples, rows)).log_softmax(1);
-    loss -= options.lm_weight_per_token * log_q_RV.gather(1, labels_R1).to(at::kDouble).sum().item<double>();
+    loss -= options.lm_weight_per_token *
+            log_q_RV.gather(1, labels_R1).to(at::kDouble).sum().item<double>();
     at::Tensor dlogits_RV = log_q_RV.exp_();
     dlogits_RV.scatter_add_(1, labels_R1, at::full({rows, 1}, -1.0, dlogits_RV.options()));
-    dhead_RD.narrow(0, examples, rows).copy_(model.logits_backward(dlogits_RV).mul_(options.lm_weight_per_token));
+    dhead_RD.narrow(0, examples, rows)
+        .copy_(model.logits_backward(dlogits_RV).mul_(options.lm_weight_per_token));
   }
   model.backward(kept, forward, dhead_RD, gradient_flat);
   return loss;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -13,13 +13,13 @@
 #include "data_pipeline/files/jsonl.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/tokens/micro_batch.h"
-#include "trainer/training/adapter_files.h"
+#include "trainer/model/adapter_files.h"
 #include "trainer/training/micro_batch_gradient.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
-constexpr int64_t kVersion = 1;
+constexpr int64_t kReproducerVersion = 1;
 
 template <typename T>
 std::vector<T> chosen(const std::vector<T>& all, const std::vector<int64_t>& examples) {
@@ -29,8 +29,8 @@ std::vector<T> chosen(const std::vector<T>& all, const std::vector<int64_t>& exa
 }
 
 // The data of these examples alone, in this order, with all prefixes.
-TokenData subset(const TokenData& data, const std::vector<int64_t>& examples) {
-  TokenData some = data;
+data::TokenData subset(const data::TokenData& data, const std::vector<int64_t>& examples) {
+  data::TokenData some = data;
   some.tokens.clear();
   some.offsets = {0};
   for (const int64_t example : examples) {
@@ -56,13 +56,14 @@ std::string json_path(const std::string& folder) { return folder + "/reproducer.
 
 }  // namespace
 
-void write_reproducer(const std::string& folder, const Reproducer& reproducer, const TokenData& data, const std::vector<int64_t>& examples,
+void write_reproducer(const std::string& folder, const Reproducer& reproducer,
+                      const data::TokenData& data, const std::vector<int64_t>& examples,
                       const LoraAdapter& adapter) {
   std::filesystem::create_directories(folder);
   write_adapter(folder, adapter, reproducer.base_model);
-  write_token_file(folder + "/tokens.h5", subset(data, examples));
+  data::write_token_file(folder + "/tokens.h5", subset(data, examples));
   nlohmann::ordered_json json = {{"format", "candor reproducer"},
-                                 {"version", kVersion},
+                                 {"version", kReproducerVersion},
                                  {"step", reproducer.step},
                                  {"micro_batch", reproducer.micro_batch},
                                  {"examples", chosen(data.example_id, examples)},
@@ -73,16 +74,18 @@ void write_reproducer(const std::string& folder, const Reproducer& reproducer, c
                                  {"lm_weight_per_token", reproducer.lm_weight_per_token},
                                  {"dropout_key", reproducer.dropout_key},
                                  {"weights", reproducer.weight_B}};
-  for (const LossWeight& part : reproducer.losses) json["losses"].push_back({{"loss", loss_name(part.loss)}, {"weight", part.weight}});
-  write_file_atomically(json_path(folder), json.dump(2) + "\n");
+  for (const LossWeight& part : reproducer.losses)
+    json["losses"].push_back({{"loss", loss_name(part.loss)}, {"weight", part.weight}});
+  data::write_file_atomically(json_path(folder), json.dump(2) + "\n");
 }
 
 Reproducer read_reproducer(const std::string& folder) {
   const std::string path = json_path(folder);
-  const nlohmann::json json = parse_json(read_file(path), path);
+  const nlohmann::json json = data::parse_json(data::read_file(path), path);
   try {
-    if (json.at("format") != "candor reproducer" || json.at("version") != kVersion) {
-      throw std::invalid_argument(fmt::format("{}: expected a candor reproducer of version {}", path, kVersion));
+    if (json.at("format") != "candor reproducer" || json.at("version") != kReproducerVersion) {
+      throw std::invalid_argument(
+          fmt::format("{}: expected a candor reproducer of version {}", path, kReproducerVersion));
     }
     Reproducer found{.step = json.at("step"),
                      .micro_batch = json.at("micro_batch"),
@@ -93,7 +96,8 @@ Reproducer read_reproducer(const std::string& folder) {
                      .lm_weight_per_token = json.at("lm_weight_per_token"),
                      .dropout_key = json.at("dropout_key"),
                      .weight_B = json.at("weights")};
-    for (const nlohmann::json& part : json.at("losses")) found.losses.push_back({loss_from_name(part.at("loss")), part.at("weight")});
+    for (const nlohmann::json& part : json.at("losses"))
+      found.losses.push_back({loss_from_name(part.at("loss")), part.at("weight")});
     return found;
   } catch (const nlohmann::json::exception& error) {
     throw std::invalid_argument(fmt::format("{}: {}", path, error.what()));
@@ -102,10 +106,11 @@ Reproducer read_reproducer(const std::string& folder) {
 
 std::string replay(const std::string& folder, const LlamaModel& model) {
   const Reproducer reproducer = read_reproducer(folder);
-  const TokenData data = read_token_file(folder + "/tokens.h5");
+  const data::TokenData data = data::read_token_file(folder + "/tokens.h5");
   const LoraAdapter adapter = read_adapter(folder, model.config(), model.dtype(), model.device());
-  const auto compute = [&](const std::vector<int64_t>& examples, const std::vector<double>& weight_B, at::Tensor& gradient) {
-    const MicroBatch batch = make_micro_batch(data, examples, reproducer.share_prefix);
+  const auto compute = [&](const std::vector<int64_t>& examples,
+                           const std::vector<double>& weight_B, at::Tensor& gradient) {
+    const data::MicroBatch batch = data::make_micro_batch(data, examples, reproducer.share_prefix);
     return add_micro_batch_gradient(model, adapter, batch,
                                     {.losses = reproducer.losses,
                                      .lm_weight_per_token = reproducer.lm_weight_per_token,
@@ -118,8 +123,9 @@ std::string replay(const std::string& folder, const LlamaModel& model) {
   std::iota(all.begin(), all.end(), 0);
   at::Tensor gradient = at::zeros_like(adapter.parameters());
   const double loss = compute(all, reproducer.weight_B, gradient);
-  std::string text = fmt::format("step {}, micro-batch {}, {} examples, model {}\nloss of all {}\n", reproducer.step, reproducer.micro_batch,
-                                 data.examples(), reproducer.base_model, loss);
+  std::string text = fmt::format("step {}, micro-batch {}, {} examples, model {}\nloss of all {}\n",
+                                 reproducer.step, reproducer.micro_batch, data.examples(),
+                                 reproducer.base_model, loss);
   const std::vector<std::string> names = adapter.names();
   const std::vector<int64_t> numels = adapter.numels();
   int64_t begin = 0, bad = 0;
@@ -127,15 +133,19 @@ std::string replay(const std::string& folder, const LlamaModel& model) {
     if (gradient.narrow(0, begin, numels[n]).isfinite().all().item<bool>()) continue;
     if (++bad <= 5) text += fmt::format("gradient not finite in {}\n", names[n]);
   }
-  text += fmt::format("gradient not finite in {} of {} tensors; adapter {}finite\n", bad, names.size(),
-                      adapter.parameters().isfinite().all().item<bool>() ? "" : "not ");
+  text +=
+      fmt::format("gradient not finite in {} of {} tensors; adapter {}finite\n", bad, names.size(),
+                  adapter.parameters().isfinite().all().item<bool>() ? "" : "not ");
   for (size_t e = 0; e < data.examples(); ++e) {
     at::Tensor of_one = at::zeros_like(gradient);
-    const double one = compute({static_cast<int64_t>(e)}, {reproducer.weight_B.empty() ? 1.0 : reproducer.weight_B.at(e)}, of_one);
+    const double one =
+        compute({static_cast<int64_t>(e)},
+                {reproducer.weight_B.empty() ? 1.0 : reproducer.weight_B.at(e)}, of_one);
     const bool finite = std::isfinite(one) && of_one.isfinite().all().item<bool>();
-    text += fmt::format("example {} by itself: loss {}{}\n", data.example_id[e], one, finite ? "" : "  <- not finite");
+    text += fmt::format("example {} by itself: loss {}{}\n", data.example_id[e], one,
+                        finite ? "" : "  <- not finite");
   }
   return text;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

@@ -9,15 +9,23 @@
 #include "data_pipeline/tokens/micro_batch.h"
 #include "data_pipeline/tokens/sampler.h"
 
-namespace candor {
+namespace candor::trainer {
 
-StepPlan::StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_batch_examples, int64_t micro_batch_examples, int64_t max_steps,
-                   int64_t epochs)
-    : examples_(std::move(examples)), seed_(seed), global_batch_examples_(global_batch_examples), micro_batch_examples_(micro_batch_examples) {
-  if (examples_.empty()) throw std::invalid_argument("train: the train split has no graded example; check data.questions, data.max_train and the grader");
+StepPlan::StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_batch_examples,
+                   int64_t micro_batch_examples, int64_t max_steps, int64_t epochs)
+    : examples_(std::move(examples)),
+      seed_(seed),
+      global_batch_examples_(global_batch_examples),
+      micro_batch_examples_(micro_batch_examples) {
+  if (examples_.empty())
+    throw std::invalid_argument(
+        "train: the train split has no graded example; check data.questions, data.max_train and "
+        "the grader");
   if (global_batch_examples_ < 1 || micro_batch_examples_ < 1) {
-    throw std::invalid_argument(fmt::format("train: expected at least 1 for global_batch_examples and micro_batch_examples, got {} and {}",
-                                            global_batch_examples_, micro_batch_examples_));
+    throw std::invalid_argument(
+        fmt::format("train: expected at least 1 for global_batch_examples and "
+                    "micro_batch_examples, got {} and {}",
+                    global_batch_examples_, micro_batch_examples_));
   }
   const auto count = static_cast<int64_t>(examples_.size());
   steps_per_epoch_ = (count + global_batch_examples_ - 1) / global_batch_examples_;
@@ -26,18 +34,19 @@ StepPlan::StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_
 }
 
 std::vector<std::vector<int64_t>> StepPlan::micro_batches_of(int64_t step) const {
-  const std::vector<int64_t> order = epoch_order(seed_, step / steps_per_epoch_, examples_);
+  const std::vector<int64_t> order = data::epoch_order(seed_, step / steps_per_epoch_, examples_);
   const auto begin = static_cast<size_t>((step % steps_per_epoch_) * global_batch_examples_);
   const size_t count = std::min(order.size() - begin, static_cast<size_t>(global_batch_examples_));
-  return cut_micro_batches(std::span(order).subspan(begin, count), micro_batch_examples_);
+  return data::cut_micro_batches(std::span(order).subspan(begin, count), micro_batch_examples_);
 }
 
 std::set<int64_t> StepPlan::examples_taken() const {
   std::set<int64_t> taken;
   for (int64_t step = 0; step < std::min(max_steps_, steps_per_epoch_); ++step) {
-    for (const std::vector<int64_t>& members : micro_batches_of(step)) taken.insert(members.begin(), members.end());
+    for (const std::vector<int64_t>& members : micro_batches_of(step))
+      taken.insert(members.begin(), members.end());
   }
   return taken;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

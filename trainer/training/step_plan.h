@@ -1,18 +1,20 @@
-// Which examples each training step takes, in which micro-batches: a pure function of the data and the options, known to every rank and the same for
-// any number of them. An epoch's last step takes what is left and may be smaller; nothing is dropped.
+// Which examples each training step takes, in which micro-batches: a pure function of the data and
+// the options, known to every rank and the same for any number of them. An epoch's last step takes
+// what is left and may be smaller; nothing is dropped.
 #pragma once
 
 #include <cstdint>
 #include <set>
 #include <vector>
 
-namespace candor {
+namespace candor::trainer {
 
 class StepPlan {
  public:
-  // max_steps 0: `epochs` whole epochs. Throws std::invalid_argument for no examples, or options out of range.
-  StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_batch_examples, int64_t micro_batch_examples, int64_t max_steps,
-           int64_t epochs);
+  // max_steps 0: `epochs` whole epochs. Throws std::invalid_argument for no examples, or options
+  // out of range.
+  StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_batch_examples,
+           int64_t micro_batch_examples, int64_t max_steps, int64_t epochs);
 
   int64_t max_steps() const { return max_steps_; }
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
@@ -29,4 +31,4 @@ class StepPlan {
   int64_t global_batch_examples_, micro_batch_examples_, steps_per_epoch_, max_steps_;
 };
 
-}  // namespace candor
+}  // namespace candor::trainer

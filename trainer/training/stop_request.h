@@ -1,6 +1,8 @@
-// A wish from outside that a training stop and keep its work: a batch system that takes the machine back.
+// A wish from outside that a training stop and keep its work: a batch system that takes the machine
+// back.
 //
-// Usage:   somebody else's thread calls request(); the training looks at requested() after each step, all ranks together, saves and throws
+// Usage:   somebody else's thread calls request(); the training looks at requested() after each
+// step, all ranks together, saves and throws
 //          PreemptedError.
 // Threads: all members may be called from any.
 #pragma once
@@ -10,7 +12,7 @@
 #include <mutex>
 #include <stdexcept>
 
-namespace candor {
+namespace candor::trainer {
 
 // Stopped as asked, and everything is saved: the same command goes on.
 class PreemptedError : public std::runtime_error {
@@ -20,7 +22,8 @@ class PreemptedError : public std::runtime_error {
 
 class StopRequest {
  public:
-  // at_once: whoever asks may end the process before the step is done, so what is done by now is saved first, on the calling thread.
+  // at_once: whoever asks may end the process before the step is done, so what is done by now is
+  // saved first, on the calling thread.
   // False if nobody is there who would stop.
   bool request(bool at_once) {
     const std::lock_guard lock(mutex_);
@@ -32,7 +35,8 @@ class StopRequest {
 
   bool requested() const { return requested_; }
 
-  // While it lives, the training that owns it will stop on request. save_now is called from other threads.
+  // While it lives, the training that owns it will stop on request. save_now is called from other
+  // threads.
   class Listener {
    public:
     Listener(StopRequest* stop, std::function<void()> save_now) : stop_(stop) {
@@ -58,4 +62,4 @@ class StopRequest {
   std::atomic<bool> requested_{false};
 };
 
-}  // namespace candor
+}  // namespace candor::trainer

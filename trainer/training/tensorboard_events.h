@@ -1,7 +1,8 @@
 // Writes scalars as a TensorBoard event file, which any TensorBoard reads.
 //
-// Format: TFRecord frames (length, masked CRC-32C of it, payload, masked CRC-32C of that) around hand-encoded Event protocol buffers; the first says
-// "brain.Event:2". Source: tensorflow/core/lib/io/record_writer.cc and tensorflow/core/util/event.proto;
+// Format: TFRecord frames (length, masked CRC-32C of it, payload, masked CRC-32C of that) around
+// hand-encoded Event protocol buffers; the first says "brain.Event:2". Source:
+// tensorflow/core/lib/io/record_writer.cc and tensorflow/core/util/event.proto;
 // tensorboard/plugins/hparams/plugin_data.proto.
 #pragma once
 
@@ -11,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace candor {
+namespace candor::trainer {
 
 uint32_t crc32c(std::string_view bytes);
 
@@ -35,4 +36,4 @@ class TensorBoardEvents {
   std::FILE* file_ = nullptr;
 };
 
-}  // namespace candor
+}  // namespace candor::trainer

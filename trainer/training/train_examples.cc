@@ -5,12 +5,12 @@
 
 #include "data_pipeline/tokens/sampler.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
 using Response = std::pair<std::string, std::vector<uint32_t>>;  // data set, tokens
 
-Response response_of(const TokenData& data, int64_t example) {
+Response response_of(const data::TokenData& data, int64_t example) {
   const auto i = static_cast<size_t>(example);
   const auto suffix = data.tokens.begin() + static_cast<std::ptrdiff_t>(data.offsets[i]);
   return {data.dataset[i], {suffix + data.response_begin[i], suffix + data.response_end[i]}};
@@ -18,9 +18,11 @@ Response response_of(const TokenData& data, int64_t example) {
 
 }  // namespace
 
-TrainExamples choose_train_examples(const TokenData& data, int64_t never_right_repeats) {
-  const std::vector<int64_t> all = examples_of_split(data, "train", /*graded_only=*/true);
-  const auto target_of = [&](int64_t example) { return static_cast<double>(data.target[static_cast<size_t>(example)]); };
+TrainExamples choose_train_examples(const data::TokenData& data, int64_t never_right_repeats) {
+  const std::vector<int64_t> all = data::examples_of_split(data, "train", /*graded_only=*/true);
+  const auto target_of = [&](int64_t example) {
+    return static_cast<double>(data.target[static_cast<size_t>(example)]);
+  };
   struct Count {
     int64_t given = 0;
     bool right = false;
@@ -34,7 +36,9 @@ TrainExamples choose_train_examples(const TokenData& data, int64_t never_right_r
     right += target_of(example);
     wrong += 1 - target_of(example);
   }
-  const auto is_left_out = [&](const Count& count) { return never_right_repeats > 0 && !count.right && count.given >= never_right_repeats; };
+  const auto is_left_out = [&](const Count& count) {
+    return never_right_repeats > 0 && !count.right && count.given >= never_right_repeats;
+  };
 
   TrainExamples chosen;
   double kept_wrong = 0;
@@ -49,7 +53,8 @@ TrainExamples choose_train_examples(const TokenData& data, int64_t never_right_r
     return chosen;
   }
   chosen.left_out = static_cast<int64_t>(all.size() - chosen.examples.size());
-  for (const auto& [response, count] : counts) chosen.left_out_responses += is_left_out(count) ? 1 : 0;
+  for (const auto& [response, count] : counts)
+    chosen.left_out_responses += is_left_out(count) ? 1 : 0;
   const double mean = (right + wrong) / static_cast<double>(chosen.examples.size());
   for (const int64_t example : chosen.examples) {
     const double y = target_of(example);
@@ -58,4 +63,4 @@ TrainExamples choose_train_examples(const TokenData& data, int64_t never_right_r
   return chosen;
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

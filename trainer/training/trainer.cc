@@ -16,15 +16,16 @@
 #include "data_pipeline/tokens/sampler.h"
 #include "trainer/evaluation/scoring.h"
 #include "trainer/kernels/gemm_peak.h"
-#include "trainer/training/adapter_files.h"
+#include "trainer/model/adapter_files.h"
 #include "trainer/training/weights_agreement.h"
 
-namespace candor {
+namespace candor::trainer {
 namespace {
 
-std::vector<int64_t> first_validation_examples(const TokenData& data, int64_t limit) {
-  std::vector<int64_t> examples = examples_of_split(data, "validation", /*graded_only=*/true);
-  if (limit > 0 && static_cast<int64_t>(examples.size()) > limit) examples.resize(static_cast<size_t>(limit));
+std::vector<int64_t> first_validation_examples(const data::TokenData& data, int64_t limit) {
+  std::vector<int64_t> examples = data::examples_of_split(data, "validation", /*graded_only=*/true);
+  if (limit > 0 && static_cast<int64_t>(examples.size()) > limit)
+    examples.resize(static_cast<size_t>(limit));
   return examples;
 }
 
@@ -37,31 +38,43 @@ std::string damage_of_checkpoint_and_best(const std::string& checkpoints, int64_
              : "";
 }
 
-bool is_tokenized_brier_alone(const std::vector<ObjectiveStage>& stages) { return stages.size() == 1 && stages[0].loss == Loss::kTokenizedBrier; }
+bool is_tokenized_brier_alone(const std::vector<ObjectiveStage>& stages) {
+  return stages.size() == 1 && stages[0].loss == Loss::kTokenizedBrier;
+}
 
 }  // namespace
 
-Trainer::Trainer(const LlamaModel& model, const TokenData& data, TrainOptions options, ProcessGroup& group)
-    : model_(model), data_(data), options_(std::move(options)), group_(group),
-      train_examples_(choose_train_examples(data, options_.drop_never_right)), weight_of_example_(data.examples(), 0.0),
-      plan_(train_examples_.examples, options_.seed, options_.global_batch_examples, options_.micro_batch_examples, options_.max_steps,
-            options_.epochs),
+Trainer::Trainer(const LlamaModel& model, const data::TokenData& data, TrainOptions options,
+                 comm::ProcessGroup& group)
+    : model_(model),
+      data_(data),
+      options_(std::move(options)),
+      group_(group),
+      train_examples_(choose_train_examples(data, options_.drop_never_right)),
+      weight_of_example_(data.examples(), 0.0),
+      plan_(train_examples_.examples, options_.seed, options_.global_batch_examples,
+            options_.micro_batch_examples, options_.max_steps, options_.epochs),
       adapter_(model.config(), options_.lora, model.dtype(), model.device()),
-      optimizer_(adapter_.parameters(), options_.adamw), layout_{adapter_.names(), adapter_.numels()},
-      validation_examples_(first_validation_examples(data, options_.validation_examples)), writer_({.checkpoints = options_.checkpoints_dir,
-                                                                                                    .keep = options_.keep_checkpoints,
-                                                                                                    .before_rename =
-                                                                                                        [fence = options_.fence] {
-                                                                                                          if (fence != nullptr) fence->check();
-                                                                                                        }},
-                                                                                                   adapter_) {
+      optimizer_(adapter_.parameters(), options_.adamw),
+      layout_{adapter_.names(), adapter_.numels()},
+      validation_examples_(first_validation_examples(data, options_.validation_examples)),
+      writer_({.checkpoints = options_.checkpoints_dir,
+               .keep = options_.keep_checkpoints,
+               .before_rename =
+                   [fence = options_.fence] {
+                     if (fence != nullptr) fence->check();
+                   }},
+              adapter_) {
   if (validation_examples_.empty())
     throw std::invalid_argument(
-        "train: the validation split has no graded example to choose the best checkpoint on; check data.questions, data.max_validation and the "
+        "train: the validation split has no graded example to choose the best checkpoint on; check "
+        "data.questions, data.max_validation and the "
         "grader");
-  objective_weights(options_.objective, 0, plan_.max_steps());  // stages that clash are told before the first step
+  objective_weights(options_.objective, 0,
+                    plan_.max_steps());  // stages that clash are told before the first step
   for (size_t i = 0; i < train_examples_.examples.size(); ++i) {
-    weight_of_example_[static_cast<size_t>(train_examples_.examples[i])] = train_examples_.weight[i];
+    weight_of_example_[static_cast<size_t>(train_examples_.examples[i])] =
+        train_examples_.weight[i];
   }
   adapter_.initialize(options_.seed);
   state_.identity = options_.identity;
@@ -74,7 +87,8 @@ void Trainer::say(const std::string& message) const {
 }
 
 void Trainer::resume() {
-  // Rank 0 looks, so that all ranks start from the same step on a file system that is slow to show new files.
+  // Rank 0 looks, so that all ranks start from the same step on a file system that is slow to show
+  // new files.
   at::Tensor newest = at::full({1}, int64_t{-1}, at::TensorOptions().dtype(at::kLong));
   if (group_.rank() == 0) {
     const std::vector<int64_t> steps = checkpoint_steps(options_.checkpoints_dir);
@@ -82,7 +96,8 @@ void Trainer::resume() {
       const std::string damage = damage_of_checkpoint_and_best(options_.checkpoints_dir, *step);
       if (damage.empty()) newest.fill_(*step);
       if (!damage.empty())
-        say(fmt::format("WARNING: {}: this checkpoint isn't used{}", damage, step + 1 == steps.rend() ? "" : ", but the one before"));
+        say(fmt::format("WARNING: {}: this checkpoint isn't used{}", damage,
+                        step + 1 == steps.rend() ? "" : ", but the one before"));
     }
   }
   group_.broadcast(newest, 0);
@@ -91,8 +106,10 @@ void Trainer::resume() {
     say("no checkpoint yet: starting from step 0");
     return;
   }
-  if (options_.hosts != nullptr) options_.hosts->send(checkpoint_files(options_.checkpoints_dir, step));
-  state_ = read_checkpoint(options_.checkpoints_dir, step, options_.identity, model_.config(), adapter_, optimizer_);
+  if (options_.hosts != nullptr)
+    options_.hosts->send(checkpoint_files(options_.checkpoints_dir, step));
+  state_ = read_checkpoint(options_.checkpoints_dir, step, options_.identity, model_.config(),
+                           adapter_, optimizer_);
   say(fmt::format("resuming from step {}", step));
 }
 
@@ -103,7 +120,8 @@ void Trainer::make_trunk() {
   if (!options_.frozen_trunk || (layer == 0 && !keys_values)) return;
   std::set<int64_t> used = plan_.examples_taken();
   if (options_.trunk_of_all) {
-    const std::vector<int64_t> all = examples_of_split(data_, "train", /*graded_only=*/true), validation = first_validation_examples(data_, 0);
+    const std::vector<int64_t> all = data::examples_of_split(data_, "train", /*graded_only=*/true),
+                               validation = first_validation_examples(data_, 0);
     used.insert(all.begin(), all.end());
     used.insert(validation.begin(), validation.end());
   }
@@ -117,14 +135,18 @@ void Trainer::make_trunk() {
                                     .hosts = options_.hosts,
                                     .on_progress = options_.on_trunk},
                  group_);
-  const std::string what = keys_values ? "before the marker all is the base model's" : fmt::format("layers 0-{} are frozen", layer - 1);
-  say(fmt::format("{}: what {} examples give there {} {} ({:.0f} MB)", what, examples.size(), trunk_->reused() ? "is read from" : "is kept in",
-                  options_.trunk_path, static_cast<double>(trunk_->size_bytes()) / 1e6));
+  const std::string what = keys_values ? "before the marker all is the base model's"
+                                       : fmt::format("layers 0-{} are frozen", layer - 1);
+  say(fmt::format("{}: what {} examples give there {} {} ({:.0f} MB)", what, examples.size(),
+                  trunk_->reused() ? "is read from" : "is kept in", options_.trunk_path,
+                  static_cast<double>(trunk_->size_bytes()) / 1e6));
 }
 
 // On all ranks at once, as they compute when training.
 void Trainer::measure_peak() {
-  const bool bf16 = model_.device().is_cpu() ? model_.products() == Products::kBf16 : model_.weights().embedding_VD.scalar_type() == at::kBFloat16;
+  const bool bf16 = model_.device().is_cpu()
+                        ? model_.products() == Products::kBf16
+                        : model_.weights().embedding_VD.scalar_type() == at::kBFloat16;
   group_.barrier();
   my_gemm_peak_ = measured_gemm_peak(bf16 ? at::kBFloat16 : model_.dtype(), model_.device());
 }
@@ -137,11 +159,12 @@ double Trainer::sum_of_peaks() {
 }
 
 ValidationFigures Trainer::validate() {
-  return validation_figures(
-      score_examples(
-          model_, &adapter_, data_, validation_examples_,
-          {.batch_examples = options_.validation_batch_examples, .share_prefix = options_.share_prefix, .trunk = trunk_ ? &*trunk_ : nullptr}, group_)
-          .examples);
+  return validation_figures(score_examples(model_, &adapter_, data_, validation_examples_,
+                                           {.batch_examples = options_.validation_batch_examples,
+                                            .share_prefix = options_.share_prefix,
+                                            .trunk = trunk_ ? &*trunk_ : nullptr},
+                                           group_)
+                                .examples);
 }
 
 void Trainer::stop_if_asked() {
@@ -149,8 +172,10 @@ void Trainer::stop_if_asked() {
   writer_.submit(snapshot_);
   if (group_.rank() == 0) writer_.flush();
   group_.barrier();
-  throw PreemptedError(fmt::format("stopped as asked by a signal (SIGTERM or SIGUSR1): step {} of {} is saved; give the same command again to go on",
-                                   state_.step, plan_.max_steps()));
+  throw PreemptedError(
+      fmt::format("stopped as asked by a signal (SIGTERM or SIGUSR1): step {} of {} is saved; give "
+                  "the same command again to go on",
+                  state_.step, plan_.max_steps()));
 }
 
 // As rank 0, with the files as they were after this step.
@@ -159,22 +184,28 @@ void Trainer::take_over_writing(int64_t step) {
   if (options_.fence != nullptr) options_.fence->take();
   log_ = std::make_unique<MetricsLog>(options_.metrics_path, options_.events_dir, step);
   if (log_->last_step() + 1 < step) {
-    say(fmt::format("WARNING: {} is damaged: its lines of steps {}-{} are lost, which only the training curve shows", options_.metrics_path,
-                    log_->last_step() + 1, step));
+    say(
+        fmt::format("WARNING: {} is damaged: its lines of steps {}-{} are lost, which only the "
+                    "training curve shows",
+                    options_.metrics_path, log_->last_step() + 1, step));
   }
   // The rank before this one may have been lost between the step and its line.
-  if (last_record_ && last_record_->step == step && log_->last_step() < step) log_->write(*last_record_);
+  if (last_record_ && last_record_->step == step && log_->last_step() < step)
+    log_->write(*last_record_);
   writer_.become_writer();
 }
 
 void Trainer::go_on_from_the_step_all_have_done() {
-  if (options_.hosts != nullptr) options_.hosts->look();  // the files may have been lost with their host
+  if (options_.hosts != nullptr)
+    options_.hosts->look();  // the files may have been lost with their host
   // A rank can't be two steps ahead of another, because each step needs all of them.
   at::Tensor behind = at::tensor({-snapshot_->state.step}, at::kLong);
   group_.all_reduce_max(behind);
   const int64_t step = -behind.item<int64_t>();
-  const std::shared_ptr<const TrainingSnapshot> from = snapshot_->state.step == step ? snapshot_ : previous_snapshot_;
-  if (!from || from->state.step != step) throw std::logic_error("the ranks are more than a step apart");
+  const std::shared_ptr<const TrainingSnapshot> from =
+      snapshot_->state.step == step ? snapshot_ : previous_snapshot_;
+  if (!from || from->state.step != step)
+    throw std::logic_error("the ranks are more than a step apart");
   go_back_to(*from, state_, adapter_, optimizer_);
   {
     const std::lock_guard lock(snapshot_mutex_);
@@ -187,7 +218,9 @@ void Trainer::go_on_from_the_step_all_have_done() {
   say(fmt::format("going on from step {} with {} ranks", step, group_.world_size()));
 }
 
-int64_t Trainer::stop_step() const { return options_.pause_at > 0 ? std::min(options_.pause_at, plan_.max_steps()) : plan_.max_steps(); }
+int64_t Trainer::stop_step() const {
+  return options_.pause_at > 0 ? std::min(options_.pause_at, plan_.max_steps()) : plan_.max_steps();
+}
 
 void Trainer::run_steps() {
   for (int64_t step = state_.step; step < stop_step(); ++step) {
@@ -200,7 +233,9 @@ void Trainer::run_steps() {
       record.validation = validate();
       last_validation_ = *record.validation;
       const double done = static_cast<double>(record.step) / static_cast<double>(plan_.max_steps());
-      if (const auto warning = collapse_message(last_validation_, done, is_tokenized_brier_alone(options_.objective))) say("WARNING: " + *warning);
+      if (const auto warning = collapse_message(last_validation_, done,
+                                                is_tokenized_brier_alone(options_.objective)))
+        say("WARNING: " + *warning);
     }
     const bool best = record.validation && record.validation->tokenized_brier < state_.best_brier;
     if (best) {
@@ -208,7 +243,8 @@ void Trainer::run_steps() {
       state_.best_step = record.step;
     }
     state_.step = record.step;
-    auto snapshot = std::make_shared<const TrainingSnapshot>(training_snapshot(state_, adapter_, optimizer_));
+    auto snapshot =
+        std::make_shared<const TrainingSnapshot>(training_snapshot(state_, adapter_, optimizer_));
     {
       const std::lock_guard lock(snapshot_mutex_);
       previous_snapshot_ = std::exchange(snapshot_, std::move(snapshot));
@@ -226,10 +262,16 @@ void Trainer::finish_run() {
   if (group_.rank() == 0) writer_.flush();
   if (group_.rank() == 0 && state_.step == plan_.max_steps()) {
     if (options_.fence != nullptr) options_.fence->check();
-    if (const std::string damage = checkpoint_damage(options_.checkpoints_dir, state_.best_step, /*adapter_only=*/true); !damage.empty()) {
-      throw std::runtime_error(damage + ": it is the best one; give the same command again (train: with --resume), it goes on from one before it");
+    if (const std::string damage =
+            checkpoint_damage(options_.checkpoints_dir, state_.best_step, /*adapter_only=*/true);
+        !damage.empty()) {
+      throw std::runtime_error(damage +
+                               ": it is the best one; give the same command again (train: with "
+                               "--resume), it goes on from one before it");
     }
-    const LoraAdapter best = read_adapter(checkpoint_folder(options_.checkpoints_dir, state_.best_step), model_.config(), model_.dtype());
+    const LoraAdapter best =
+        read_adapter(checkpoint_folder(options_.checkpoints_dir, state_.best_step), model_.config(),
+                     model_.dtype());
     write_adapter(options_.adapter_dir, best, options_.base_model);
   }
   group_.barrier();
@@ -240,12 +282,16 @@ TrainResult Trainer::run() {
   measure_peak();
   if (state_.step < stop_step()) make_trunk();
   if (train_examples_.left_out > 0) {
-    say(fmt::format("{} of {} train examples are left out: their {} responses were given {} times or more and never right (train.drop_never_right)",
-                    train_examples_.left_out, train_examples_.left_out + static_cast<int64_t>(train_examples_.examples.size()),
-                    train_examples_.left_out_responses, options_.drop_never_right));
+    say(fmt::format(
+        "{} of {} train examples are left out: their {} responses were given {} times or more and "
+        "never right (train.drop_never_right)",
+        train_examples_.left_out,
+        train_examples_.left_out + static_cast<int64_t>(train_examples_.examples.size()),
+        train_examples_.left_out_responses, options_.drop_never_right));
   }
   gemm_peak_ = sum_of_peaks();
-  snapshot_ = std::make_shared<const TrainingSnapshot>(training_snapshot(state_, adapter_, optimizer_));
+  snapshot_ =
+      std::make_shared<const TrainingSnapshot>(training_snapshot(state_, adapter_, optimizer_));
   take_over_writing(state_.step);
   const StopRequest::Listener listener(options_.stop_request, [this] {
     if (group_.rank() != 0) return;
@@ -261,13 +307,15 @@ TrainResult Trainer::run() {
       run_steps();
       finish_run();
       finished = true;
-    } catch (const RankLostError& error) {
+    } catch (const comm::RankLostError& error) {
       say(fmt::format("WARNING: {}", error.what()));
     }
-    const Settled settled = group_.settle(finished, where);
+    const comm::Settled settled = group_.settle(finished, where);
     if (settled.finished) break;
-    say("WARNING: " + losses_text(settled.lost, group_.world_size()));
-    if (!settled.same_place) throw GroupShrunkError(group_.rank(), group_.world_size(), "train", 0, "not all ranks were training when one was lost");
+    say("WARNING: " + comm::losses_text(settled.lost, group_.world_size()));
+    if (!settled.same_place)
+      throw comm::GroupShrunkError(group_.rank(), group_.world_size(), "train", 0,
+                                   "not all ranks were training when one was lost");
     ranks_lost = true;
   }
   return {.steps = state_.step,
@@ -277,4 +325,4 @@ TrainResult Trainer::run() {
           .last = last_validation_};
 }
 
-}  // namespace candor
+}  // namespace candor::trainer

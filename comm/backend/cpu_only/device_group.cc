@@ -3,17 +3,20 @@
 
 #include <stdexcept>
 
-namespace candor {
+namespace candor::comm {
 
 int visible_gpus() { return 0; }
 
 std::string gpu_name(int) { return ""; }
 
-std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host, const DeviceGroupOptions& options) {
+std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host,
+                                                        const DeviceGroupOptions& options) {
   if (options.device_type != at::DeviceType::CPU) {
-    throw std::invalid_argument("this candor was built without CUDA: use device cpu, or build with the cuda preset (CANDOR_CUDA=ON)");
+    throw std::invalid_argument(
+        "this candor was built without CUDA: use device cpu, or build with the cuda preset "
+        "(CANDOR_CUDA=ON)");
   }
   return host.split(0, host.rank());
 }
 
-}  // namespace candor
+}  // namespace candor::comm

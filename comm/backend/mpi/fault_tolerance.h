@@ -1,5 +1,5 @@
-// ULFM, the part of MPI with which ranks go on after others died, looked up in the MPI library in use: the same program runs under Open MPI 4, whose
-// headers don't have it, and under Open MPI 5.
+// ULFM, the part of MPI with which ranks go on after others died, looked up in the MPI library in
+// use: the same program runs under Open MPI 4, whose headers don't have it, and under Open MPI 5.
 //
 // Source: MPI Forum, User Level Failure Mitigation; Open MPI 5.0, mpiext_ftmpi_c.h.
 #pragma once
@@ -8,11 +8,12 @@
 
 #include <optional>
 
-namespace candor {
+namespace candor::comm {
 
 class FaultTolerance {
  public:
-  // Empty where the library has no ULFM, or mpirun wasn't asked for it (--with-ft ulfm). After MPI_Init.
+  // Empty where the library has no ULFM, or mpirun wasn't asked for it (--with-ft ulfm). After
+  // MPI_Init.
   static std::optional<FaultTolerance> of_this_job();
 
   // A code by which MPI says that a rank is dead or another rank has interrupted the communicator.
@@ -21,9 +22,14 @@ class FaultTolerance {
   // Interrupts every rank's pending and later calls on the communicator. Not collective.
   void revoke(MPI_Comm communicator) const { revoke_(communicator); }
   // The ranks that live. Blocks until they all call it.
-  int shrink(MPI_Comm communicator, MPI_Comm* survivors) const { return shrink_(communicator, survivors); }
-  // Bitwise AND over the ranks that live; works on a revoked communicator. Its code is the same on all of them.
-  int iagree(MPI_Comm communicator, int* flag, MPI_Request* request) const { return iagree_(communicator, flag, request); }
+  int shrink(MPI_Comm communicator, MPI_Comm* survivors) const {
+    return shrink_(communicator, survivors);
+  }
+  // Bitwise AND over the ranks that live; works on a revoked communicator. Its code is the same on
+  // all of them.
+  int iagree(MPI_Comm communicator, int* flag, MPI_Request* request) const {
+    return iagree_(communicator, flag, request);
+  }
 
  private:
   FaultTolerance() = default;
@@ -33,4 +39,4 @@ class FaultTolerance {
   int (*iagree_)(MPI_Comm, int*, MPI_Request*) = nullptr;
 };
 
-}  // namespace candor
+}  // namespace candor::comm

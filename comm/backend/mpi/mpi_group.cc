@@ -12,7 +12,7 @@
 #include "comm/comm_error.h"
 #include "comm/liveness/liveness.h"
 
-namespace candor {
+namespace candor::comm {
 namespace {
 
 MPI_Datatype mpi_type(const at::Tensor& tensor, Collective operation) {
@@ -24,13 +24,15 @@ MPI_Datatype mpi_type(const at::Tensor& tensor, Collective operation) {
     case at::kDouble: return MPI_DOUBLE;
     default:
       throw std::invalid_argument(
-          fmt::format("{}: expected int64, int32, uint8, fp32 or fp64, got {}", collective_name(operation), c10::toString(tensor.scalar_type())));
+          fmt::format("{}: expected int64, int32, uint8, fp32 or fp64, got {}",
+                      collective_name(operation), c10::toString(tensor.scalar_type())));
   }
 }
 
 void check_contiguous(const at::Tensor& tensor, Collective operation) {
   if (!tensor.defined() || !tensor.is_contiguous()) {
-    throw std::invalid_argument(fmt::format("{}: the tensor must be defined and contiguous", collective_name(operation)));
+    throw std::invalid_argument(
+        fmt::format("{}: the tensor must be defined and contiguous", collective_name(operation)));
   }
 }
 
@@ -66,15 +68,20 @@ std::vector<int> MpiGroup::world_ranks_of(MPI_Comm communicator) {
 }
 
 MpiGroup::MpiGroup(MPI_Comm communicator, const ProcessGroupOptions& options, std::int64_t id)
-    : communicator_(communicator), options_(options), fault_tolerance_(FaultTolerance::of_this_job()), id_(id),
+    : communicator_(communicator),
+      options_(options),
+      fault_tolerance_(FaultTolerance::of_this_job()),
+      id_(id),
       world_ranks_(world_ranks_of(communicator)) {
   MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN);
   MPI_Comm_rank(communicator_, &info_.rank);
   MPI_Comm_size(communicator_, &info_.world_size);
-  const Liveness::Blocking blocking(options_.liveness.get(), "finding the ranks of this host", options_.timeout_s);
+  const Liveness::Blocking blocking(options_.liveness.get(), "finding the ranks of this host",
+                                    options_.timeout_s);
   Running running{{Collective::kCreate, -1, 0, -1, 0}, Deadline(options_.timeout_s)};
   MPI_Comm host = MPI_COMM_NULL;
-  check(MPI_Comm_split_type(communicator_, MPI_COMM_TYPE_SHARED, info_.rank, MPI_INFO_NULL, &host), running);
+  check(MPI_Comm_split_type(communicator_, MPI_COMM_TYPE_SHARED, info_.rank, MPI_INFO_NULL, &host),
+        running);
   MPI_Comm_set_errhandler(host, MPI_ERRORS_RETURN);
   MPI_Comm_rank(host, &info_.local_rank);
   MPI_Comm_size(host, &info_.local_world_size);
@@ -83,10 +90,13 @@ MpiGroup::MpiGroup(MPI_Comm communicator, const ProcessGroupOptions& options, st
   MPI_Comm_free(&host);
 }
 
-MpiGroup::Running MpiGroup::begin(Collective operation, std::int64_t dtype, std::int64_t numel, std::int64_t root) {
+MpiGroup::Running MpiGroup::begin(Collective operation, std::int64_t dtype, std::int64_t numel,
+                                  std::int64_t root) {
   Running running{{operation, dtype, numel, root, next_sequence_++}, Deadline(options_.timeout_s)};
   if (options_.liveness) options_.liveness->arrived(id_, running.call.sequence);
-  if (broken_) throw CommError(info_.rank, info_.world_size, collective_name(operation), numel, "the group is broken by an earlier failure");
+  if (broken_)
+    throw CommError(info_.rank, info_.world_size, collective_name(operation), numel,
+                    "the group is broken by an earlier failure");
   if (options_.check_agreement) check_agreement(running);
   return running;
 }
@@ -101,10 +111,13 @@ void MpiGroup::check_agreement(Running& running) {
   calls->by_rank.resize(static_cast<std::size_t>(info_.world_size));
   const int fields = static_cast<int>(calls->mine.size());
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallgather(calls->mine.data(), fields, MPI_INT64_T, calls->by_rank.data(), fields, MPI_INT64_T, communicator_, &request), running);
+  check(MPI_Iallgather(calls->mine.data(), fields, MPI_INT64_T, calls->by_rank.data(), fields,
+                       MPI_INT64_T, communicator_, &request),
+        running);
   wait(request, running, calls);
   if (const auto disagreement = find_disagreement(calls->by_rank)) {
-    throw CommError(info_.rank, info_.world_size, collective_name(running.call.operation), running.call.numel, *disagreement);
+    throw CommError(info_.rank, info_.world_size, collective_name(running.call.operation),
+                    running.call.numel, *disagreement);
   }
 }
 
@@ -113,15 +126,18 @@ void MpiGroup::check(int mpi_code, Running& running) {
   broken_ = true;
   if (fault_tolerance_ && FaultTolerance::is_rank_lost(mpi_code)) {
     fault_tolerance_->revoke(communicator_);
-    throw RankLostError(info_.rank, info_.world_size, collective_name(running.call.operation), running.call.numel, error_text(mpi_code));
+    throw RankLostError(info_.rank, info_.world_size, collective_name(running.call.operation),
+                        running.call.numel, error_text(mpi_code));
   }
-  throw CommError(info_.rank, info_.world_size, collective_name(running.call.operation), running.call.numel, error_text(mpi_code));
+  throw CommError(info_.rank, info_.world_size, collective_name(running.call.operation),
+                  running.call.numel, error_text(mpi_code));
 }
 
 void MpiGroup::overdue(Running& running) {
   broken_ = true;
   std::vector<LateRank> late;
-  if (options_.liveness) late = options_.liveness->late_ranks(id_, running.call.sequence, world_ranks_);
+  if (options_.liveness)
+    late = options_.liveness->late_ranks(id_, running.call.sequence, world_ranks_);
   std::string who;
   bool all_can_be_ended = !late.empty();
   for (std::size_t i = 0; i < late.size(); ++i) {
@@ -129,14 +145,17 @@ void MpiGroup::overdue(Running& running) {
     if (i == 3) who += fmt::format(", and {} more", late.size() - 3);
     all_can_be_ended = all_can_be_ended && late[i].answers;
   }
-  const std::string reason = fmt::format("not complete after {} s (run.timeout_s); {}", options_.timeout_s,
-                                         who.empty() ? "another rank is missing, stopped or much slower" : "it waits for " + who);
+  const std::string reason = fmt::format(
+      "not complete after {} s (run.timeout_s); {}", options_.timeout_s,
+      who.empty() ? "another rank is missing, stopped or much slower" : "it waits for " + who);
   if (fault_tolerance_ && all_can_be_ended) {
     options_.liveness->end(late, id_, running.call.sequence, running.deadline.elapsed_s());
     fault_tolerance_->revoke(communicator_);
-    throw RankLostError(info_.rank, info_.world_size, collective_name(running.call.operation), running.call.numel, reason);
+    throw RankLostError(info_.rank, info_.world_size, collective_name(running.call.operation),
+                        running.call.numel, reason);
   }
-  throw CommError(info_.rank, info_.world_size, collective_name(running.call.operation), running.call.numel, reason);
+  throw CommError(info_.rank, info_.world_size, collective_name(running.call.operation),
+                  running.call.numel, reason);
 }
 
 void MpiGroup::wait(MPI_Request request, Running& running, const std::shared_ptr<void>& owner) {
@@ -146,7 +165,8 @@ void MpiGroup::wait(MPI_Request request, Running& running, const std::shared_ptr
     check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), running);
     if (done) return;
     if (running.deadline.passed()) {
-      // A collective can't be cancelled and MPI may still write: what it writes to is given up, not freed.
+      // A collective can't be cancelled and MPI may still write: what it writes to is given up, not
+      // freed.
       [[maybe_unused]] const auto* given_up = new std::shared_ptr<void>(owner);
       overdue(running);
     }
@@ -157,7 +177,8 @@ void MpiGroup::wait(MPI_Request request, Running& running, const std::shared_ptr
 void MpiGroup::all_reduce(at::Tensor& tensor, Collective operation, MPI_Op mpi_operation) {
   check_contiguous(tensor, operation);
   const MPI_Datatype type = mpi_type(tensor, operation);
-  Running running = begin(operation, static_cast<std::int64_t>(tensor.scalar_type()), tensor.numel(), -1);
+  Running running =
+      begin(operation, static_cast<std::int64_t>(tensor.scalar_type()), tensor.numel(), -1);
   at::Tensor host = tensor.is_cpu() ? tensor : tensor.cpu();
   const auto owner = std::make_shared<at::Tensor>(host);
   auto* const bytes = static_cast<std::byte*>(host.mutable_data_ptr());
@@ -165,7 +186,9 @@ void MpiGroup::all_reduce(at::Tensor& tensor, Collective operation, MPI_Op mpi_o
   for (std::int64_t begin_at = 0; begin_at < host.numel(); begin_at += options_.chunk_numel) {
     const int count = static_cast<int>(std::min(options_.chunk_numel, host.numel() - begin_at));
     MPI_Request request = MPI_REQUEST_NULL;
-    check(MPI_Iallreduce(MPI_IN_PLACE, bytes + begin_at * element_bytes, count, type, mpi_operation, communicator_, &request), running);
+    check(MPI_Iallreduce(MPI_IN_PLACE, bytes + begin_at * element_bytes, count, type, mpi_operation,
+                         communicator_, &request),
+          running);
     wait(request, running, owner);
   }
   if (!tensor.is_cpu()) tensor.copy_(host);
@@ -173,15 +196,18 @@ void MpiGroup::all_reduce(at::Tensor& tensor, Collective operation, MPI_Op mpi_o
 
 void MpiGroup::check_root(int root) const {
   if (root < 0 || root >= info_.world_size) {
-    throw std::invalid_argument(fmt::format("broadcast: expected a root in 0..{}, got {}", info_.world_size - 1, root));
+    throw std::invalid_argument(
+        fmt::format("broadcast: expected a root in 0..{}, got {}", info_.world_size - 1, root));
   }
 }
 
-void MpiGroup::broadcast_from(std::byte* bytes, std::int64_t bytes_left, int root, Running& running, const std::shared_ptr<void>& owner) {
+void MpiGroup::broadcast_from(std::byte* bytes, std::int64_t bytes_left, int root, Running& running,
+                              const std::shared_ptr<void>& owner) {
   while (bytes_left > 0) {
     const std::int64_t count = std::min(options_.chunk_numel, bytes_left);
     MPI_Request request = MPI_REQUEST_NULL;
-    check(MPI_Ibcast(bytes, static_cast<int>(count), MPI_BYTE, root, communicator_, &request), running);
+    check(MPI_Ibcast(bytes, static_cast<int>(count), MPI_BYTE, root, communicator_, &request),
+          running);
     wait(request, running, owner);
     bytes += count;
     bytes_left -= count;
@@ -191,9 +217,11 @@ void MpiGroup::broadcast_from(std::byte* bytes, std::int64_t bytes_left, int roo
 void MpiGroup::broadcast(at::Tensor& tensor, int root) {
   check_contiguous(tensor, Collective::kBroadcast);
   check_root(root);
-  Running running = begin(Collective::kBroadcast, static_cast<std::int64_t>(tensor.scalar_type()), tensor.numel(), root);
+  Running running = begin(Collective::kBroadcast, static_cast<std::int64_t>(tensor.scalar_type()),
+                          tensor.numel(), root);
   at::Tensor host = tensor.is_cpu() ? tensor : tensor.cpu();
-  broadcast_from(static_cast<std::byte*>(host.mutable_data_ptr()), static_cast<std::int64_t>(host.nbytes()), root, running,
+  broadcast_from(static_cast<std::byte*>(host.mutable_data_ptr()),
+                 static_cast<std::int64_t>(host.nbytes()), root, running,
                  std::make_shared<at::Tensor>(host));
   if (!tensor.is_cpu() && root != info_.rank) tensor.copy_(host);
 }
@@ -203,7 +231,8 @@ void MpiGroup::broadcast_bytes(std::string& bytes, int root) {
   Running running = begin(Collective::kBroadcastBytes, -1, 0, root);
   const auto length = std::make_shared<std::int64_t>(static_cast<std::int64_t>(bytes.size()));
   broadcast_from(reinterpret_cast<std::byte*>(length.get()), sizeof *length, root, running, length);
-  const auto buffer = std::make_shared<std::string>(root == info_.rank ? bytes : std::string(static_cast<std::size_t>(*length), '\0'));
+  const auto buffer = std::make_shared<std::string>(
+      root == info_.rank ? bytes : std::string(static_cast<std::size_t>(*length), '\0'));
   broadcast_from(reinterpret_cast<std::byte*>(buffer->data()), *length, root, running, buffer);
   if (root != info_.rank) bytes = std::move(*buffer);
 }
@@ -221,7 +250,9 @@ std::vector<std::string> MpiGroup::all_gather_bytes(const std::string& bytes) {
   buffers->my_length = static_cast<std::int64_t>(bytes.size());
   buffers->lengths.resize(ranks);
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallgather(&buffers->my_length, 1, MPI_INT64_T, buffers->lengths.data(), 1, MPI_INT64_T, communicator_, &request), running);
+  check(MPI_Iallgather(&buffers->my_length, 1, MPI_INT64_T, buffers->lengths.data(), 1, MPI_INT64_T,
+                       communicator_, &request),
+        running);
   wait(request, running, buffers);
 
   // Rounds in which every rank gives a slice: their sum stays below MPI's 32-bit displacements.
@@ -234,18 +265,21 @@ std::vector<std::string> MpiGroup::all_gather_bytes(const std::string& bytes) {
     buffers->displacements.clear();
     int round_bytes = 0;
     for (const std::int64_t length : buffers->lengths) {
-      buffers->counts.push_back(static_cast<int>(std::clamp<std::int64_t>(length - begin_at, 0, slice)));
+      buffers->counts.push_back(
+          static_cast<int>(std::clamp<std::int64_t>(length - begin_at, 0, slice)));
       buffers->displacements.push_back(round_bytes);
       round_bytes += buffers->counts.back();
     }
     buffers->round.resize(static_cast<std::size_t>(round_bytes));
     const char* const send = buffers->mine.data() + std::min(begin_at, buffers->my_length);
-    check(MPI_Iallgatherv(send, buffers->counts[static_cast<std::size_t>(info_.rank)], MPI_CHAR, buffers->round.data(), buffers->counts.data(),
+    check(MPI_Iallgatherv(send, buffers->counts[static_cast<std::size_t>(info_.rank)], MPI_CHAR,
+                          buffers->round.data(), buffers->counts.data(),
                           buffers->displacements.data(), MPI_CHAR, communicator_, &request),
           running);
     wait(request, running, buffers);
     for (std::size_t rank = 0; rank < ranks; ++rank) {
-      gathered[rank].append(buffers->round, static_cast<std::size_t>(buffers->displacements[rank]), static_cast<std::size_t>(buffers->counts[rank]));
+      gathered[rank].append(buffers->round, static_cast<std::size_t>(buffers->displacements[rank]),
+                            static_cast<std::size_t>(buffers->counts[rank]));
     }
   }
   return gathered;
@@ -268,7 +302,8 @@ std::unique_ptr<ProcessGroup> MpiGroup::split(int color, int key) {
   const Liveness::Blocking blocking(options_.liveness.get(), "MPI_Comm_split", options_.timeout_s);
   check(MPI_Comm_split(communicator_, color < 0 ? MPI_UNDEFINED : color, key, &part), running);
   if (part == MPI_COMM_NULL) return nullptr;
-  return std::make_unique<MpiGroup>(part, options_, mixed(mixed(id_, running.call.sequence), color));
+  return std::make_unique<MpiGroup>(part, options_,
+                                    mixed(mixed(id_, running.call.sequence), color));
 }
 
 void MpiGroup::abort(int exit_code) {
@@ -280,4 +315,4 @@ void MpiGroup::abort(int exit_code) {
   std::_Exit(exit_code);  // a single rank needs no one to end the others, and MPI_Abort would print
 }
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -1,7 +1,8 @@
-// ProcessGroup on an MPI communicator: nonblocking collectives polled against a deadline. CUDA tensors are staged through host memory.
+// ProcessGroup on an MPI communicator: nonblocking collectives polled against a deadline. CUDA
+// tensors are staged through host memory.
 //
-// Where the job has ULFM (fault_tolerance.h), the first rank that finds another one dead interrupts the communicator for all, and settle() replaces
-// it.
+// Where the job has ULFM (fault_tolerance.h), the first rank that finds another one dead interrupts
+// the communicator for all, and settle() replaces it.
 #pragma once
 
 #include <mpi.h>
@@ -16,18 +17,24 @@
 #include "comm/deadline.h"
 #include "comm/process_group.h"
 
-namespace candor {
+namespace candor::comm {
 
 class MpiGroup final : public ProcessGroup {
  public:
-  // Takes the communicator over and never frees it: MPI_Comm_free is collective, and destructors don't communicate. MPI_Finalize frees it.
-  // Finds the ranks of this host: collective, so all ranks must be known to have arrived. `id`: the same on all ranks, another for every group.
+  // Takes the communicator over and never frees it: MPI_Comm_free is collective, and destructors
+  // don't communicate. MPI_Finalize frees it.
+  // Finds the ranks of this host: collective, so all ranks must be known to have arrived. `id`: the
+  // same on all ranks, another for every group.
   MpiGroup(MPI_Comm communicator, const ProcessGroupOptions& options, std::int64_t id);
 
   RankInfo rank_info() const override { return info_; }
   at::Device device() const override { return at::DeviceType::CPU; }
-  void all_reduce_sum(at::Tensor& tensor) override { all_reduce(tensor, Collective::kAllReduceSum, MPI_SUM); }
-  void all_reduce_max(at::Tensor& tensor) override { all_reduce(tensor, Collective::kAllReduceMax, MPI_MAX); }
+  void all_reduce_sum(at::Tensor& tensor) override {
+    all_reduce(tensor, Collective::kAllReduceSum, MPI_SUM);
+  }
+  void all_reduce_max(at::Tensor& tensor) override {
+    all_reduce(tensor, Collective::kAllReduceMax, MPI_MAX);
+  }
   void broadcast(at::Tensor& tensor, int root) override;
   std::vector<std::string> all_gather_bytes(const std::string& bytes) override;
   void broadcast_bytes(std::string& bytes, int root) override;
@@ -44,7 +51,8 @@ class MpiGroup final : public ProcessGroup {
 
   Running begin(Collective operation, std::int64_t dtype, std::int64_t numel, std::int64_t root);
   void all_reduce(at::Tensor& tensor, Collective operation, MPI_Op mpi_operation);
-  void broadcast_from(std::byte* bytes, std::int64_t bytes_left, int root, Running& running, const std::shared_ptr<void>& owner);
+  void broadcast_from(std::byte* bytes, std::int64_t bytes_left, int root, Running& running,
+                      const std::shared_ptr<void>& owner);
   void check_agreement(Running& running);
   // `owner` keeps the buffers alive if MPI still has them when the deadline passes.
   void wait(MPI_Request request, Running& running, const std::shared_ptr<void>& owner);
@@ -64,9 +72,9 @@ class MpiGroup final : public ProcessGroup {
   RankInfo info_;
   std::int64_t id_;
   std::vector<int> world_ranks_;  // of this group's ranks
-  std::int64_t host_ = 0;         // the same for the ranks of a host: the lowest of their world ranks
+  std::int64_t host_ = 0;  // the same for the ranks of a host: the lowest of their world ranks
   std::int64_t next_sequence_ = 0;
   bool broken_ = false;
 };
 
-}  // namespace candor
+}  // namespace candor::comm

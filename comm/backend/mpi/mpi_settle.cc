@@ -1,4 +1,5 @@
-// MpiGroup::settle: the end of a piece of work that ranks may not have survived, and the smaller group after it.
+// MpiGroup::settle: the end of a piece of work that ranks may not have survived, and the smaller
+// group after it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +11,7 @@
 #include "comm/comm_error.h"
 #include "comm/liveness/liveness.h"
 
-namespace candor {
+namespace candor::comm {
 namespace {
 
 // Later than any other call of the group, in what a rank shows of itself.
@@ -40,16 +41,19 @@ Settled MpiGroup::settle(bool finished, const std::string& where) {
     int code = MPI_SUCCESS;
     {
       // A rank that is stopped now holds all of them up until its own guardian has ended it.
-      const Liveness::Blocking blocking(options_.liveness.get(), "MPIX_Comm_shrink", 2 * options_.timeout_s + 30);
+      const Liveness::Blocking blocking(options_.liveness.get(), "MPIX_Comm_shrink",
+                                        2 * options_.timeout_s + 30);
       code = fault_tolerance_->shrink(communicator_, &survivors);
     }
     if (code != MPI_SUCCESS)
-      throw CommError(info_.rank, info_.world_size, collective_name(Collective::kSettle), 0, "the survivors can't form a group");
+      throw CommError(info_.rank, info_.world_size, collective_name(Collective::kSettle), 0,
+                      "the survivors can't form a group");
     whole = all_agree(survivors, rebuild(survivors, where, settled.same_place));
     communicator_ = survivors;
   }
   for (const int rank : before) {
-    if (std::find(world_ranks_.begin(), world_ranks_.end(), rank) == world_ranks_.end()) settled.lost.push_back(rank);
+    if (std::find(world_ranks_.begin(), world_ranks_.end(), rank) == world_ranks_.end())
+      settled.lost.push_back(rank);
   }
   id_ = id_ ^ (static_cast<std::int64_t>(world_ranks_.size()) << 32) ^ 1;
   next_sequence_ = 0;
@@ -68,11 +72,13 @@ bool MpiGroup::all_agree(MPI_Comm communicator, bool mine) {
     code = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
     if (done || code != MPI_SUCCESS || !running.deadline.passed()) continue;
     if (ended_the_late || !options_.liveness) {
-      [[maybe_unused]] const auto* given_up = new std::shared_ptr<int>(flag);  // MPI may still write there
+      [[maybe_unused]] const auto* given_up =
+          new std::shared_ptr<int>(flag);  // MPI may still write there
       overdue(running);
     }
     // An agreement can't be revoked: ended here, the late ranks are dead to MPI, and it completes.
-    options_.liveness->end(options_.liveness->late_ranks(id_, kSettling, world_ranks_), id_, kSettling, running.deadline.elapsed_s());
+    options_.liveness->end(options_.liveness->late_ranks(id_, kSettling, world_ranks_), id_,
+                           kSettling, running.deadline.elapsed_s());
     ended_the_late = true;
     running.deadline = Deadline(options_.timeout_s);
   }
@@ -102,4 +108,4 @@ bool MpiGroup::rebuild(MPI_Comm survivors, const std::string& where, bool& same_
   return true;
 }
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -2,7 +2,7 @@
 
 #include <mpi.h>
 
-namespace candor {
+namespace candor::comm {
 
 std::string mpi_library_version() {
   char text[MPI_MAX_LIBRARY_VERSION_STRING] = {};
@@ -12,4 +12,4 @@ std::string mpi_library_version() {
   return version.substr(0, version.find_first_of(",\n"));  // the rest is who packaged it
 }
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -6,20 +6,24 @@
 
 #include "comm/backend/nccl/stream.h"
 
-namespace candor {
+namespace candor::comm {
 namespace {
 
 void check(cudaError_t code, const char* what) {
-  if (code != cudaSuccess) throw std::runtime_error(fmt::format("{}: {}", what, cudaGetErrorString(code)));
+  if (code != cudaSuccess)
+    throw std::runtime_error(fmt::format("{}: {}", what, cudaGetErrorString(code)));
 }
 
 class CudaStream final : public DeviceStream {
  public:
-  explicit CudaStream(int device_index) : device_(at::DeviceType::CUDA, static_cast<c10::DeviceIndex>(device_index)) {
+  explicit CudaStream(int device_index)
+      : device_(at::DeviceType::CUDA, static_cast<c10::DeviceIndex>(device_index)) {
     int devices = 0;
     check(cudaGetDeviceCount(&devices), "looking for GPUs");
     if (device_index < 0 || device_index >= devices) {
-      throw std::runtime_error(fmt::format("this rank has no GPU of its own and its host has {}: start at most one rank per GPU", devices));
+      throw std::runtime_error(fmt::format(
+          "this rank has no GPU of its own and its host has {}: start at most one rank per GPU",
+          devices));
     }
     check(cudaSetDevice(device_index), "cudaSetDevice");
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
@@ -38,7 +42,8 @@ class CudaStream final : public DeviceStream {
   CUstream_st* handle() const override { return stream_; }
 
   void wait_for_compute() override {
-    check(cudaEventRecord(computed_, c10::cuda::getCurrentCUDAStream(device_.index()).stream()), "cudaEventRecord");
+    check(cudaEventRecord(computed_, c10::cuda::getCurrentCUDAStream(device_.index()).stream()),
+          "cudaEventRecord");
     check(cudaStreamWaitEvent(stream_, computed_, 0), "cudaStreamWaitEvent");
   }
   void mark_end() override { check(cudaEventRecord(ended_, stream_), "cudaEventRecord"); }
@@ -61,6 +66,8 @@ class CudaStream final : public DeviceStream {
 
 }  // namespace
 
-std::unique_ptr<DeviceStream> make_cuda_stream(int device_index) { return std::make_unique<CudaStream>(device_index); }
+std::unique_ptr<DeviceStream> make_cuda_stream(int device_index) {
+  return std::make_unique<CudaStream>(device_index);
+}
 
-}  // namespace candor
+}  // namespace candor::comm

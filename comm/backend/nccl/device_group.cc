@@ -10,7 +10,7 @@
 #include "comm/backend/nccl/nccl_group.h"
 #include "comm/host_name.h"
 
-namespace candor {
+namespace candor::comm {
 
 int visible_gpus() {
   int devices = 0;
@@ -22,16 +22,21 @@ int visible_gpus() {
 std::string gpu_name(int device_index) {
   cudaDeviceProp properties = {};
   const cudaError_t code = cudaGetDeviceProperties(&properties, device_index);
-  if (code != cudaSuccess) throw std::runtime_error(fmt::format("GPU {}: {}", device_index, cudaGetErrorString(code)));
+  if (code != cudaSuccess)
+    throw std::runtime_error(fmt::format("GPU {}: {}", device_index, cudaGetErrorString(code)));
   return properties.name;
 }
 
-std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host, const DeviceGroupOptions& options) {
-  if (!(options.timeout_s > 0)) throw std::invalid_argument(fmt::format("device group: timeout_s must be above 0, got {}", options.timeout_s));
+std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host,
+                                                        const DeviceGroupOptions& options) {
+  if (!(options.timeout_s > 0))
+    throw std::invalid_argument(
+        fmt::format("device group: timeout_s must be above 0, got {}", options.timeout_s));
   auto own_host = host.split(0, host.rank());
   if (options.device_type == at::DeviceType::CPU) return own_host;
   if (options.device_type != at::DeviceType::CUDA) {
-    throw std::invalid_argument(fmt::format("device group: expected cpu or cuda, got {}", c10::DeviceTypeName(options.device_type, true)));
+    throw std::invalid_argument(fmt::format("device group: expected cpu or cuda, got {}",
+                                            c10::DeviceTypeName(options.device_type, true)));
   }
   const int device_index = options.gpu >= 0 ? options.gpu : gpu_of(own_host->rank_info());
   if (ranks_share_gpus()) {
@@ -42,4 +47,4 @@ std::unique_ptr<ProcessGroup> make_device_process_group(ProcessGroup& host, cons
       std::move(own_host), [device_index] { return make_cuda_stream(device_index); }, options);
 }
 
-}  // namespace candor
+}  // namespace candor::comm

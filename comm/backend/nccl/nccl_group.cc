@@ -10,7 +10,7 @@
 
 #include "comm/comm_error.h"
 
-namespace candor {
+namespace candor::comm {
 namespace {
 
 constexpr char kIdFollows = 'i';
@@ -25,18 +25,22 @@ ncclDataType_t nccl_type(const at::Tensor& tensor, Collective operation) {
     case at::kDouble: return ncclFloat64;
     default:
       throw std::invalid_argument(
-          fmt::format("{}: expected int64, int32, uint8, fp32 or fp64, got {}", collective_name(operation), c10::toString(tensor.scalar_type())));
+          fmt::format("{}: expected int64, int32, uint8, fp32 or fp64, got {}",
+                      collective_name(operation), c10::toString(tensor.scalar_type())));
   }
 }
 
 CollectiveCall call_on(const at::Tensor& tensor, Collective operation, int root) {
-  if (!tensor.is_contiguous()) throw std::invalid_argument(fmt::format("{}: the tensor must be contiguous", collective_name(operation)));
+  if (!tensor.is_contiguous())
+    throw std::invalid_argument(
+        fmt::format("{}: the tensor must be contiguous", collective_name(operation)));
   return {operation, static_cast<std::int64_t>(tensor.scalar_type()), tensor.numel(), root, 0};
 }
 
 }  // namespace
 
-NcclGroup::NcclGroup(std::unique_ptr<ProcessGroup> host, StreamFactory make_stream, const DeviceGroupOptions& options)
+NcclGroup::NcclGroup(std::unique_ptr<ProcessGroup> host, StreamFactory make_stream,
+                     const DeviceGroupOptions& options)
     : host_(std::move(host)), make_stream_(std::move(make_stream)), options_(options) {
   const CollectiveCall call{.operation = Collective::kCreate};
   std::string problem;
@@ -72,7 +76,8 @@ void NcclGroup::throw_together(const std::string& my_problem, const CollectiveCa
   const std::vector<std::string> problems = host_->all_gather_bytes(my_problem);
   for (std::size_t rank = 0; rank < problems.size(); ++rank) {
     if (problems[rank].empty()) continue;
-    throw CommError(static_cast<int>(rank), world_size(), collective_name(call.operation), call.numel, problems[rank]);
+    throw CommError(static_cast<int>(rank), world_size(), collective_name(call.operation),
+                    call.numel, problems[rank]);
   }
 }
 
@@ -81,11 +86,13 @@ ncclUniqueId NcclGroup::agree_on_id(const CollectiveCall& call) {
   std::string message;
   if (rank() == 0) {
     const ncclResult_t result = ncclGetUniqueId(&id);
-    message = result == ncclSuccess ? kIdFollows + std::string(id.internal, sizeof id.internal) : kErrorFollows + text_of(result);
+    message = result == ncclSuccess ? kIdFollows + std::string(id.internal, sizeof id.internal)
+                                    : kErrorFollows + text_of(result);
   }
   host_->broadcast_bytes(message, 0);
   if (message.size() != 1 + sizeof id.internal || message[0] != kIdFollows) {
-    throw CommError(0, world_size(), collective_name(call.operation), call.numel, "ncclGetUniqueId: " + message.substr(1));
+    throw CommError(0, world_size(), collective_name(call.operation), call.numel,
+                    "ncclGetUniqueId: " + message.substr(1));
   }
   std::memcpy(id.internal, message.data() + 1, sizeof id.internal);
   return id;
@@ -95,11 +102,13 @@ void NcclGroup::initialise(const ncclUniqueId& id, const CollectiveCall& call) {
   Deadline deadline(options_.timeout_s);
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   config.blocking = 0;
-  const ncclResult_t result = state_after(ncclCommInitRankConfig(&communicator_, world_size(), id, rank(), &config), deadline, call);
+  const ncclResult_t result = state_after(
+      ncclCommInitRankConfig(&communicator_, world_size(), id, rank(), &config), deadline, call);
   if (result != ncclSuccess) fail(call, "ncclCommInitRankConfig: " + text_of(result));
 }
 
-ncclResult_t NcclGroup::state_after(ncclResult_t result, Deadline& deadline, const CollectiveCall& call) {
+ncclResult_t NcclGroup::state_after(ncclResult_t result, Deadline& deadline,
+                                    const CollectiveCall& call) {
   for (PollPause pause; result == ncclInProgress; pause()) {
     if (deadline.passed()) fail_late(call);
     ncclResult_t state = ncclSuccess;
@@ -112,24 +121,28 @@ ncclResult_t NcclGroup::state_after(ncclResult_t result, Deadline& deadline, con
 void NcclGroup::run(CollectiveCall call, const std::function<ncclResult_t()>& launch) {
   call.sequence = next_sequence_++;
   if (communicator_ == nullptr) {
-    throw CommError(rank(), world_size(), collective_name(call.operation), call.numel, "the communicator was aborted after an earlier failure");
+    throw CommError(rank(), world_size(), collective_name(call.operation), call.numel,
+                    "the communicator was aborted after an earlier failure");
   }
   if (options_.check_agreement) {
     const CollectiveCall::Fields mine = call.fields();
     std::vector<CollectiveCall::Fields> by_rank;
-    for (const std::string& bytes : host_->all_gather_bytes(std::string(reinterpret_cast<const char*>(mine.data()), sizeof mine))) {
+    for (const std::string& bytes : host_->all_gather_bytes(
+             std::string(reinterpret_cast<const char*>(mine.data()), sizeof mine))) {
       if (bytes.size() != sizeof mine) fail(call, "ranks disagree about the group's calls");
       std::memcpy(by_rank.emplace_back().data(), bytes.data(), sizeof mine);
     }
     if (const auto disagreement = find_disagreement(by_rank)) {
-      throw CommError(rank(), world_size(), collective_name(call.operation), call.numel, *disagreement);
+      throw CommError(rank(), world_size(), collective_name(call.operation), call.numel,
+                      *disagreement);
     }
   }
   if (call.numel == 0) return;
   Deadline deadline(options_.timeout_s);
   try {
     stream_->wait_for_compute();
-    if (const ncclResult_t result = state_after(launch(), deadline, call); result != ncclSuccess) fail(call, text_of(result));
+    if (const ncclResult_t result = state_after(launch(), deadline, call); result != ncclSuccess)
+      fail(call, text_of(result));
     stream_->mark_end();
     for (PollPause pause; !stream_->reached_end(); pause()) {
       ncclResult_t state = ncclSuccess;
@@ -146,10 +159,12 @@ void NcclGroup::run(CollectiveCall call, const std::function<ncclResult_t()>& la
 }
 
 bool NcclGroup::belongs_on_host(const at::Tensor& tensor) const {
-  if (!tensor.defined()) throw std::invalid_argument("a collective was called on an undefined tensor");
+  if (!tensor.defined())
+    throw std::invalid_argument("a collective was called on an undefined tensor");
   if (tensor.device() == stream_->device()) return false;
   if (tensor.is_cpu()) return true;
-  throw std::invalid_argument(fmt::format("rank {}: the tensor is on {}, the group on {}", rank(), tensor.device().str(), stream_->device().str()));
+  throw std::invalid_argument(fmt::format("rank {}: the tensor is on {}, the group on {}", rank(),
+                                          tensor.device().str(), stream_->device().str()));
 }
 
 void NcclGroup::all_reduce_sum(at::Tensor& tensor) {
@@ -157,7 +172,8 @@ void NcclGroup::all_reduce_sum(at::Tensor& tensor) {
   const ncclDataType_t type = nccl_type(tensor, Collective::kAllReduceSum);
   run(call_on(tensor, Collective::kAllReduceSum, -1), [&] {
     void* const data = tensor.mutable_data_ptr();
-    return ncclAllReduce(data, data, static_cast<std::size_t>(tensor.numel()), type, ncclSum, communicator_, stream_->handle());
+    return ncclAllReduce(data, data, static_cast<std::size_t>(tensor.numel()), type, ncclSum,
+                         communicator_, stream_->handle());
   });
 }
 
@@ -166,16 +182,20 @@ void NcclGroup::all_reduce_max(at::Tensor& tensor) {
   const ncclDataType_t type = nccl_type(tensor, Collective::kAllReduceMax);
   run(call_on(tensor, Collective::kAllReduceMax, -1), [&] {
     void* const data = tensor.mutable_data_ptr();
-    return ncclAllReduce(data, data, static_cast<std::size_t>(tensor.numel()), type, ncclMax, communicator_, stream_->handle());
+    return ncclAllReduce(data, data, static_cast<std::size_t>(tensor.numel()), type, ncclMax,
+                         communicator_, stream_->handle());
   });
 }
 
 void NcclGroup::broadcast(at::Tensor& tensor, int root) {
   if (belongs_on_host(tensor)) return host_->broadcast(tensor, root);
-  if (root < 0 || root >= world_size()) throw std::invalid_argument(fmt::format("broadcast: expected a root in 0..{}, got {}", world_size() - 1, root));
+  if (root < 0 || root >= world_size())
+    throw std::invalid_argument(
+        fmt::format("broadcast: expected a root in 0..{}, got {}", world_size() - 1, root));
   run(call_on(tensor, Collective::kBroadcast, root), [&] {
     void* const data = tensor.mutable_data_ptr();
-    return ncclBroadcast(data, data, tensor.nbytes(), ncclUint8, root, communicator_, stream_->handle());
+    return ncclBroadcast(data, data, tensor.nbytes(), ncclUint8, root, communicator_,
+                         stream_->handle());
   });
 }
 
@@ -226,7 +246,8 @@ void NcclGroup::fail(const CollectiveCall& call, const std::string& reason) {
 }
 
 void NcclGroup::fail_late(const CollectiveCall& call) {
-  fail(call, fmt::format("not complete after {} s; another rank is missing, stopped or much slower", options_.timeout_s));
+  fail(call, fmt::format("not complete after {} s; another rank is missing, stopped or much slower",
+                         options_.timeout_s));
 }
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -1,4 +1,5 @@
-// The stream that collectives run on, behind an interface, so that NcclGroup's logic can be tested without a GPU.
+// The stream that collectives run on, behind an interface, so that NcclGroup's logic can be tested
+// without a GPU.
 // Used by one thread. Every call may throw std::runtime_error with the driver's text.
 #pragma once
 
@@ -9,7 +10,7 @@
 
 struct CUstream_st;  // cudaStream_t is a pointer to it
 
-namespace candor {
+namespace candor::comm {
 
 class DeviceStream {
  public:
@@ -17,16 +18,19 @@ class DeviceStream {
 
   virtual at::Device device() const = 0;
   virtual CUstream_st* handle() const = 0;
-  // What is launched on this stream from now on starts after what the caller's compute stream has been given so far.
+  // What is launched on this stream from now on starts after what the caller's compute stream has
+  // been given so far.
   virtual void wait_for_compute() = 0;
-  // Marks the end of what was launched so far; reached_end() says, without waiting, whether the device has come to the latest mark.
+  // Marks the end of what was launched so far; reached_end() says, without waiting, whether the
+  // device has come to the latest mark.
   virtual void mark_end() = 0;
   virtual bool reached_end() = 0;
 };
 
 using StreamFactory = std::function<std::unique_ptr<DeviceStream>()>;
 
-// A stream of its own on this GPU, which becomes the thread's current device. Throws std::runtime_error if there is no such GPU.
+// A stream of its own on this GPU, which becomes the thread's current device. Throws
+// std::runtime_error if there is no such GPU.
 std::unique_ptr<DeviceStream> make_cuda_stream(int device_index);
 
-}  // namespace candor
+}  // namespace candor::comm

@@ -8,7 +8,8 @@
 #include <string_view>
 #include <vector>
 
-// Every rank of a communicator must be able to find the others from the id alone: it holds the maker's rank in MPI_COMM_WORLD and a tag.
+// Every rank of a communicator must be able to find the others from the id alone: it holds the
+// maker's rank in MPI_COMM_WORLD and a tag.
 struct ncclComm {
   MPI_Comm mpi = MPI_COMM_NULL;
   MPI_Request request = MPI_REQUEST_NULL;
@@ -44,7 +45,8 @@ MPI_Datatype mpi_type(ncclDataType_t type) {
 // Starts `call` unless a fault is injected into it.
 template <typename Start>
 ncclResult_t start(ncclComm_t comm, std::string_view call, Start start_mpi) {
-  if (comm->request != MPI_REQUEST_NULL || comm->hangs) return ncclInvalidUsage;  // the one before isn't finished
+  if (comm->request != MPI_REQUEST_NULL || comm->hangs)
+    return ncclInvalidUsage;  // the one before isn't finished
   if (injected("FAKE_NCCL_FAIL", call)) return ncclSystemError;
   if (injected("FAKE_NCCL_FAIL_LATER", call)) {
     comm->error = ncclRemoteError;
@@ -62,7 +64,9 @@ int fake_nccl_live_communicators() { return live_communicators; }
 
 extern "C" {
 
-const char* ncclGetErrorString(ncclResult_t result) { return result == ncclRemoteError ? "remote process exited" : "unhandled system error"; }
+const char* ncclGetErrorString(ncclResult_t result) {
+  return result == ncclRemoteError ? "remote process exited" : "unhandled system error";
+}
 const char* ncclGetLastError(ncclComm_t) { return "injected by the fake library"; }
 
 ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
@@ -74,12 +78,15 @@ ncclResult_t ncclGetUniqueId(ncclUniqueId* id) {
   return ncclSuccess;
 }
 
-ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int nranks, ncclUniqueId id, int rank, ncclConfig_t* config) {
+ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int nranks, ncclUniqueId id, int rank,
+                                    ncclConfig_t* config) {
   if (config->blocking != 0) return ncclInvalidArgument;
   if (injected("FAKE_NCCL_FAIL", "init")) return ncclSystemError;
   *comm = new ncclComm;
   ++live_communicators;
-  if (injected("FAKE_NCCL_HANG", "init")) {  // on every rank: with one missing, the others' rendezvous below would block
+  if (injected(
+          "FAKE_NCCL_HANG",
+          "init")) {  // on every rank: with one missing, the others' rendezvous below would block
     (*comm)->hangs = true;
     return ncclInProgress;
   }
@@ -95,11 +102,14 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int nranks, ncclUniqueId i
       MPI_Recv(member, 2, MPI_INT, MPI_ANY_SOURCE, content.tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
       members[static_cast<std::size_t>(member[0])] = member[1];
     }
-    for (int i = 1; i < nranks; ++i) MPI_Send(members.data(), nranks, MPI_INT, members[static_cast<std::size_t>(i)], content.tag, MPI_COMM_WORLD);
+    for (int i = 1; i < nranks; ++i)
+      MPI_Send(members.data(), nranks, MPI_INT, members[static_cast<std::size_t>(i)], content.tag,
+               MPI_COMM_WORLD);
   } else {
     const int member[2] = {rank, world_rank};
     MPI_Send(member, 2, MPI_INT, content.maker_world_rank, content.tag, MPI_COMM_WORLD);
-    MPI_Recv(members.data(), nranks, MPI_INT, content.maker_world_rank, content.tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    MPI_Recv(members.data(), nranks, MPI_INT, content.maker_world_rank, content.tag, MPI_COMM_WORLD,
+             MPI_STATUS_IGNORE);
   }
   MPI_Group world = MPI_GROUP_NULL;
   MPI_Group group = MPI_GROUP_NULL;
@@ -120,16 +130,21 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* state) {
   return ncclSuccess;
 }
 
-ncclResult_t ncclAllReduce(const void* send, void* recv, size_t count, ncclDataType_t type, ncclRedOp_t op, ncclComm_t comm, cudaStream_t) {
+ncclResult_t ncclAllReduce(const void* send, void* recv, size_t count, ncclDataType_t type,
+                           ncclRedOp_t op, ncclComm_t comm, cudaStream_t) {
   if (send != recv) return ncclInvalidArgument;
   return start(comm, "all_reduce", [&] {
-    MPI_Iallreduce(MPI_IN_PLACE, recv, static_cast<int>(count), mpi_type(type), op == ncclMax ? MPI_MAX : MPI_SUM, comm->mpi, &comm->request);
+    MPI_Iallreduce(MPI_IN_PLACE, recv, static_cast<int>(count), mpi_type(type),
+                   op == ncclMax ? MPI_MAX : MPI_SUM, comm->mpi, &comm->request);
   });
 }
 
-ncclResult_t ncclBroadcast(const void* send, void* recv, size_t count, ncclDataType_t type, int root, ncclComm_t comm, cudaStream_t) {
+ncclResult_t ncclBroadcast(const void* send, void* recv, size_t count, ncclDataType_t type,
+                           int root, ncclComm_t comm, cudaStream_t) {
   if (send != recv) return ncclInvalidArgument;
-  return start(comm, "broadcast", [&] { MPI_Ibcast(recv, static_cast<int>(count), mpi_type(type), root, comm->mpi, &comm->request); });
+  return start(comm, "broadcast", [&] {
+    MPI_Ibcast(recv, static_cast<int>(count), mpi_type(type), root, comm->mpi, &comm->request);
+  });
 }
 
 ncclResult_t ncclCommAbort(ncclComm_t comm) {

@@ -1,4 +1,5 @@
-// NcclGroup's logic over a fake NCCL on host memory: rendezvous, collectives, injected failures and hangs. What only a GPU can show isn't tested here.
+// NcclGroup's logic over a fake NCCL on host memory: rendezvous, collectives, injected failures and
+// hangs. What only a GPU can show isn't tested here.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +12,7 @@
 #include "comm/mpi_session.h"
 #include "fake_nccl.h"
 
-namespace candor {
+namespace candor::comm {
 namespace {
 
 using ::testing::AllOf;
@@ -25,7 +26,8 @@ class FakeStream final : public DeviceStream {
   void wait_for_compute() override {}
   void mark_end() override { polls_left_ = 3; }
   bool reached_end() override {
-    if (std::getenv("FAKE_STREAM_ERROR") != nullptr) throw std::runtime_error("an illegal memory access was encountered");
+    if (std::getenv("FAKE_STREAM_ERROR") != nullptr)
+      throw std::runtime_error("an illegal memory access was encountered");
     return std::getenv("FAKE_STREAM_HANG") == nullptr && polls_left_-- == 0;
   }
 
@@ -51,8 +53,9 @@ class Fault {
 class NcclGroupTest : public ::testing::Test {
  protected:
   std::unique_ptr<ProcessGroup> make_group(double timeout_s = 60, bool check_agreement = true) {
-    return std::make_unique<NcclGroup>(world_->split(0, world_->rank()), [] { return std::make_unique<FakeStream>(); },
-                                       DeviceGroupOptions{.timeout_s = timeout_s, .check_agreement = check_agreement});
+    return std::make_unique<NcclGroup>(
+        world_->split(0, world_->rank()), [] { return std::make_unique<FakeStream>(); },
+        DeviceGroupOptions{.timeout_s = timeout_s, .check_agreement = check_agreement});
   }
   bool is_last() const { return world_->rank() == world_->world_size() - 1; }
   template <typename Call>
@@ -82,7 +85,8 @@ TEST_F(NcclGroupTest, CollectivesAreExactAndSplitsWork) {
     group->all_reduce_sum(sum);
     group->all_reduce_max(max);
     group->broadcast(sent, ranks - 1);
-    EXPECT_TRUE(sum.equal(at::arange(11, at::kLong).mul(ranks).add(ranks * (ranks - 1) / 2).to(dtype)));
+    EXPECT_TRUE(
+        sum.equal(at::arange(11, at::kLong).mul(ranks).add(ranks * (ranks - 1) / 2).to(dtype)));
     EXPECT_TRUE(max.equal(at::arange(11, at::kLong).add(ranks - 1).to(dtype)));
     EXPECT_TRUE(sent.equal(max));
   }
@@ -114,11 +118,14 @@ TEST_F(NcclGroupTest, GradientSumHasTheBytesOfTheMpiBackend) {
 TEST_F(NcclGroupTest, AFailedStartIsToldToAllRanks) {
   {
     const Fault fault("FAKE_NCCL_FAIL", "id", world_->rank() == 0);
-    EXPECT_THAT(message_of([&] { make_group(); }), HasSubstr("ncclGetUniqueId: unhandled system error"));
+    EXPECT_THAT(message_of([&] { make_group(); }),
+                HasSubstr("ncclGetUniqueId: unhandled system error"));
   }
   {
     const Fault fault("FAKE_NCCL_FAIL", "init", true);
-    EXPECT_THAT(message_of([&] { make_group(); }), AllOf(HasSubstr("rank 0 of"), HasSubstr("ncclCommInitRankConfig: unhandled system error")));
+    EXPECT_THAT(
+        message_of([&] { make_group(); }),
+        AllOf(HasSubstr("rank 0 of"), HasSubstr("ncclCommInitRankConfig: unhandled system error")));
   }
   {
     const Fault fault("FAKE_NCCL_HANG", "init", true);
@@ -130,7 +137,8 @@ TEST_F(NcclGroupTest, AFailedStartIsToldToAllRanks) {
     if (last) throw std::runtime_error("GPU 3 was asked for and this host has 2");
     return std::make_unique<FakeStream>();
   };
-  EXPECT_THAT(message_of([&] { NcclGroup(world_->split(0, 0), make_stream, {}); }), HasSubstr("GPU 3 was asked for"));
+  EXPECT_THAT(message_of([&] { NcclGroup(world_->split(0, 0), make_stream, {}); }),
+              HasSubstr("GPU 3 was asked for"));
 }
 
 TEST_F(NcclGroupTest, FailuresAndHangsInACollectiveEndEveryRankInTime) {
@@ -144,8 +152,10 @@ TEST_F(NcclGroupTest, FailuresAndHangsInACollectiveEndEveryRankInTime) {
     } else {
       EXPECT_THAT(message, HasSubstr("injected by the fake library"));
     }
-    EXPECT_THAT(message_of([&] { group->all_reduce_sum(tensor); }), HasSubstr("aborted after an earlier failure"));
-    // The aborted call's buffer stays MPI's in the fake library: keep it for the life of the process.
+    EXPECT_THAT(message_of([&] { group->all_reduce_sum(tensor); }),
+                HasSubstr("aborted after an earlier failure"));
+    // The aborted call's buffer stays MPI's in the fake library: keep it for the life of the
+    // process.
     [[maybe_unused]] const auto* kept = new at::Tensor(tensor);
     world_->barrier();
   }
@@ -156,12 +166,14 @@ TEST_F(NcclGroupTest, AStreamThatFailsOrNeverEndsRaises) {
   {
     const auto group = make_group(0.3);
     const Fault fault("FAKE_STREAM_ERROR", "1", true);
-    EXPECT_THAT(message_of([&] { group->all_reduce_sum(tensor); }), HasSubstr("illegal memory access"));
+    EXPECT_THAT(message_of([&] { group->all_reduce_sum(tensor); }),
+                HasSubstr("illegal memory access"));
     world_->barrier();
   }
   const auto group = make_group(0.3);
   const Fault fault("FAKE_STREAM_HANG", "1", true);
-  EXPECT_THAT(message_of([&] { group->all_reduce_sum(tensor); }), HasSubstr("not complete after 0.3 s"));
+  EXPECT_THAT(message_of([&] { group->all_reduce_sum(tensor); }),
+              HasSubstr("not complete after 0.3 s"));
   world_->barrier();
 }
 
@@ -179,4 +191,4 @@ TEST_F(NcclGroupTest, DisagreementIsFoundBeforeNcclIsCalled) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::comm

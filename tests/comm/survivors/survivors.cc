@@ -1,5 +1,7 @@
-// A program for survivors_test: ranks add numbers; one of them dies, stops or stays away at a chosen call, and the others go on.
-// usage: survivors VICTIM kill|stop|stay_away CALL     a second victim: VICTIM,VICTIM (one after the other)
+// A program for survivors_test: ranks add numbers; one of them dies, stops or stays away at a
+// chosen call, and the others go on.
+// usage: survivors VICTIM kill|stop|stay_away CALL     a second victim: VICTIM,VICTIM (one after
+// the other)
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,7 +15,7 @@
 #include "comm/liveness/liveness.h"
 #include "comm/mpi_session.h"
 
-namespace candor {
+namespace candor::comm {
 namespace {
 
 void vanish(const std::string& how) {
@@ -24,10 +26,12 @@ void vanish(const std::string& how) {
 
 int survive(int argc, char** argv) {
   if (argc != 4) return 2;
-  const int rank = std::atoi(std::getenv("OMPI_COMM_WORLD_RANK")), ranks = std::atoi(std::getenv("OMPI_COMM_WORLD_SIZE"));
+  const int rank = std::atoi(std::getenv("OMPI_COMM_WORLD_RANK")),
+            ranks = std::atoi(std::getenv("OMPI_COMM_WORLD_SIZE"));
   const std::string victims = fmt::format(",{},", argv[1]), how = argv[2];
   const int at_call = std::atoi(argv[3]);
-  const auto liveness = std::make_shared<Liveness>(LivenessOptions{.heartbeat_s = 1, .rank = rank, .world_size = ranks});
+  const auto liveness = std::make_shared<Liveness>(
+      LivenessOptions{.heartbeat_s = 1, .rank = rank, .world_size = ranks});
   MpiSession session(&argc, &argv, liveness.get(), 20);
   const auto group = make_mpi_process_group({.timeout_s = 3, .liveness = liveness});
   std::vector<int> lost;
@@ -38,7 +42,8 @@ int survive(int argc, char** argv) {
     try {
       for (; done < 100; ++done) {
         const bool first_victim = my_turn == 0;
-        if (done == at && my_turn != std::string::npos && (first_victim || !lost.empty())) vanish(how);
+        if (done == at && my_turn != std::string::npos && (first_victim || !lost.empty()))
+          vanish(how);
         at::Tensor sum = at::full({1000}, int64_t{group->rank()}, at::kLong);
         group->all_reduce_sum(sum);
         const int64_t size = group->world_size();
@@ -59,7 +64,8 @@ int survive(int argc, char** argv) {
     done = static_cast<int>(-behind.item<int64_t>());
     at = done + 3;
   }
-  if (group->rank() == 0) fmt::print("lost {} of {}, {} left\n", fmt::join(lost, " and "), ranks, group->world_size());
+  if (group->rank() == 0)
+    fmt::print("lost {} of {}, {} left\n", fmt::join(lost, " and "), ranks, group->world_size());
   liveness->leaving();
   if (!lost.empty()) MpiSession::leave_after_losses(0);
   session.finalize();
@@ -67,6 +73,6 @@ int survive(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace candor
+}  // namespace candor::comm
 
-int main(int argc, char** argv) { return candor::survive(argc, argv); }
+int main(int argc, char** argv) { return candor::comm::survive(argc, argv); }

@@ -1,0 +1,67 @@
+#include "launch/stages/answer_command.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <stdexcept>
+
+#include "launch/config/run_paths.h"
+#include "launch/context/model_setup.h"
+#include "launch/progress/progress.h"
+#include "trainer/generation/answering.h"
+
+namespace candor::launch {
+namespace {
+
+// The first max_* of each split, in the file's order.
+std::vector<data::Question> chosen_questions(const DataSection& data) {
+  if (data.questions.empty())
+    throw std::invalid_argument("data.questions: expected a questions.jsonl to answer, got none");
+  const std::map<std::string, int64_t> limits = {
+      {"train", data.max_train}, {"validation", data.max_validation}, {"test", data.max_test}};
+  std::map<std::string, int64_t> taken;
+  std::vector<data::Question> chosen;
+  for (data::Question& question : data::read_questions(data.questions)) {
+    const int64_t limit = limits.at(question.split);
+    if (limit == 0 || taken[question.split]++ < limit) chosen.push_back(std::move(question));
+  }
+  return chosen;
+}
+
+}  // namespace
+
+int answer_command(const RunConfig& config, CommandContext& context) {
+  comm::ProcessGroup& group = context.group;
+  const std::string identity = agreed_model_identity(config.model, group, context.hosts);
+  const TextSetup text(config);
+  if (!config.data.questions.empty()) context.hosts.send({config.data.questions});
+  const std::vector<data::Question> questions = chosen_questions(config.data);
+  open_run_folder(config, group);
+  const trainer::LlamaModel model = load_model(config.model, group);
+  const RunPaths paths(config.run.dir);
+  const auto groups = (static_cast<int64_t>(questions.size()) + config.answer.group_size - 1) /
+                      config.answer.group_size;
+  Progress progress(
+      {.name = "answer", .unit = "groups", .total = groups, .visible = group.rank() == 0});
+  trainer::AnsweringOptions options{.max_new_tokens = config.answer.max_new_tokens,
+                                    .group_size = config.answer.group_size,
+                                    .slots = config.answer.slots,
+                                    .model_identity = identity,
+                                    .precision = precision_text(config.model),
+                                    .answers_path = paths.answers(),
+                                    .journal_folder = paths.answers() + ".partial",
+                                    .hosts = &context.hosts};
+  // Rank 0 tells of its own groups; the others are as fast, so all are done at the same share.
+  options.on_progress = [&](int64_t done, int64_t mine) {
+    progress.update(groups * done / mine, fmt::format("{} questions in all", questions.size()));
+  };
+  if (group.rank() == 0)
+    options.on_message = [](const std::string& message) {
+      fmt::print(stderr, "answer  {}\n", message);
+    };
+  trainer::answer_questions(model, text.tokenizer(), text.prompt(), questions, options, group);
+  progress.finish(fmt::format("{} questions", questions.size()));
+  return 0;
+}
+
+}  // namespace candor::launch

@@ -1,0 +1,199 @@
+#include "launch/stages/evaluate_command.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "data_pipeline/files/sha256.h"
+#include "data_pipeline/tokens/sampler.h"
+#include "launch/config/run_paths.h"
+#include "launch/context/model_setup.h"
+#include "launch/context/training_identity.h"
+#include "launch/progress/progress.h"
+#include "launch/stages/comparison.h"
+#include "launch/stages/evaluation_report.h"
+#include "launch/stages/evaluation_splits.h"
+#include "trainer/evaluation/baselines.h"
+#include "trainer/evaluation/scoring.h"
+#include "trainer/training/train_examples.h"
+
+namespace candor::launch {
+namespace {
+
+class Evaluation {
+ public:
+  Evaluation(const RunConfig& config, const trainer::LlamaModel& model, const data::TokenData& data,
+             CommandContext& context)
+      : config_(config), model_(model), data_(data), group_(context.group), hosts_(context.hosts) {
+    options_.bootstrap.resamples = config.evaluate.bootstrap_samples;
+  }
+
+  const trainer::EvaluationOptions& options() const { return options_; }
+
+  // Once, for all scores of the test split that need no hidden states below `layer`, where there
+  // are several.
+  void keep_test_trunk(int64_t layer, const std::string& model_identity) {
+    const size_t uses = 1 + (config_.evaluate.probe ? 0 : 1) +
+                        config_.compare_objectives.size();  // aLoRA reads none
+    if (!config_.train.frozen_trunk || layer == 0 || uses < 2) return;
+    Progress progress(
+        {.name = "evaluate test frozen layers", .unit = "batches", .visible = group_.rank() == 0});
+    const RunPaths paths(config_.run.dir);
+    trainer::FrozenTrunkOptions options{.layer = layer,
+                                        .batch_examples = config_.evaluate.batch_examples,
+                                        .path = paths.test_trunk(),
+                                        .hosts = &hosts_};
+    options.identity = trunk_identity(config_, model_identity,
+                                      data::sha256_file_hex(paths.tokens()), group_.device());
+    options.on_progress = [&](int64_t done, int64_t total) {
+      progress.set_total(total);
+      progress.update(done);
+    };
+    test_trunk_.emplace(model_, data_,
+                        data::examples_of_split(data_, "test", /*graded_only=*/false), options,
+                        group_);
+    progress.finish();
+  }
+
+  // `name`: of the model, for the progress.
+  trainer::ScoringResult score(const std::string& split, const std::string& name,
+                               const trainer::LoraAdapter* adapter, bool hidden) const {
+    return score(split, name, data::examples_of_split(data_, split, /*graded_only=*/false), adapter,
+                 hidden);
+  }
+  trainer::ScoringResult score(const std::string& split, const std::string& name,
+                               const std::vector<int64_t>& examples,
+                               const trainer::LoraAdapter* adapter, bool hidden) const {
+    Progress progress({.name = fmt::format("evaluate {} {}", split, name),
+                       .unit = "batches",
+                       .visible = group_.rank() == 0});
+    trainer::ScoringOptions options{.batch_examples = config_.evaluate.batch_examples,
+                                    .share_prefix = config_.train.share_prefix,
+                                    .collect_hidden = hidden};
+    if (split == "test" && !hidden && test_trunk_) options.trunk = &*test_trunk_;
+    options.on_progress = [&](int64_t done, int64_t total) {
+      progress.set_total(total);
+      progress.update(done);
+    };
+    trainer::ScoringResult result =
+        trainer::score_examples(model_, adapter, data_, examples, options, group_);
+    progress.finish(fmt::format("{} examples", examples.size()));
+    return result;
+  }
+
+  // Fills the baselines and returns the base model's scores of the test split.
+  std::vector<trainer::ScoredExample> score_base(trainer::ReportInput& report) const {
+    const bool probe = config_.evaluate.probe;
+    const trainer::ScoringResult test = score("test", "before", nullptr, probe);
+    if (!config_.evaluate.baselines && !probe) return test.examples;
+    const trainer::ScoringResult validation = score("validation", "before", nullptr, probe);
+    if (config_.evaluate.baselines)
+      report.baselines = trainer::post_hoc_baselines(validation.examples, test.examples, options_);
+    if (probe) {
+      // The probes learn from what the adapter learned from.
+      const trainer::TrainExamples chosen =
+          trainer::choose_train_examples(data_, config_.train.drop_never_right);
+      const trainer::ScoringResult train = score("train", "before", chosen.examples, nullptr, true);
+      if (group_.rank() == 0) {
+        fmt::print(stderr, "evaluate  fitting probes\n");
+        const int64_t layers = model_.config().layers, step = std::max<int64_t>(1, layers / 10);
+        const trainer::ProbeBaselines probes = trainer::probe_baselines(
+            {train.examples, train.hidden, chosen.weight}, {validation.examples, validation.hidden},
+            {test.examples, test.hidden}, layers, step, options_);
+        report.baselines["probe_last"] = probes.last;
+        report.baselines["probe_best"] = probes.best;
+        report.notes.push_back(
+            fmt::format("The best probe reads the hidden state after layer {} of {}.",
+                        probes.best_layer, layers));
+      }
+    }
+    return test.examples;
+  }
+
+  // A row for each further adapter, a note for each that isn't there.
+  void score_comparisons(trainer::ReportInput& report) const {
+    for (const Comparison& comparison : comparisons_of(config_)) {
+      const RunPaths paths = RunPaths(config_.run.dir).comparison(comparison.name);
+      std::string found =
+          group_.rank() == 0 && std::filesystem::exists(paths.adapter_weights()) ? "yes" : "";
+      group_.broadcast_bytes(found, 0);
+      if (found.empty()) {
+        report.notes.push_back(
+            fmt::format("Not in this report: {}, because {} isn't there; `candor run` with this "
+                        "config trains it.",
+                        comparison.label, paths.adapter_weights()));
+        if (group_.rank() == 0) fmt::print(stderr, "evaluate  {}\n", report.notes.back());
+        continue;
+      }
+      const trainer::LoraAdapter adapter = adapter_of_all_hosts(paths.adapter(), model_, hosts_);
+      const std::vector<trainer::ScoredExample> examples =
+          score("test", comparison.name, &adapter, false).examples;
+      if (group_.rank() != 0) continue;
+      const trainer::EvaluationGroup figures = trainer::evaluate(examples, options_).overall;
+      report.extra_rows.push_back({.name = comparison.name,
+                                   .label = comparison.label,
+                                   .expectation = figures.expectation,
+                                   .argmax = figures.argmax,
+                                   .distinct_argmax_levels = figures.distinct_argmax_levels});
+      trainer::write_scored_examples(paths.dir + "/scored_after.jsonl", examples);
+    }
+  }
+
+ private:
+  const RunConfig& config_;
+  const trainer::LlamaModel& model_;
+  const data::TokenData& data_;
+  comm::ProcessGroup& group_;
+  trainer::HostFiles& hosts_;
+  trainer::EvaluationOptions options_;
+  std::optional<trainer::FrozenTrunk> test_trunk_;
+};
+
+}  // namespace
+
+int evaluate_command(const RunConfig& config, CommandContext& context) {
+  comm::ProcessGroup& group = context.group;
+  const std::string identity = agreed_model_identity(config.model, group, context.hosts);
+  const TextSetup text(config);
+  context.hosts.send({RunPaths(config.run.dir).tokens()});
+  const data::TokenData data = read_run_tokens(config, text, identity);
+  check_evaluation_splits(data, config.evaluate);
+  const RunPaths paths(config.run.dir);
+  const trainer::LlamaModel model = load_model(config.model, group);
+  const std::string adapter_folder =
+      context.arguments.adapter.empty() ? paths.adapter() : context.arguments.adapter;
+  const trainer::LoraAdapter adapter = adapter_of_all_hosts(adapter_folder, model, context.hosts);
+
+  Evaluation evaluation(config, model, data, context);
+  evaluation.keep_test_trunk(adapter.options().layer_begin, identity);
+  trainer::ReportInput report;
+  report.before_examples = evaluation.score_base(report);
+  report.after_examples = evaluation.score("test", "after", &adapter, false).examples;
+  evaluation.score_comparisons(report);
+  if (group.rank() == 0) {
+    report.title = fmt::format("Candor: {}", config.run.dir);
+    report.model = std::filesystem::path(config.model.path).lexically_normal().filename();
+    report.training_note = objective_sentence(config);
+    if (!adapter.options().active_from.empty()) {
+      report.notes.push_back(
+          "The adapter acts from the confidence marker on (aLoRA): prompt and answer are the base "
+          "model's. It is not the paper's model.");
+    }
+    report.resolved_config_yaml = to_yaml(config);
+    report.before = trainer::evaluate(report.before_examples, evaluation.options());
+    report.after = trainer::evaluate(report.after_examples, evaluation.options());
+    report.curve = read_training_curve(paths.metrics());
+    report.examples =
+        choose_example_rows(paths.graded(), report.before_examples, report.after_examples);
+    trainer::write_scored_examples(config.run.dir + "/scored_before.jsonl", report.before_examples);
+    trainer::write_scored_examples(config.run.dir + "/scored_after.jsonl", report.after_examples);
+    trainer::write_report_json(paths.report_json(), report);
+    trainer::write_report_html(paths.report_html(), report);
+    fmt::print("{}\nreport: {}\n", trainer::before_after_table(report), paths.report_html());
+  }
+  group.barrier();
+  return 0;
+}
+
+}  // namespace candor::launch

@@ -1,0 +1,78 @@
+#include "launch/stages/evaluation_report.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+
+#include "data_pipeline/files/jsonl.h"
+#include "data_pipeline/questions/question.h"
+
+namespace candor::launch {
+
+std::vector<trainer::TrainingPoint> read_training_curve(const std::string& metrics_path) {
+  std::vector<trainer::TrainingPoint> curve;
+  if (!std::filesystem::exists(metrics_path)) return curve;
+  data::for_each_json_line(metrics_path, [&](const nlohmann::json& line, size_t) {
+    if (!line.contains("loss")) return;  // a skipped step
+    trainer::TrainingPoint point{.step = line.at("step"),
+                                 .loss = line.at("loss"),
+                                 .learning_rate = line.at("learning_rate")};
+    if (line.contains("validation")) {
+      const nlohmann::json& figures = line["validation"];
+      point.validation_tokenized_brier = figures.at("tokenized_brier").get<double>();
+      if (figures.contains("auroc")) point.validation_auroc = figures["auroc"].get<double>();
+      point.validation_brier = figures.at("expectation_brier").get<double>();
+      point.validation_levels = figures.at("distinct_levels").get<double>();
+      point.validation_entropy = figures.at("entropy").get<double>();
+      point.validation_spread = figures.at("spread").get<double>();
+    }
+    curve.push_back(point);
+  });
+  return curve;
+}
+
+std::string objective_sentence(const RunConfig& config) {
+  std::string stages;
+  for (size_t i = 0; i < config.objective.size(); ++i) {
+    const StageSection& stage = config.objective[i];
+    const bool last = i + 1 == config.objective.size();
+    if (i > 0) stages += ", then ";
+    stages += stage.loss;
+    if (stage.ramp_to > 0)
+      stages += fmt::format(" (mixed in linearly up to {:.0f} %)", 100 * stage.ramp_to);
+    if (!last) stages += fmt::format(" up to {:.0f} % of the steps", 100 * stage.until);
+  }
+  return fmt::format(
+      "Loss: {}.{}", stages,
+      config.objective.size() > 1
+          ? " So values of the training loss from different stages can't be compared."
+          : "");
+}
+
+std::vector<trainer::ExampleRow> choose_example_rows(
+    const std::string& graded_path, const std::vector<trainer::ScoredExample>& before,
+    const std::vector<trainer::ScoredExample>& after) {
+  std::map<std::string, data::GradedQuestion> by_id;
+  for (data::GradedQuestion& question : data::read_graded_questions(graded_path))
+    by_id[question.id] = std::move(question);
+  std::vector<trainer::ExampleRow> rows;
+  constexpr size_t kRows = 10;
+  for (size_t k = 0; k < kRows && k < after.size(); ++k) {
+    const size_t i = after.size() <= kRows ? k : k * after.size() / kRows;
+    const auto found = by_id.find(after[i].id);
+    if (found == by_id.end() || !after[i].graded) continue;
+    trainer::ExampleRow row{.question = found->second.question,
+                            .response = found->second.response,
+                            .answers = found->second.answers,
+                            .correct = after[i].target,
+                            .before_expectation = before[i].expectation(),
+                            .after_expectation = after[i].expectation(),
+                            .after_argmax = {}};
+    if (after[i].argmax_level >= 0) row.after_argmax = after[i].argmax_value();
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace candor::launch

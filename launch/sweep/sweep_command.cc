@@ -1,0 +1,115 @@
+#include "launch/sweep/sweep_command.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+
+#include "comm/device_group.h"
+#include "launch/ranks/exit_codes.h"
+#include "launch/ranks/thread_environment.h"
+#include "launch/sweep/sweep_controller.h"
+#include "launch/sweep/sweep_history.h"
+#include "launch/sweep/sweep_report.h"
+#include "launch/sweep/sweep_table.h"
+
+namespace candor::launch {
+namespace {
+
+std::vector<Slot> slots_of(const SweepArguments& arguments, bool gpus) {
+  if (arguments.slots > 0 && !arguments.hostfile.empty())
+    throw std::invalid_argument("--slots and --hostfile exclude each other");
+  if (!arguments.hostfile.empty()) return slots_of_hostfile(arguments.hostfile);
+  if (arguments.slots > 0) return local_slots(arguments.slots);
+  return local_slots(gpus ? comm::visible_gpus() : resolve_threads_per_rank(0));
+}
+
+int64_t slots_on_first_host(const std::vector<Slot>& slots) {
+  int64_t count = 0;
+  for (const Slot& slot : slots) count += slot.host == slots.front().host ? 1 : 0;
+  return count;
+}
+
+// What is fixed when a rank starts can't differ from point to point.
+void check_one_pool_can_train_all(const SweepConfig& sweep, const std::string& path) {
+  const auto check = [&](const std::string& key) {
+    if (key != "model.device" && (!key.starts_with("run.") || key == "run.seed")) return;
+    throw std::invalid_argument(
+        fmt::format("{}: {} is fixed when a rank starts, so it can't be varied with --in-process: "
+                    "leave --in-process out",
+                    path, key));
+  };
+  for (const Parameter& parameter : sweep.space) check(parameter.key);
+  for (const Point& point : sweep.points) {
+    for (const auto& [key, value] : point.values) check(key);
+  }
+}
+
+int print_status(const SweepConfig& sweep) {
+  if (!std::filesystem::exists(SweepJournal::path(sweep.dir))) {
+    throw std::invalid_argument(fmt::format("{}: no sweep has begun there", sweep.dir));
+  }
+  const SweepHistory history = history_of(sweep, SweepJournal::read(sweep.dir));
+  fmt::print("{}\n{}", history.summary, ranking_text(sweep, history.schedule, 20));
+  return kExitOk;
+}
+
+}  // namespace
+
+int sweep_command(const SweepArguments& arguments, const std::function<bool()>& asked_to_stop) {
+  const SweepConfig sweep = read_sweep_config(arguments.path);
+  if (arguments.status) return print_status(sweep);
+  const bool gpus = sweep.base.model.device != "cpu" && comm::visible_gpus() > 0;
+  const std::vector<Slot> slots = slots_of(arguments, gpus);
+  if (static_cast<size_t>(sweep.ranks_per_trial) > slots.size()) {
+    throw std::invalid_argument(
+        fmt::format("{}: sweep.ranks_per_trial: a trial of {} ranks doesn't fit on {} slots; give "
+                    "more with --slots or --hostfile",
+                    arguments.path, sweep.ranks_per_trial, slots.size()));
+  }
+  if (arguments.in_process) check_one_pool_can_train_all(sweep, arguments.path);
+  if (arguments.dry_run) {
+    fmt::print("{}", plan_text(sweep, slots.size()));
+    return kExitOk;
+  }
+  if (arguments.resume && !std::filesystem::exists(SweepJournal::path(sweep.dir))) {
+    throw std::invalid_argument(fmt::format(
+        "--resume: no sweep has begun in {}; leave --resume out to begin it", sweep.dir));
+  }
+  SweepJournal journal(sweep.dir);
+  ControllerOptions options{.program = std::filesystem::read_symlink("/proc/self/exe").string(),
+                            .mpirun = arguments.mpirun,
+                            .threads_per_rank = std::max<int64_t>(
+                                1, resolve_threads_per_rank(0) / slots_on_first_host(slots)),
+                            .gpus = gpus,
+                            .in_process = arguments.in_process,
+                            .asked_to_stop = asked_to_stop,
+                            // A wrong config or a NaN comes again.
+                            .retry_may_help = [](int exit_code) {
+                              return exit_code != kExitUserError && exit_code != kExitNonFinite;
+                            }};
+  SweepController controller(sweep, slots, options, journal);
+  SweepDisplay display(controller.files());
+  const auto on_event = [&](const std::string& line) { display.event(line); };
+  const bool finished =
+      controller.run(on_event, [&](const SweepProgress& progress) { display.tick(progress); });
+  display.finish();
+  if (!finished) {
+    fmt::print(stderr, "sweep  stopped as asked; give the same command again to go on\n");
+    return kExitPreempted;
+  }
+  if (!arguments.no_evaluation) controller.evaluate_best();
+  write_sweep_report(sweep, controller.schedule(), controller.files());
+  fmt::print("{}", ranking_text(sweep, controller.schedule(), 10));
+  if (!controller.schedule().best()) {
+    fmt::print(stderr, "candor: no point of the sweep has a result; {}\n",
+               SweepJournal::path(sweep.dir));
+    return kExitInternal;
+  }
+  fmt::print("\nbest config: {0}/best.yaml   report: {0}/sweep.html   all trials: {0}/trials.csv\n",
+             sweep.dir);
+  return kExitOk;
+}
+
+}  // namespace candor::launch
