@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <memory>
 #include <optional>
@@ -11,11 +10,11 @@
 #include "data_pipeline/chat/jinja_builtins.h"
 #include "data_pipeline/chat/jinja_globals.h"
 #include "data_pipeline/chat/jinja_lexer.h"
+#include "data_pipeline/chat/jinja_operators.h"
 
 namespace candor::data::jinja {
 namespace {
 
-constexpr size_t kLongestText = size_t{64} << 20;  // of the rendered text, and of one repeated text
 constexpr int kDeepestCall = 100;
 constexpr int64_t kMostIterations = 1'000'000;
 
@@ -26,8 +25,9 @@ enum class Flow { kNext, kBreak, kContinue };
 struct Scope {
   std::map<std::string, Value> names;
   const Scope* outer = nullptr;
-  std::shared_ptr<const bool> alive = {};  // made for the first macro: it may be kept in a
-                                           // namespace for longer than the scope in which it looks
+  // It is made for the first macro, which may be kept in a namespace for longer than the scope in
+  // which it looks.
+  std::shared_ptr<const bool> alive = {};
 
   const Value* find(const std::string& name) const {
     for (const Scope* scope = this; scope != nullptr; scope = scope->outer) {
@@ -228,7 +228,8 @@ class Renderer {
         return value.is<double>() ? Value(-value.as<double>()) : Value(-value.integer());
       }
       case Kind::kBinary:
-        return binary(e, value_of(*e.parts[0], scope), value_of(*e.parts[1], scope));
+        return binary(e.name, value_of(*e.parts[0], scope), value_of(*e.parts[1], scope),
+                      site(e.line));
       case Kind::kCompare: return comparison(e, scope);
       case Kind::kAnd: {
         Value left = value_of(*e.parts[0], scope);
@@ -250,26 +251,6 @@ class Renderer {
   Value spent(Value value, int line) {
     if (value.is<std::string>()) budget_.spend(value.as<std::string>().size(), line);
     return value;
-  }
-
-  static Value item(const Value& object, const Value& key, Site line) {
-    if (key.is<std::string>()) {
-      if (object.is_dict()) {
-        line.spend(object.dict().size());
-        const Value* found = find(object.dict(), key.as<std::string>());
-        return found != nullptr ? *found : Value(Undefined{key.as<std::string>()});
-      }
-      return attribute_of(object, key.as<std::string>(), line);
-    }
-    if (object.is<Undefined>())
-      fail(line,
-           fmt::format("an item of \"{}\", which isn't defined", object.as<Undefined>().name));
-    if (!key.is_integer() || object.is_dict()) return Undefined{};
-    const List of_text = object.is_list() ? List() : elements(object, line);
-    const List& list = object.is_list() ? object.list() : of_text;
-    const auto count = static_cast<int64_t>(list.size());
-    const int64_t index = key.integer() < 0 ? key.integer() + count : key.integer();
-    return index >= 0 && index < count ? list[static_cast<size_t>(index)] : Value();
   }
 
   Value slice(const Expression& e, Scope& scope) {
@@ -311,65 +292,6 @@ class Renderer {
       fail(e.line, fmt::format("\"{}\" isn't a function that is supported here", e.parts[0]->name));
     }
     return (*function.as<std::shared_ptr<Function>>())(arguments_of(e, scope), site(e.line));
-  }
-
-  Value binary(const Expression& e, const Value& a, const Value& b) {
-    const std::string& op = e.name;
-    if (op == "~") return spent(to_text(a, site(e.line)) + to_text(b, site(e.line)), e.line);
-    if (op == "+" && a.is<std::string>() && b.is<std::string>())
-      return spent(a.as<std::string>() + b.as<std::string>(), e.line);
-    if (op == "+" && a.is_list() && b.is_list()) {
-      budget_.spend((a.list().size() + b.list().size()) * kElementWork, e.line);
-      List list = a.list();
-      list.insert(list.end(), b.list().begin(), b.list().end());
-      return list;
-    }
-    if (op == "*" && a.is<std::string>() && b.is_integer())
-      return repeated(a.as<std::string>(), b.integer(), site(e.line));
-    if (!a.is_number() || !b.is_number())
-      fail(e.line, fmt::format("\"{}\" between {} and {}", op, kind_name(a), kind_name(b)));
-    if ((op == "/" || op == "//" || op == "%") && b.number() == 0) fail(e.line, "division by zero");
-    if (op == "/") return a.number() / b.number();
-    if (op == "**") {
-      const double power = std::pow(a.number(), b.number());
-      return a.is_integer() && b.is_integer() && b.integer() >= 0 && std::abs(power) < 9e15
-                 ? Value(static_cast<int64_t>(power))
-                 : Value(power);
-    }
-    if (a.is_integer() && b.is_integer()) {
-      const int64_t x = a.integer(), y = b.integer();
-      int64_t result = 0;
-      bool overflow = false;
-      if (op == "+") overflow = __builtin_add_overflow(x, y, &result);
-      if (op == "-") overflow = __builtin_sub_overflow(x, y, &result);
-      if (op == "*") overflow = __builtin_mul_overflow(x, y, &result);
-      if (op == "//" || op == "%") {
-        if (y == -1) {
-          if (op == "//") overflow = __builtin_sub_overflow(int64_t{0}, x, &result);
-        } else {  // Python rounds down
-          const int64_t down = x / y - ((x % y != 0 && (x < 0) != (y < 0)) ? 1 : 0);
-          result = op == "//" ? down : x - down * y;
-        }
-      }
-      if (overflow) fail(e.line, "an integer is too large");
-      return result;
-    }
-    const double x = a.number(), y = b.number();
-    if (op == "+") return x + y;
-    if (op == "-") return x - y;
-    if (op == "*") return x * y;
-    if (op == "//") return std::floor(x / y);
-    return x - std::floor(x / y) * y;
-  }
-
-  static Value repeated(const std::string& text, int64_t times, Site line) {
-    std::string out;
-    if (text.empty() || times <= 0) return out;
-    if (text.size() * static_cast<size_t>(std::min<int64_t>(times, 1 << 30)) > kLongestText)
-      fail(line, "a repeated text is too long");
-    line.spend(text.size() * static_cast<size_t>(times));
-    for (int64_t i = 0; i < times; ++i) out += text;
-    return out;
   }
 
   Value comparison(const Expression& e, Scope& scope) {

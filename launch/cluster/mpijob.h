@@ -10,24 +10,16 @@
 // its fields.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "launch/config/run_config.h"
+#include "launch/context/mpijob_options.h"
 
 namespace candor::launch {
 
 inline constexpr const char* kClaimFolder = "/data";
 inline constexpr const char* kImageFolder = "/opt/candor";
 inline constexpr int kGraceSeconds = 120;
-
-struct MpiJobOptions {
-  int64_t workers = 2;
-  int64_t gpus_per_worker = 0;   // and ranks; 0: one rank a worker, on CPUs
-  std::string image{};           // empty: candor:cuda or candor:cpu
-  std::string claim = "candor";  // PersistentVolumeClaim that all nodes can write to
-  std::string name_space{};      // empty: the one kubectl is set to
-};
 
 // YAML of two documents. run.threads_per_rank says how many CPUs a rank is given (0: 4), and is set
 // in the ConfigMap.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "comm/process_group.h"
-#include "launch/cluster/mpijob.h"
+#include "launch/context/mpijob_options.h"
 #include "trainer/hosts/host_files.h"
 #include "trainer/training/stop_request.h"
 

@@ -14,27 +14,13 @@
 #include "data_pipeline/files/read_file.h"
 #include "launch/config/nearest_key.h"
 #include "launch/config/yaml_scalars.h"
+#include "launch/sweep/sweep_names.h"
 
 namespace candor::launch {
 namespace {
 
 using Kind = YamlNode::Kind;
 
-const std::map<std::string, SearchMethod> kMethods = {{"grid", SearchMethod::kGrid},
-                                                      {"random", SearchMethod::kRandom},
-                                                      {"sobol", SearchMethod::kSobol},
-                                                      {"tpe", SearchMethod::kTpe},
-                                                      {"points", SearchMethod::kPoints}};
-const std::map<std::string, Halving> kHalvings = {{"none", Halving::kNone},
-                                                  {"synchronous", Halving::kSynchronous},
-                                                  {"asynchronous", Halving::kAsynchronous}};
-// Of metrics.jsonl's validation; true: larger is better.
-const std::map<std::string, bool> kMetrics = {
-    {"tokenized_brier", false}, {"expectation_brier", false},
-    {"argmax_brier", false},    {"auroc", true},
-    {"argmax_auroc", true},     {"expectation_ece", false},
-    {"argmax_ece", false},      {"spread", true},
-    {"format_mass", true},      {"distinct_levels", true}};
 // What the sweep itself sets in each trial.
 const std::set<std::string> kOwnKeys = {"run.dir", "train.trunk_dir"};
 
@@ -363,20 +349,6 @@ void check_value(const SweepConfig& sweep, const Parameter& parameter, const std
 }
 
 }  // namespace
-
-std::string method_name(SearchMethod method) {
-  for (const auto& [name, value] : kMethods) {
-    if (value == method) return name;
-  }
-  return "";
-}
-
-std::string halving_name(Halving halving) {
-  for (const auto& [name, value] : kHalvings) {
-    if (value == halving) return name;
-  }
-  return "";
-}
 
 SweepConfig read_sweep_config(const std::string& path) {
   SweepConfig sweep;

@@ -1,0 +1,27 @@
+// The words of a sweep's YAML file: search methods, ways of halving, and the figures of a
+// validation that can be its objective.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "launch/sweep/sweep_config.h"
+
+namespace candor::launch {
+
+inline const std::map<std::string, SearchMethod> kMethods = {{"grid", SearchMethod::kGrid},
+                                                             {"random", SearchMethod::kRandom},
+                                                             {"sobol", SearchMethod::kSobol},
+                                                             {"tpe", SearchMethod::kTpe},
+                                                             {"points", SearchMethod::kPoints}};
+inline const std::map<std::string, Halving> kHalvings = {{"none", Halving::kNone},
+                                                         {"synchronous", Halving::kSynchronous},
+                                                         {"asynchronous", Halving::kAsynchronous}};
+// The validation figures of metrics.jsonl; true means that a larger one is better.
+inline const std::map<std::string, bool> kMetrics = {
+    {"tokenized_brier", false}, {"expectation_brier", false},
+    {"argmax_brier", false},    {"auroc", true},
+    {"argmax_auroc", true},     {"expectation_ece", false},
+    {"argmax_ece", false},      {"spread", true},
+    {"format_mass", true},      {"distinct_levels", true}};
+}  // namespace candor::launch
