@@ -98,7 +98,7 @@ int run(int argc, char** argv) {
   PassCost cost;
   int64_t rows = 0;
   for (const std::vector<int64_t>& members : trainer.plan().micro_batches_of(0)) {
-    const PassShape shape = pass_shape(data::make_micro_batch(data, members, true));
+    const PassShape shape = pass_shape(data, members, true);
     cost += training_cost(model.config(), lora, shape, first_layer, 10);
     rows += shape.rows;
   }

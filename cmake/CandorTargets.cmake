@@ -38,12 +38,19 @@ function(candor_use_precompiled_aten)
 endfunction()
 
 # candor_library(NAME FOLDER DEPS...): a static library of every .cc of the current source folder's
-# subfolder FOLDER. Its sources are compiled in a few large units, because most of a small file's
+# subfolder FOLDER, but for the file that EXCEPT names; FOLDER may also be one .cc file. Its sources
+# are compiled in a few large units, because most of a small file's
 # compile time goes into headers; -DCANDOR_UNITY=OFF compiles each file alone.
 function(candor_library NAME FOLDER)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${FOLDER}/*.cc)
+  cmake_parse_arguments(PARSE_ARGV 2 library "" "EXCEPT" "")
+  if(FOLDER MATCHES "\\.cc$")
+    set(sources ${FOLDER})
+  else()
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${FOLDER}/*.cc)
+    list(REMOVE_ITEM sources "${CMAKE_CURRENT_SOURCE_DIR}/${FOLDER}/${library_EXCEPT}")
+  endif()
   add_library(${NAME} STATIC ${sources})
-  target_link_libraries(${NAME} PRIVATE candor_flags PUBLIC ${ARGN})
+  target_link_libraries(${NAME} PRIVATE candor_flags PUBLIC ${library_UNPARSED_ARGUMENTS})
   target_include_directories(${NAME} PUBLIC ${PROJECT_SOURCE_DIR})
   candor_compile_together(${NAME})
 endfunction()

@@ -38,7 +38,6 @@ struct MicroBatch {
   std::vector<std::pair<int64_t, int64_t>>
       response_rows_B;  // rows [begin, end) of the response tokens; row begin-1 predicts the first
                         // of them
-  int64_t micro_batch_index = 0;  // within the step or the evaluation; set by the caller
 
   bool operator==(const MicroBatch&) const = default;
 };

@@ -92,10 +92,8 @@ class Planner {
   void add(const std::vector<int64_t>& members, double steps, Step& mean) const {
     const bool share = config_.train.share_prefix;
     const bool from_marker = config_.lora.active_from == "confidence_marker";
-    const trainer::PassShape shape = trainer::pass_shape(
-                                 data::make_micro_batch(data_, members, share), from_marker),
-                             whole = trainer::pass_shape(
-                                 data::make_micro_batch(data_, members, false), from_marker);
+    const trainer::PassShape shape = trainer::pass_shape(data_, members, share, from_marker),
+                             whole = trainer::pass_shape(data_, members, false, from_marker);
     const auto levels = static_cast<int64_t>(data_.level_ids.size());
     trainer::PassShape all_last = shape;
     all_last.head_rows = shape.rows;
@@ -112,8 +110,7 @@ class Planner {
     add_cost(mean.cost, shape, first_layer(), shape.head_rows, levels);
     add_cost(mean.unshared, whole, first_layer(), whole.head_rows, levels);
     if (keys_values_kept()) {
-      const trainer::PassShape every_row =
-          trainer::pass_shape(data::make_micro_batch(data_, members, share));
+      const trainer::PassShape every_row = trainer::pass_shape(data_, members, share);
       trainer::PassCost base = trainer::forward_cost(model_, every_row, 0);
       for (double* part : {&base.linear, &base.attention}) *part /= steps;
       mean.base_anew += base;

@@ -237,7 +237,7 @@ void read_sweep_section(const YamlNode& section, const std::string& folder, Swee
       for (const auto& [set_key, set_value] : point_in(value, path).values)
         sweep.overrides.push_back(set_key + "=" + set_value);
     } else if (name == "method") {
-      sweep.method = one_of(value, path, kMethods);
+      sweep.method = one_of(value, path, kSearchMethods);
     } else if (name == "trials") {
       sweep.trials = whole_in(value, path, 1);
     } else if (name == "seed") {
@@ -247,7 +247,7 @@ void read_sweep_section(const YamlNode& section, const std::string& folder, Swee
       for (const YamlNode& metric :
            value.kind == Kind::kList ? value.items : std::vector<YamlNode>{value}) {
         sweep.objectives.push_back(
-            {.metric = metric.scalar, .larger_is_better = one_of(metric, path, kMetrics)});
+            {.metric = metric.scalar, .larger_is_better = one_of(metric, path, kSweepMetrics)});
       }
       if (sweep.objectives.empty()) fail(value, path, "at least one metric");
     } else if (name == "halving") {

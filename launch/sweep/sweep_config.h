@@ -49,9 +49,6 @@ struct SweepConfig {
   std::string text;  // of the file, for comparing with a journal
 };
 
-std::string method_name(SearchMethod method);
-std::string halving_name(Halving halving);
-
 // Throws std::invalid_argument; std::system_error where the file can't be read.
 SweepConfig read_sweep_config(const std::string& path);
 

@@ -7,6 +7,7 @@
 
 #include "launch/progress/progress.h"
 #include "launch/sweep/parameter_ticks.h"
+#include "launch/sweep/sweep_names.h"
 #include "launch/sweep/sweep_report.h"
 #include "trainer/report/report_style.h"
 #include "trainer/report/svg_plot.h"

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <stdexcept>
 #include <thread>
 
 #include "launch/sweep/steady_seconds.h"

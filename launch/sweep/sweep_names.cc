@@ -3,7 +3,7 @@
 namespace candor::launch {
 
 std::string method_name(SearchMethod method) {
-  for (const auto& [name, value] : kMethods) {
+  for (const auto& [name, value] : kSearchMethods) {
     if (value == method) return name;
   }
   return "";

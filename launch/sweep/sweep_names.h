@@ -9,19 +9,24 @@
 
 namespace candor::launch {
 
-inline const std::map<std::string, SearchMethod> kMethods = {{"grid", SearchMethod::kGrid},
-                                                             {"random", SearchMethod::kRandom},
-                                                             {"sobol", SearchMethod::kSobol},
-                                                             {"tpe", SearchMethod::kTpe},
-                                                             {"points", SearchMethod::kPoints}};
+inline const std::map<std::string, SearchMethod> kSearchMethods = {
+    {"grid", SearchMethod::kGrid},
+    {"random", SearchMethod::kRandom},
+    {"sobol", SearchMethod::kSobol},
+    {"tpe", SearchMethod::kTpe},
+    {"points", SearchMethod::kPoints}};
 inline const std::map<std::string, Halving> kHalvings = {{"none", Halving::kNone},
                                                          {"synchronous", Halving::kSynchronous},
                                                          {"asynchronous", Halving::kAsynchronous}};
 // The validation figures of metrics.jsonl; true means that a larger one is better.
-inline const std::map<std::string, bool> kMetrics = {
+inline const std::map<std::string, bool> kSweepMetrics = {
     {"tokenized_brier", false}, {"expectation_brier", false},
     {"argmax_brier", false},    {"auroc", true},
     {"argmax_auroc", true},     {"expectation_ece", false},
     {"argmax_ece", false},      {"spread", true},
     {"format_mass", true},      {"distinct_levels", true}};
+
+std::string method_name(SearchMethod method);
+std::string halving_name(Halving halving);
+
 }  // namespace candor::launch

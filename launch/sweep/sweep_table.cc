@@ -10,6 +10,7 @@
 
 #include "launch/progress/progress.h"
 #include "launch/sweep/steady_seconds.h"
+#include "launch/sweep/sweep_names.h"
 
 namespace candor::launch {
 namespace {

@@ -82,6 +82,23 @@ int code_of(int status) {
   ::_exit(127);
 }
 
+// What mpirun left behind would write into files that the next try writes. This process has
+// inherited it, and so knows when nothing is left; what the system can't end yet isn't waited for
+// longer than kGrace_s.
+void end_what_is_left(const std::string& token) {
+  const double began = steady_seconds();
+  for (;;) {
+    for (const pid_t pid : processes_of(token)) ::kill(pid, SIGKILL);
+    pid_t ended = 0;
+    do {
+      ended = ::waitpid(-1, nullptr, WNOHANG);
+    } while (ended > 0);
+    const bool none_left = ended < 0 && errno == ECHILD;
+    if (none_left || steady_seconds() - began > kGrace_s) return;
+    ::poll(nullptr, 0, 5);
+  }
+}
+
 // The watching process; ends with the job's code.
 [[noreturn]] void watch(const TrialJobOptions& options, int pipe_end, int ready) {
   // Nothing else of the sweep's may stay open: not the other jobs' pipes, or they would never
@@ -123,10 +140,7 @@ int code_of(int status) {
       asked_at = steady_seconds();  // again, should one have been between two lives
     }
   }
-  // What mpirun left behind would write into files that the next try writes.
-  for (const pid_t pid : processes_of(options.token)) ::kill(pid, SIGKILL);
-  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-  }
+  end_what_is_left(options.token);
   ::_exit(code_of(status));
 }
 

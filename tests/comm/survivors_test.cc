@@ -52,6 +52,12 @@ TEST(Survivors, ARankThatLivesButDoesNotComeIsEndedAtTheDeadline) {
   EXPECT_THAT(outcome.text, HasSubstr("lost 1 of 3, 2 left"));
 }
 
+TEST(Survivors, ARankThatIsGoneAtTheDeadlineIsLostOnceMpiTells) {
+  // Where one survivor has just ended the late rank, the others find nobody to ask any more.
+  const Outcome outcome = surviving(3, "1 out_of_reach 7");
+  EXPECT_THAT(outcome.text, HasSubstr("lost 1 of 3, 2 left"));
+}
+
 TEST(Survivors, NobodyIsLostWhereNobodyDies) {
   const Outcome outcome = surviving(3, "9 kill 7");
   EXPECT_THAT(outcome.text, HasSubstr("lost  of 3, 3 left\n"));

@@ -4,37 +4,73 @@
 
 #include <gtest/gtest.h>
 
+#include "data_pipeline/tokens/micro_batch.h"
+#include "tests/prompt/token_fixture.h"
+
 namespace candor::trainer {
 namespace {
 
-// A prefix of 4 rows, suffixes of 3 and 2 behind it, a sequence of 2 of its own; the last row of
-// each is read.
-data::MicroBatch small_batch() {
-  data::MicroBatch batch;
-  batch.tokens_T.resize(11);
-  batch.segments = {{0, 4, -1, 0}, {4, 3, 0, 4}, {7, 2, 0, 4}, {9, 2, -1, 0}};
-  batch.confidence_row_B = {6, 8, 10};
-  return batch;
+using testing_support::small_data;
+
+// Of the packed micro-batch, row by row: who is computed, and which keys each of them sees.
+PassShape counted(const data::MicroBatch& batch, bool from_marker) {
+  PassShape shape{.head_rows = static_cast<int64_t>(batch.confidence_row_B.size())};
+  for (const data::Segment& segment : batch.segments) {
+    const int64_t end = segment.begin + segment.length;
+    for (int64_t row = segment.begin; row < end; ++row) {
+      bool computed = !from_marker, read = false;
+      for (size_t b = 0; b < batch.example_B.size(); ++b) {
+        const int64_t confidence = batch.confidence_row_B[b];
+        computed = computed || (row >= batch.marker_row_B[b] && row <= confidence);
+        read = read || row == confidence;
+      }
+      if (!computed) continue;
+      double seen = segment.parent < 0
+                        ? 0
+                        : static_cast<double>(
+                              batch.segments[static_cast<size_t>(segment.parent)].length);
+      for (int64_t key = segment.begin; key <= row; ++key) ++seen;
+      ++shape.rows;
+      shape.scores += seen;
+      if (read) shape.last_scores += seen;
+    }
+  }
+  return shape;
 }
 
-TEST(PassCost, CountsThePairsThatAreSeen) {
-  const data::MicroBatch batch = small_batch();
-  double all = 0, of_head_rows = 0;
-  for (int64_t row = 0; row < 11; ++row) {
-    double seen = 0;
-    for (int64_t key = 0; key < 11; ++key) {
-      const auto segment_of = [&](int64_t r) { return r < 4 ? 0 : (r < 7 ? 1 : (r < 9 ? 2 : 3)); };
-      const int64_t mine = segment_of(row), theirs = segment_of(key);
-      if ((mine == theirs && key <= row) || (theirs == 0 && (mine == 1 || mine == 2))) ++seen;
+TEST(PassCost, LengthsGiveTheShapeOfThePackedMicroBatch) {
+  data::TokenData data = small_data();
+  data.confidence_position[1] = 4;  // a row before the last
+  data.marker_position[1] = 2;
+  for (const std::vector<int64_t>& examples :
+       {std::vector<int64_t>{0}, {4}, {0, 1, 2, 3, 4}, {2, 0, 4, 1}}) {
+    for (const bool share : {true, false}) {
+      for (const bool from_marker : {true, false}) {
+        const PassShape shape = pass_shape(data, examples, share, from_marker);
+        const PassShape expected =
+            counted(data::make_micro_batch(data, examples, share), from_marker);
+        EXPECT_EQ(shape.rows, expected.rows);
+        EXPECT_EQ(shape.head_rows, expected.head_rows);
+        EXPECT_EQ(shape.scores, expected.scores);
+        EXPECT_EQ(shape.last_scores, expected.last_scores);
+      }
     }
-    all += seen;
-    if (row == 6 || row == 8 || row == 10) of_head_rows += seen;
   }
-  const PassShape shape = pass_shape(batch);
-  EXPECT_EQ(shape.rows, 11);
-  EXPECT_EQ(shape.head_rows, 3);
-  EXPECT_EQ(shape.scores, all);
-  EXPECT_EQ(shape.last_scores, of_head_rows);
+}
+
+// A prefix of 4 rows, suffixes of 3 and 2 behind it, a sequence of 2 of its own; the last row of
+// each is read.
+PassShape small_shape() {
+  data::TokenData data;
+  data.prefix_tokens = {1, 1, 1, 1};
+  data.prefix_offsets = {0, 4};
+  data.prefix_parent = {-1};
+  data.prefix_index = {0, 0, -1};
+  data.tokens.resize(7);
+  data.offsets = {0, 3, 5, 7};
+  data.confidence_position = {2, 1, 1};
+  data.marker_position = {1, 0, 0};
+  return pass_shape(data, std::vector<int64_t>{0, 1, 2}, /*share_prefix=*/true);
 }
 
 ModelConfig small_model() {
@@ -59,7 +95,7 @@ LoraOptions on_q_from(int64_t layer) {
 // Weights of a layer: q 16, k and v 8 each, o 16, MLP 120; keys and values are the only ones that
 // every row of the last layer needs.
 TEST(PassCost, CountsTheProductsOfAPass) {
-  const PassShape shape = pass_shape(small_batch());
+  const PassShape shape = small_shape();
   const double inner = 2 * 11 * (16 + 16 + 16 + 120), last = 2 * (11 * 16 + 3 * (16 + 16 + 120));
   EXPECT_EQ(forward_cost(small_model(), shape, 10).linear, 2 * inner + last);
   EXPECT_EQ(forward_cost(small_model(), shape, 10).head, 2 * 3 * 4 * 10);

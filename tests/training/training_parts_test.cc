@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
 #include <set>
 
 #include "data_pipeline/tokens/micro_batch.h"
@@ -88,6 +90,44 @@ TEST(StepPlan, EveryEpochTakesEveryExampleOnce) {
   }
   EXPECT_THROW(StepPlan({}, 5, 8, 3, 0, 2), std::invalid_argument);
   EXPECT_THROW(StepPlan(examples, 5, 8, 3, 0, 0), std::invalid_argument);
+}
+
+TEST(StepPlan, SaysWhatTheStepsTake) {
+  std::vector<int64_t> examples;
+  for (int64_t i = 0; i < 23; ++i) examples.push_back(100 + i);
+  for (const int64_t max_steps : {1, 2, 3, 7}) {
+    const StepPlan plan(examples, 5, 8, 3, max_steps, 0);
+    std::set<int64_t> taken;
+    for (int64_t step = 0; step < max_steps; ++step) {
+      for (const auto& micro_batch : plan.micro_batches_of(step))
+        taken.insert(micro_batch.begin(), micro_batch.end());
+    }
+    EXPECT_EQ(plan.examples_taken(), taken) << max_steps;
+  }
+  // Steps may be asked for in any order.
+  const StepPlan plan(examples, 5, 8, 3, 6, 0);
+  const auto last = plan.micro_batches_of(5), first = plan.micro_batches_of(0);
+  EXPECT_EQ(StepPlan(examples, 5, 8, 3, 6, 0).micro_batches_of(0), first);
+  EXPECT_EQ(plan.micro_batches_of(5), last);
+}
+
+// A plan that shuffled the epoch for every step would take most of an hour here.
+TEST(StepPlan, OfAMillionExamplesIsLinear) {
+  constexpr int64_t kExamples = 1'000'000;
+  std::vector<int64_t> examples(kExamples);
+  std::iota(examples.begin(), examples.end(), int64_t{0});
+  const StepPlan plan(examples, 5, 8, 4, 0, 2);
+  EXPECT_EQ(plan.max_steps(), 2 * kExamples / 8);
+  EXPECT_EQ(plan.examples_taken().size(), static_cast<size_t>(kExamples));
+  std::vector<int> times(kExamples, 0);
+  for (int64_t step = 0; step < plan.max_steps(); ++step) {
+    for (const auto& micro_batch : plan.micro_batches_of(step)) {
+      for (const int64_t example : micro_batch) ++times[static_cast<size_t>(example)];
+    }
+  }
+  EXPECT_EQ(std::count(times.begin(), times.end(), 2), kExamples);
+  EXPECT_EQ(StepPlan(examples, 5, 8, 4, kExamples / 16, 0).examples_taken().size(),
+            static_cast<size_t>(kExamples / 2));
 }
 
 // The whole objective through the model, against central differences in fp64, for every loss and

@@ -1,6 +1,7 @@
 #include "trainer/model/pass_cost.h"
 
 #include <algorithm>
+#include <set>
 
 namespace candor::trainer {
 namespace {
@@ -29,25 +30,30 @@ double product(int64_t rows, int64_t in, int64_t out) {
 
 }  // namespace
 
-PassShape pass_shape(const data::MicroBatch& batch, bool from_marker) {
-  PassShape shape{.head_rows = static_cast<int64_t>(batch.confidence_row_B.size())};
-  std::vector<bool> computed(batch.tokens_T.size(), !from_marker);
-  for (size_t b = 0; from_marker && b < batch.marker_row_B.size(); ++b) {
-    for (int64_t row = batch.marker_row_B[b]; row <= batch.confidence_row_B[b]; ++row)
-      computed[static_cast<size_t>(row)] = true;
-  }
-  std::vector<bool> read(batch.tokens_T.size(), false);
-  for (const int64_t row : batch.confidence_row_B) read[static_cast<size_t>(row)] = true;
-  for (const data::Segment& segment : batch.segments) {
-    const int64_t prefix =
-        segment.parent >= 0 ? batch.segments[static_cast<size_t>(segment.parent)].length : 0;
-    for (int64_t row = segment.begin; row < segment.begin + segment.length; ++row) {
-      if (!computed[static_cast<size_t>(row)]) continue;
-      const auto seen = static_cast<double>(prefix + row - segment.begin + 1);
-      ++shape.rows;
-      shape.scores += seen;
-      if (read[static_cast<size_t>(row)]) shape.last_scores += seen;
+// Row r of a sequence sees r + 1 keys: rows [begin, end) see end (end + 1) / 2 - begin (begin + 1) / 2
+// together. Whole numbers below 2^53, so that fp64 holds them exactly.
+PassShape pass_shape(const data::TokenData& data, std::span<const int64_t> examples,
+                     bool share_prefix, bool from_marker) {
+  const auto seen_before = [](int64_t row) {
+    return static_cast<double>(row) * static_cast<double>(row + 1) / 2;
+  };
+  PassShape shape{.head_rows = static_cast<int64_t>(examples.size())};
+  std::set<int32_t> met;
+  for (const int64_t example : examples) {
+    const auto i = static_cast<size_t>(example);
+    const auto suffix = static_cast<int64_t>(data.suffix(i).size()),
+               prefix = static_cast<int64_t>(data.example_length(i)) - suffix;
+    const int64_t read = prefix + data.confidence_position[i];
+    int64_t begin = 0, end = prefix + suffix;
+    if (from_marker) {
+      begin = prefix + data.marker_position[i];
+      end = read + 1;
+    } else if (share_prefix && prefix > 0 && !met.insert(data.prefix_index[i]).second) {
+      begin = prefix;
     }
+    shape.rows += end - begin;
+    shape.scores += seen_before(end) - seen_before(begin);
+    shape.last_scores += static_cast<double>(read + 1);
   }
   return shape;
 }

@@ -5,7 +5,10 @@
 // percent beside them.
 #pragma once
 
-#include "data_pipeline/tokens/micro_batch.h"
+#include <cstdint>
+#include <span>
+
+#include "data_pipeline/tokens/token_file.h"
 #include "trainer/model/lora.h"
 #include "trainer/model/model_config.h"
 
@@ -18,9 +21,11 @@ struct PassShape {
                                        // the last layer, where only head rows are queries
 };
 
-// Of the confidence rows only; with the LM term there are more head rows. from_marker: of the rows
-// that an aLoRA adapter computes.
-PassShape pass_shape(const data::MicroBatch& batch, bool from_marker = false);
+// Of the micro-batch that make_micro_batch would make of these examples, from their lengths alone.
+// Head rows are the confidence rows only; with the LM term there are more. from_marker: only the
+// rows that an aLoRA adapter computes, from the marker to the confidence row.
+PassShape pass_shape(const data::TokenData& data, std::span<const int64_t> examples,
+                     bool share_prefix, bool from_marker = false);
 
 struct PassCost {
   double linear = 0, lora = 0, attention = 0;

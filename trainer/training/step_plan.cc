@@ -33,20 +33,25 @@ StepPlan::StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_
   if (max_steps_ < 1) throw std::invalid_argument("train: expected max_steps or epochs above 0");
 }
 
+const std::vector<int64_t>& StepPlan::order_of(int64_t epoch) const {
+  if (epoch != ordered_epoch_) {
+    order_ = data::epoch_order(seed_, epoch, examples_);
+    ordered_epoch_ = epoch;
+  }
+  return order_;
+}
+
 std::vector<std::vector<int64_t>> StepPlan::micro_batches_of(int64_t step) const {
-  const std::vector<int64_t> order = data::epoch_order(seed_, step / steps_per_epoch_, examples_);
+  const std::vector<int64_t>& order = order_of(step / steps_per_epoch_);
   const auto begin = static_cast<size_t>((step % steps_per_epoch_) * global_batch_examples_);
   const size_t count = std::min(order.size() - begin, static_cast<size_t>(global_batch_examples_));
   return data::cut_micro_batches(std::span(order).subspan(begin, count), micro_batch_examples_);
 }
 
 std::set<int64_t> StepPlan::examples_taken() const {
-  std::set<int64_t> taken;
-  for (int64_t step = 0; step < std::min(max_steps_, steps_per_epoch_); ++step) {
-    for (const std::vector<int64_t>& members : micro_batches_of(step))
-      taken.insert(members.begin(), members.end());
-  }
-  return taken;
+  if (max_steps_ >= steps_per_epoch_) return {examples_.begin(), examples_.end()};
+  const std::vector<int64_t>& order = order_of(0);
+  return {order.begin(), order.begin() + max_steps_ * global_batch_examples_};
 }
 
 }  // namespace candor::trainer

@@ -1,6 +1,9 @@
 // Which examples each training step takes, in which micro-batches: a pure function of the data and
 // the options, known to every rank and the same for any number of them. An epoch's last step takes
 // what is left and may be smaller; nothing is dropped.
+//
+// Cost: steps asked for in order shuffle each epoch once, so that a whole run's planning is linear
+// in its examples. Threads: one at a time, because the last epoch's order is kept.
 #pragma once
 
 #include <cstdint>
@@ -26,9 +29,13 @@ class StepPlan {
   std::set<int64_t> examples_taken() const;
 
  private:
+  const std::vector<int64_t>& order_of(int64_t epoch) const;
+
   std::vector<int64_t> examples_;
   uint64_t seed_;
   int64_t global_batch_examples_, micro_batch_examples_, steps_per_epoch_, max_steps_;
+  mutable int64_t ordered_epoch_ = -1;
+  mutable std::vector<int64_t> order_;  // of ordered_epoch_
 };
 
 }  // namespace candor::trainer

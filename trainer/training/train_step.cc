@@ -81,9 +81,8 @@ void Trainer::compute_micro_batches(Step& step, comm::GradientSum* sum) {
   for (size_t m = 0; m < step.micro_batches.size(); ++m) {
     if (step.rank_of[m] != group_.rank()) continue;
     const auto index = static_cast<int64_t>(m);
-    data::MicroBatch batch =
+    const data::MicroBatch batch =
         data::make_micro_batch(data_, step.micro_batches[m], options_.share_prefix);
-    batch.micro_batch_index = index;
     of_one.zero_();
     const double loss =
         add_micro_batch_gradient(model_, adapter_, batch, step.gradient_options(m, *this), of_one);
@@ -166,7 +165,7 @@ StepRecord Trainer::train_step(int64_t index) {
   for (const std::vector<int64_t>& members : step.micro_batches) {
     cost +=
         training_cost(model_.config(), options_.lora,
-                      pass_shape(data::make_micro_batch(data_, members, options_.share_prefix),
+                      pass_shape(data_, members, options_.share_prefix,
                                  !options_.lora.active_from.empty()),
                       trunk_ ? trunk_->layer() : 0,
                       has_soft_target(step.losses) ? model_.config().vocabulary

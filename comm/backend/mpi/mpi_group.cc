@@ -133,11 +133,21 @@ void MpiGroup::check(int mpi_code, Running& running) {
                   running.call.numel, error_text(mpi_code));
 }
 
-void MpiGroup::overdue(Running& running) {
-  broken_ = true;
+void MpiGroup::overdue(Running& running, const std::shared_ptr<void>& owner) {
   std::vector<LateRank> late;
   if (options_.liveness)
     late = options_.liveness->late_ranks(id_, running.call.sequence, world_ranks_);
+  const bool one_is_gone =
+      std::any_of(late.begin(), late.end(), [](const LateRank& rank) { return !rank.answers; });
+  if (fault_tolerance_ && one_is_gone && !running.waited_for_news) {
+    running.waited_for_news = true;
+    running.deadline = Deadline(kNewsOfALoss_s);
+    return;
+  }
+  broken_ = true;
+  // A collective can't be cancelled and MPI may still write: what it writes to is given up, not
+  // freed.
+  [[maybe_unused]] const auto* given_up = new std::shared_ptr<void>(owner);
   std::string who;
   bool all_can_be_ended = !late.empty();
   for (std::size_t i = 0; i < late.size(); ++i) {
@@ -149,7 +159,7 @@ void MpiGroup::overdue(Running& running) {
       "not complete after {} s (run.timeout_s); {}", options_.timeout_s,
       who.empty() ? "another rank is missing, stopped or much slower" : "it waits for " + who);
   if (fault_tolerance_ && all_can_be_ended) {
-    options_.liveness->end(late, id_, running.call.sequence, running.deadline.elapsed_s());
+    options_.liveness->end(late, id_, running.call.sequence, options_.timeout_s);
     fault_tolerance_->revoke(communicator_);
     throw RankLostError(info_.rank, info_.world_size, collective_name(running.call.operation),
                         running.call.numel, reason);
@@ -164,12 +174,7 @@ void MpiGroup::wait(MPI_Request request, Running& running, const std::shared_ptr
     int done = 0;
     check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), running);
     if (done) return;
-    if (running.deadline.passed()) {
-      // A collective can't be cancelled and MPI may still write: what it writes to is given up, not
-      // freed.
-      [[maybe_unused]] const auto* given_up = new std::shared_ptr<void>(owner);
-      overdue(running);
-    }
+    if (running.deadline.passed()) overdue(running, owner);
     pause();
   }
 }

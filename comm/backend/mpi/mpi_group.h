@@ -47,7 +47,10 @@ class MpiGroup final : public ProcessGroup {
   struct Running {  // one collective
     CollectiveCall call;
     Deadline deadline;
+    bool waited_for_news = false;  // of a rank that is gone, after the deadline
   };
+  // How long MPI may take to tell of a rank as lost once it is gone.
+  static constexpr double kNewsOfALoss_s = 10;
 
   Running begin(Collective operation, std::int64_t dtype, std::int64_t numel, std::int64_t root);
   void all_reduce(at::Tensor& tensor, Collective operation, MPI_Op mpi_operation);
@@ -57,13 +60,18 @@ class MpiGroup final : public ProcessGroup {
   // `owner` keeps the buffers alive if MPI still has them when the deadline passes.
   void wait(MPI_Request request, Running& running, const std::shared_ptr<void>& owner);
   void check(int mpi_code, Running& running);
-  [[noreturn]] void overdue(Running& running);
+  // The deadline has passed: ends the ranks that are late, and throws. It returns once, with a new
+  // deadline, if one of them is gone: another rank may just have ended it, and MPI will tell.
+  void overdue(Running& running, const std::shared_ptr<void>& owner);
   void check_root(int root) const;
 
   // Of the communicator's ranks, in the job's numbering.
   static std::vector<int> world_ranks_of(MPI_Comm communicator);
   // Of settle(): what all ranks that live agree on, and this object as the group of the survivors.
   bool all_agree(MPI_Comm communicator, bool mine);
+  // How long its calls that can't be given up may take: longer than the guardian of a rank that
+  // holds them up needs to end it.
+  double call_limit_s() const;
   bool rebuild(MPI_Comm survivors, const std::string& where, bool& same_place);
 
   MPI_Comm communicator_;

@@ -42,7 +42,7 @@ Settled MpiGroup::settle(bool finished, const std::string& where) {
     {
       // A rank that is stopped now holds all of them up until its own guardian has ended it.
       const Liveness::Blocking blocking(options_.liveness.get(), "MPIX_Comm_shrink",
-                                        2 * options_.timeout_s + 30);
+                                        call_limit_s());
       code = fault_tolerance_->shrink(communicator_, &survivors);
     }
     if (code != MPI_SUCCESS)
@@ -61,6 +61,8 @@ Settled MpiGroup::settle(bool finished, const std::string& where) {
   return settled;
 }
 
+double MpiGroup::call_limit_s() const { return 2 * options_.timeout_s + 30; }
+
 bool MpiGroup::all_agree(MPI_Comm communicator, bool mine) {
   Running running{{Collective::kSettle, -1, 0, -1, kSettling}, Deadline(options_.timeout_s)};
   const auto flag = std::make_shared<int>(mine ? 1 : 0);
@@ -72,9 +74,8 @@ bool MpiGroup::all_agree(MPI_Comm communicator, bool mine) {
     code = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
     if (done || code != MPI_SUCCESS || !running.deadline.passed()) continue;
     if (ended_the_late || !options_.liveness) {
-      [[maybe_unused]] const auto* given_up =
-          new std::shared_ptr<int>(flag);  // MPI may still write there
-      overdue(running);
+      overdue(running, flag);
+      continue;
     }
     // An agreement can't be revoked: ended here, the late ranks are dead to MPI, and it completes.
     options_.liveness->end(options_.liveness->late_ranks(id_, kSettling, world_ranks_), id_,
@@ -93,6 +94,8 @@ bool MpiGroup::rebuild(MPI_Comm survivors, const std::string& where, bool& same_
   world_ranks_ = world_ranks_of(survivors);
   const Survivor mine{static_cast<std::int64_t>(std::hash<std::string>{}(where)), host_};
   std::vector<Survivor> all(static_cast<std::size_t>(info_.world_size));
+  const Liveness::Blocking blocking(options_.liveness.get(), "MPI_Allgather of the survivors",
+                                    call_limit_s());
   const int code = MPI_Allgather(&mine, 2, MPI_INT64_T, all.data(), 2, MPI_INT64_T, survivors);
   if (code != MPI_SUCCESS) {
     fault_tolerance_->revoke(survivors);

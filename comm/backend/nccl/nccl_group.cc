@@ -208,6 +208,7 @@ std::unique_ptr<ProcessGroup> NcclGroup::split(int color, int key) {
 Settled NcclGroup::settle(bool finished, const std::string& where) {
   if (!finished) abort_communicator();
   Settled settled = host_->settle(finished, where);
+  if (!settled.finished) next_sequence_ = 0;  // the survivors may be a call apart
   while (!settled.finished) {
     abort_communicator();
     try {

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <exception>
+#include <utility>
 
 #include "comm/backend/nccl/nccl_group.h"
 #include "comm/comm_error.h"
@@ -48,6 +50,43 @@ class Fault {
 
  private:
   const char* name_;
+};
+
+// A group whose next all-gather may lose a rank for this process, as ULFM's may: on one survivor it
+// fails, and on another it never began. Nobody is lost in truth, and all go on after settle().
+class LosingGroup final : public ProcessGroup {
+ public:
+  explicit LosingGroup(std::unique_ptr<ProcessGroup> group) : group_(std::move(group)) {}
+  void lose_next() { lose_next_ = true; }
+  RankInfo rank_info() const override { return group_->rank_info(); }
+  at::Device device() const override { return group_->device(); }
+  void all_reduce_sum(at::Tensor& tensor) override { group_->all_reduce_sum(tensor); }
+  void all_reduce_max(at::Tensor& tensor) override { group_->all_reduce_max(tensor); }
+  void broadcast(at::Tensor& tensor, int root) override { group_->broadcast(tensor, root); }
+  std::vector<std::string> all_gather_bytes(const std::string& bytes) override {
+    if (std::exchange(lose_next_, false))
+      throw RankLostError(rank(), world_size(), "all_gather_bytes", 0, "a process failed");
+    return group_->all_gather_bytes(bytes);
+  }
+  void broadcast_bytes(std::string& bytes, int root) override {
+    group_->broadcast_bytes(bytes, root);
+  }
+  void barrier() override { group_->barrier(); }
+  std::unique_ptr<ProcessGroup> split(int color, int key) override {
+    return group_->split(color, key);
+  }
+  Settled settle(bool finished, const std::string& /*where*/) override {
+    group_->barrier();
+    return {.finished = finished};
+  }
+  [[noreturn]] void abort(int exit_code) override {
+    group_->abort(exit_code);
+    std::terminate();
+  }
+
+ private:
+  std::unique_ptr<ProcessGroup> group_;
+  bool lose_next_ = false;
 };
 
 class NcclGroupTest : public ::testing::Test {
@@ -175,6 +214,24 @@ TEST_F(NcclGroupTest, AStreamThatFailsOrNeverEndsRaises) {
   EXPECT_THAT(message_of([&] { group->all_reduce_sum(tensor); }),
               HasSubstr("not complete after 0.3 s"));
   world_->barrier();
+}
+
+TEST_F(NcclGroupTest, SurvivorsACallApartGoOnTogether) {
+  auto losing = std::make_unique<LosingGroup>(world_->split(0, world_->rank()));
+  LosingGroup& host = *losing;
+  NcclGroup group(std::move(losing), [] { return std::make_unique<FakeStream>(); },
+                  {.timeout_s = 60});
+  at::Tensor sum = at::ones({1}, at::kLong);
+  group.all_reduce_sum(sum);
+  if (is_last()) {  // comes to a call that the others never begin
+    host.lose_next();
+    EXPECT_THROW(group.all_reduce_sum(sum), RankLostError);
+  }
+  EXPECT_FALSE(group.settle(false, "here").finished);
+  at::Tensor again = at::ones({1}, at::kLong);
+  group.all_reduce_sum(again);
+  EXPECT_EQ(again.item<std::int64_t>(), group.world_size());
+  group.barrier();
 }
 
 TEST_F(NcclGroupTest, DisagreementIsFoundBeforeNcclIsCalled) {

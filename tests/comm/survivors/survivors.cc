@@ -1,14 +1,16 @@
 // A program for survivors_test: ranks add numbers; one of them dies, stops or stays away at a
 // chosen call, and the others go on.
-// usage: survivors VICTIM kill|stop|stay_away CALL     a second victim: VICTIM,VICTIM (one after
-// the other)
+// usage: survivors VICTIM kill|stop|stay_away|out_of_reach|hold_up CALL
+// A second victim: VICTIM,VICTIM (one after the other).
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <mpi.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include "comm/comm_error.h"
@@ -18,8 +20,23 @@
 namespace candor::comm {
 namespace {
 
+// The ranks' processes have one child, the guardian.
+void end_own_guardian() {
+  int guardian = 0;
+  std::ifstream(fmt::format("/proc/self/task/{}/children", ::getpid())) >> guardian;
+  if (guardian > 0) ::kill(guardian, SIGKILL);
+}
+
+// The next MPI_Allgather, with which survivors tell each other of themselves, doesn't return.
+bool holds_up = false;
+
 void vanish(const std::string& how) {
-  if (how == "kill") std::raise(SIGKILL);
+  if (how == "out_of_reach") {  // as a host that the others' datagrams don't come to; then it dies
+    end_own_guardian();
+    ::sleep(5);
+    std::raise(SIGKILL);
+  }
+  if (how == "kill" || how == "hold_up") std::raise(SIGKILL);
   if (how == "stop") std::raise(SIGSTOP);
   for (;;) ::pause();  // its heart goes on beating
 }
@@ -44,6 +61,7 @@ int survive(int argc, char** argv) {
         const bool first_victim = my_turn == 0;
         if (done == at && my_turn != std::string::npos && (first_victim || !lost.empty()))
           vanish(how);
+        if (how == "hold_up" && done == at && rank != 0) holds_up = true;
         at::Tensor sum = at::full({1000}, int64_t{group->rank()}, at::kLong);
         group->all_reduce_sum(sum);
         const int64_t size = group->world_size();
@@ -74,5 +92,12 @@ int survive(int argc, char** argv) {
 
 }  // namespace
 }  // namespace candor::comm
+
+// MPI's profiling interface: this definition stands before the library's.
+extern "C" int MPI_Allgather(const void* sent, int sent_count, MPI_Datatype sent_type, void* got,
+                             int got_count, MPI_Datatype got_type, MPI_Comm communicator) {
+  while (candor::comm::holds_up) ::pause();  // its heart goes on beating
+  return PMPI_Allgather(sent, sent_count, sent_type, got, got_count, got_type, communicator);
+}
 
 int main(int argc, char** argv) { return candor::comm::survive(argc, argv); }
