@@ -1,5 +1,5 @@
 // The exceptions of comm/: CommError for ranks and networks, with two cases that a caller may
-// survive; NonFiniteError for numbers.
+// survive; UnavailableError for what they run on; NonFiniteError for numbers.
 #pragma once
 
 #include <fmt/format.h>
@@ -45,6 +45,12 @@ class RankLostError : public CommError {
 class GroupShrunkError : public CommError {
  public:
   using CommError::CommError;
+};
+
+// MPI can't be started, or a GPU isn't there or fails.
+class UnavailableError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 // A NaN or an infinity where a finite number is needed.

@@ -26,7 +26,7 @@ struct DeviceGroupOptions {
 int visible_gpus();
 
 // The GPU's model, e.g. "NVIDIA H100 80GB HBM3"; empty in a build without CUDA. Throws
-// std::runtime_error for an index that isn't there.
+// UnavailableError for an index that isn't there.
 std::string gpu_name(int device_index);
 
 // The GPU of a rank: that of its rank on its host; -1: there is none for it. With

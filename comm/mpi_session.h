@@ -16,7 +16,7 @@ namespace candor::comm {
 
 class MpiSession {
  public:
-  // Initialises MPI unless somebody has; throws std::runtime_error if it can't. liveness: ends this
+  // Initialises MPI unless somebody has; throws UnavailableError if it can't. liveness: ends this
   // rank if MPI_Init takes longer than timeout_s, which nothing else could; null: nobody does.
   MpiSession(int* argc, char*** argv, Liveness* liveness = nullptr, double timeout_s = 600);
   MpiSession(const MpiSession&) = delete;

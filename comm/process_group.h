@@ -79,6 +79,9 @@ class ProcessGroup {
   // a barrier; then finished must be true.
   virtual Settled settle(bool finished, const std::string& where) = 0;
 
+  // Of ranks that fail, the first that asks may say why: true for one rank of the job. Not
+  // collective. Without liveness, true for all.
+  virtual bool may_speak() const = 0;
   // Ends every rank of the job with this exit code. Not collective; doesn't return; prints nothing
   // itself.
   [[noreturn]] virtual void abort(int exit_code) = 0;

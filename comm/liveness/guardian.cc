@@ -111,6 +111,8 @@ class Guardian {
     reply.group = signs.group.load();
     reply.sequence = signs.sequence.load();
     reply.silent_s = static_cast<double>(silent_ms_) / 1000;
+    if (request.kind == GuardianRequest::kMaySpeak && speaker_ < 0) speaker_ = request.number;
+    reply.speaker = speaker_;
     reply.stopped = process_state(options_.rank_process) == 'T' ? 1 : 0;
     ::sendto(options_.socket, &reply, sizeof reply, MSG_DONTWAIT,
              reinterpret_cast<const sockaddr*>(&from), from_bytes);
@@ -144,6 +146,7 @@ class Guardian {
                         // -1: unknown
   std::int64_t last_look_ms_, silent_ms_ = 0, blocked_ms_ = 0, last_call_ = 0;
   std::uint64_t last_beats_ = 0;
+  std::int32_t speaker_ = -1;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 // It ends its rank, after saying why on stderr in one line, when the rank has shown no sign of life
 // for heartbeat_s (but never while a debugger traces it), when a call that can't be given up is
 // overdue, or when another rank of the job asks for it and the rank is still late.
+// Where several ranks fail, it also knows which of them asked first whether it may say so.
 // It goes away with its rank, and says so where the rank ended without meaning to: killed by
 // somebody, or by the system for want of memory. Then
 // the launcher (mpirun, or its daemon on this host) has to end the job, unless ranks may be lost;

@@ -30,12 +30,12 @@ constexpr std::size_t kTokenBytes =
 
 // One datagram each way between a rank and another rank's guardian.
 struct GuardianRequest {
-  enum Kind : std::int32_t { kWhereIsIt = 1, kEndIt = 2 };
+  enum Kind : std::int32_t { kWhereIsIt = 1, kEndIt = 2, kMaySpeak = 3 };
 
   char magic[8] = {'c', 'a', 'n', 'd', 'o', 'r', '?', '1'};
   char token[kTokenBytes] = {};
   std::int32_t kind = kWhereIsIt;
-  std::int32_t number = 0;  // of the request, repeated in the reply
+  std::int32_t number = 0;  // of the request, repeated in the reply; kMaySpeak: the rank that asks
   std::int64_t group = -1,
                sequence = -1;  // kEndIt: only if the rank hasn't come to this call by now
   double waited_s = 0;
@@ -46,7 +46,8 @@ struct GuardianReply {
   std::int32_t number = 0;
   std::int64_t group = -1, sequence = -1;
   double silent_s = 0;       // since the last beat
-  std::int32_t stopped = 0;  // 1: by a signal
+  std::int32_t stopped = 0;   // 1: by a signal
+  std::int32_t speaker = -1;  // kMaySpeak: the rank that asked this guardian first
 };
 
 }  // namespace candor::comm

@@ -20,6 +20,7 @@
 #include <fstream>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <random>
 #include <sstream>
 #include <system_error>
@@ -255,6 +256,30 @@ void Liveness::end(const std::vector<LateRank>& late, std::int64_t group, std::i
     peers_.at(static_cast<std::size_t>(one.rank)).send(descriptor, request);
   }
   ::close(descriptor);
+}
+
+bool Liveness::may_speak() const {
+  constexpr std::size_t kMostAsked = 3;
+  const int descriptor = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return true;
+  std::optional<std::int32_t> speaker;
+  for (std::size_t asked = 0; asked < std::min(peers_.size(), kMostAsked) && !speaker; ++asked) {
+    for (int attempt = 0; attempt < 4 && !speaker; ++attempt) {
+      GuardianRequest request;
+      request.kind = GuardianRequest::kMaySpeak;
+      request.number = options_.rank;
+      peers_[asked].send(descriptor, request);
+      pollfd ready{descriptor, POLLIN, 0};
+      GuardianReply reply;
+      if (::poll(&ready, 1, 250) > 0 &&
+          ::recv(descriptor, &reply, sizeof reply, 0) == sizeof reply &&
+          std::memcmp(reply.magic, GuardianReply{}.magic, sizeof reply.magic) == 0) {
+        speaker = reply.speaker;
+      }
+    }
+  }
+  ::close(descriptor);
+  return !speaker || *speaker == options_.rank;
 }
 
 Liveness::Blocking::Blocking(Liveness* liveness, const char* call, double limit_s)

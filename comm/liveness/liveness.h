@@ -64,6 +64,10 @@ class Liveness {
   void end(const std::vector<LateRank>& late, std::int64_t group, std::int64_t sequence,
            double waited_s) const;
 
+  // True on one rank of the job only, the first that asks: when several fail, it says why. Takes up
+  // to a second for each rank, from 0 on, that is gone; after three of them everyone may speak.
+  bool may_speak() const;
+
   // While it lives, this rank is in a call that can't be given up; the guardian ends the rank after
   // limit_s. `call` is a string literal.
   class Blocking {

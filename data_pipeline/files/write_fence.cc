@@ -4,9 +4,9 @@
 
 #include <charconv>
 #include <filesystem>
-#include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/file_error.h"
 #include "data_pipeline/files/read_file.h"
 
 namespace candor::data {
@@ -33,7 +33,7 @@ void WriteFence::take() {
 void WriteFence::check() const {
   const std::int64_t now = epoch_in(path_);
   if (now == epoch_) return;
-  throw std::runtime_error(
+  throw FileError(
       fmt::format("{}: another candor has begun to write into this folder (its number is {}, that "
                   "of this process {}): this one writes nothing more; "
                   "end one of them",

@@ -5,7 +5,7 @@
 // The folder holds a number, writer_epoch, that each take() raises; check() compares it with the
 // one taken. Between a check and the write after it another process may still take over; what is
 // written then must be whole and the same that the new one would write, as checkpoints are.
-// Throws std::system_error for the disk, std::runtime_error from check() when another process has
+// Throws std::system_error for the disk, FileError from check() when another process has
 // taken over.
 #pragma once
 

@@ -117,7 +117,7 @@ std::vector<ByteRange> Pattern::find_all(std::string_view text) const {
     }
     if (result == PCRE2_ERROR_NOMATCH) break;
     if (result < 0) {
-      throw std::runtime_error(
+      throw std::invalid_argument(
           fmt::format("the tokenizer's pattern gave up on a text of {} bytes: {}", text.size(),
                       error_text(result)));
     }

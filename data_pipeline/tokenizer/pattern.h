@@ -36,7 +36,7 @@ class Pattern {
 
   // Every match from left to right, without overlap; an empty match right after another one isn't
   // counted.
-  // Throws std::runtime_error if PCRE2 gives up on the text.
+  // Throws std::invalid_argument if PCRE2 gives up on the text.
   std::vector<ByteRange> find_all(std::string_view text) const;
 
  private:

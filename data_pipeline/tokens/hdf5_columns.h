@@ -5,19 +5,19 @@
 // Usage, within a Hdf5Session:
 //   ColumnWriter out(file, path);  out.column("tokens", data.tokens);
 //   const ColumnReader in(file, path, file_bytes);  data.tokens = in.column<uint32_t>("tokens");
-// Both keep a reference to `path`, which their messages name. They throw std::runtime_error.
+// Both keep a reference to `path`, which their messages name. They throw FileError.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "data_pipeline/files/file_error.h"
 #include "data_pipeline/tokens/hdf5_handle.h"
 
 namespace candor::data {
@@ -211,7 +211,7 @@ class ColumnReader {
 
  private:
   [[noreturn]] void fail(std::string_view name, std::string_view what) const {
-    throw std::runtime_error(
+    throw FileError(
         fmt::format("{}: \"{}\" {}; the file is damaged or not ours: run `candor prepare` again",
                     path_, name, what));
   }
@@ -280,7 +280,7 @@ class ColumnReader {
   void read(hid_t set, hid_t type, const char* name, void* out, size_t elements) const {
     if (elements == 0) return;
     if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0) {
-      throw std::runtime_error(fmt::format("{}: \"{}\" is damaged ({}); run `candor prepare` again",
+      throw FileError(fmt::format("{}: \"{}\" is damaged ({}); run `candor prepare` again",
                                            path_, name, hdf5_error_text()));
     }
   }

@@ -7,13 +7,14 @@
 
 #include <cstdlib>
 #include <mutex>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "data_pipeline/files/file_error.h"
 
 namespace candor::data {
 
@@ -76,7 +77,7 @@ inline std::string hdf5_error_text() {
 }
 
 // For a negative status or identifier throws std::system_error "path: what" where the operating
-// system refused, else std::runtime_error
+// system refused, else FileError
 // "path: what: HDF5's text".
 template <class Status>
 Status hdf5_check(Status status, const std::string& path, const std::string& what) {
@@ -88,7 +89,7 @@ Status hdf5_check(Status status, const std::string& path, const std::string& wha
     throw std::system_error(std::atoi(text.c_str() + at + kErrno.size()), std::generic_category(),
                             fmt::format("{}: {}", path, what));
   }
-  throw std::runtime_error(fmt::format("{}: {}: {}", path, what, text));
+  throw FileError(fmt::format("{}: {}: {}", path, what, text));
 }
 
 }  // namespace candor::data

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "data_pipeline/files/file_error.h"
 #include "data_pipeline/tokens/hdf5_columns.h"
 #include "data_pipeline/tokens/hdf5_handle.h"
 #include "data_pipeline/tokens/temporary_name.h"
@@ -65,7 +66,7 @@ Hdf5Handle open_token_file(const std::string& path) {
              path, "open");
   Hdf5Handle file(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose);
   if (!file.valid()) {
-    throw std::runtime_error(
+    throw FileError(
         fmt::format("{}: truncated or damaged, HDF5 can't open it ({}); run `candor prepare` again",
                     path, hdf5_error_text()));
   }
@@ -92,7 +93,7 @@ TokenData read_token_file(const std::string& path) {
     throw std::system_error(EISDIR, std::generic_category(),
                             fmt::format("{}: expected a token file", path));
   if (status.st_size == 0)
-    throw std::runtime_error(
+    throw FileError(
         fmt::format("{}: truncated, the file is empty; run `candor prepare` again", path));
 
   TokenData data;
@@ -100,17 +101,17 @@ TokenData read_token_file(const std::string& path) {
     const Hdf5Session session;
     const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
     if (is_hdf5 == 0)
-      throw std::runtime_error(fmt::format(
+      throw FileError(fmt::format(
           "{}: not a token file (no HDF5 signature); `candor prepare` makes one", path));
     const Hdf5Handle file = open_token_file(path);
     const ColumnReader in(file, path, static_cast<uint64_t>(status.st_size));
     if (!in.has_attribute("format") || in.text_attribute("format") != kFormatName) {
-      throw std::runtime_error(
+      throw FileError(
           fmt::format("{}: an HDF5 file, but not a token file; `candor prepare` makes one", path));
     }
     if (const int64_t version = in.integer_attribute("format_version");
         version != kTokenFileVersion) {
-      throw std::runtime_error(fmt::format(
+      throw FileError(fmt::format(
           "{}: format version {}, this program reads version {}; run `candor prepare` again", path,
           version, kTokenFileVersion));
     }
@@ -142,7 +143,7 @@ TokenData read_token_file(const std::string& path) {
     if (!same(in.integer_attribute("examples"), data.examples()) ||
         !same(in.integer_attribute("prefixes"), data.prefixes()) ||
         !same(in.integer_attribute("suffix_tokens"), data.tokens.size())) {
-      throw std::runtime_error(
+      throw FileError(
           fmt::format("{}: its counts don't agree with its columns; the file is damaged: run "
                       "`candor prepare` again",
                       path));

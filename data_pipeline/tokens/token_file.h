@@ -7,7 +7,7 @@
 // from the start of the *suffix*.
 // Writing is atomic: the file is there whole or not at all. Threads: HDF5 calls are serialised by
 // one mutex; several processes may read one file at once. Throws std::system_error for a missing
-// file or a failing disk, std::runtime_error for a file that is truncated, damaged, no token file
+// file or a failing disk, FileError for a file that is truncated, damaged, no token file
 // or of another version (all name the path), std::invalid_argument for contents that contradict
 // each other or another run's tokenizer, template, prompt or model.
 #pragma once

@@ -273,8 +273,7 @@ int run_candor(int argc, char** argv) {
       leave_exit_code(failure.exit_code, 0);
       return failure.exit_code;
     }
-    wait_for_lower_ranks(group->rank_info());
-    tell(failure, group->rank(), group->world_size());
+    tell_for_all(failure, *group);
     leave_exit_code(failure.exit_code, group->rank());
     group->abort(failure.exit_code);  // doesn't return
     return failure.exit_code;

@@ -3,7 +3,6 @@
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
@@ -14,6 +13,7 @@
 #include <thread>
 
 #include "comm/comm_error.h"
+#include "data_pipeline/files/file_error.h"
 #include "trainer/training/stop_request.h"
 
 namespace candor::launch {
@@ -50,7 +50,11 @@ std::string advice(const std::error_code& code) {
 Failure describe_failure(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
+  } catch (const ChildFailedError& e) {
+    return {e.exit_code(), first_line(e.what())};
   } catch (const comm::CommError& e) {
+    return {kExitCommunication, first_line(e.what())};
+  } catch (const comm::UnavailableError& e) {
     return {kExitCommunication, first_line(e.what())};
   } catch (const trainer::PreemptedError& e) {
     return {kExitPreempted, first_line(e.what())};
@@ -60,7 +64,7 @@ Failure describe_failure(const std::exception_ptr& error) {
     return {kExitUserError, first_line(e.what())};
   } catch (const std::system_error& e) {
     return {kExitFileError, first_line(e.what()) + advice(e.code())};
-  } catch (const std::runtime_error& e) {
+  } catch (const data::FileError& e) {
     return {kExitFileError, first_line(e.what())};
   } catch (const std::bad_alloc&) {
     return {kExitInternal,
@@ -85,11 +89,13 @@ void tell(const Failure& failure, int rank, int world_size) {
   std::fflush(stderr);
 }
 
-void wait_for_lower_ranks(const comm::RankInfo& info) {
-  const bool one_host = info.local_world_size == info.world_size;
-  if (info.rank > 0)
-    std::this_thread::sleep_for(
-        std::chrono::milliseconds(std::min(300 + 200 * info.rank, 3000) + (one_host ? 0 : 3000)));
+void tell_for_all(const Failure& failure, const comm::ProcessGroup& group) {
+  constexpr auto kAbortTakes = std::chrono::seconds(20);
+  if (group.may_speak()) {
+    tell(failure, group.rank(), group.world_size());
+  } else {
+    std::this_thread::sleep_for(kAbortTakes);
+  }
 }
 
 }  // namespace candor::launch

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <exception>
+#include <stdexcept>
 #include <string>
 
-#include "comm/rank_info.h"
+#include "comm/process_group.h"
 
 namespace candor::launch {
 
@@ -13,11 +14,23 @@ enum ExitCode : int {
   kExitInternal = 1,  // a defect of candor itself, or out of memory
   kExitUserError =
       2,  // config, arguments or data that a user can put right (std::invalid_argument)
-  kExitFileError = 3,      // a file or disk that failed (std::system_error, std::runtime_error)
-  kExitCommunication = 4,  // a rank or the network (CommError)
+  kExitFileError = 3,      // a file or disk that failed (std::system_error, FileError)
+  kExitCommunication = 4,  // a rank, the network, MPI or a GPU (CommError, UnavailableError)
   kExitNonFinite = 5,      // NaN or infinity (NonFiniteError)
   kExitPreempted =
       6,  // stopped as asked by SIGTERM or SIGUSR1 (PreemptedError): the same command goes on
+};
+
+// Another candor, started by this one, failed: its exit code becomes this one's, and what() gives its
+// reason.
+class ChildFailedError : public std::runtime_error {
+ public:
+  ChildFailedError(int exit_code, const std::string& reason)
+      : std::runtime_error(reason), exit_code_(exit_code) {}
+  int exit_code() const { return exit_code_; }
+
+ private:
+  int exit_code_;
 };
 
 struct Failure {
@@ -31,8 +44,8 @@ Failure describe_failure(const std::exception_ptr& error);
 // Prints it to stderr, behind what standard output still holds.
 void tell(const Failure& failure, int rank, int world_size);
 
-// When several ranks fail for one reason, rank 0 is heard: the others wait so long that its abort
-// ends them first. To other hosts it takes longer.
-void wait_for_lower_ranks(const comm::RankInfo& info);
+// Tells it where this rank is the one to be heard; where another is, waits until that one has ended
+// the job, or for 20 s.
+void tell_for_all(const Failure& failure, const comm::ProcessGroup& group);
 
 }  // namespace candor::launch

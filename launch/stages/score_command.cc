@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <numeric>
 #include <optional>
-#include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/file_error.h"
 #include "data_pipeline/files/journal_file.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
@@ -112,7 +112,7 @@ int score_command(const RunConfig& config, CommandContext& context) {
     for (int64_t part = 0; part < parts; ++part) {
       const std::optional<std::string> lines = data::read_journal_file(part_path(journal, part));
       if (!lines) {
-        throw std::runtime_error(fmt::format(
+        throw data::FileError(fmt::format(
             "{} is damaged; give the same command again, it scores those examples again",
             part_path(journal, part)));
       }

@@ -132,9 +132,9 @@ class PoolGroup {
   void failed(const PoolTask& task, const Failure& failure) {
     const bool together = failure.exit_code == kExitNonFinite ||
                           (host_->world_size() == 1 && failure.exit_code == kExitUserError);
-    if (!together) wait_for_lower_ranks(host_->rank_info());
+    if (!together) tell_for_all(failure, *host_);
+    if (together && host_->rank() == 0) tell(failure, host_->rank(), host_->world_size());
     if (!together || host_->rank() == 0) {
-      tell(failure, host_->rank(), host_->world_size());
       folder_.write_result(number_,
                            {.id = task.id, .exit_code = failure.exit_code, .ends_all = !together});
     }

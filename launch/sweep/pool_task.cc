@@ -4,9 +4,9 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/file_error.h"
 #include "data_pipeline/files/read_file.h"
 
 namespace candor::launch {
@@ -27,7 +27,7 @@ PoolTask task_from(const std::string& text) {
             .pause_at = json.at("pause_at"),
             .log_path = json.at("log")};
   } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(fmt::format("a sweep's task can't be read: {}", error.what()));
+    throw data::FileError(fmt::format("a sweep's task can't be read: {}", error.what()));
   }
 }
 

@@ -30,7 +30,7 @@ struct PoolResult {
 };
 
 std::string task_text(const PoolTask& task);
-// Throws std::runtime_error for a text that isn't one.
+// Throws data::FileError for a text that isn't one.
 PoolTask task_from(const std::string& text);
 
 class PoolFolder {

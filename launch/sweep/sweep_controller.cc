@@ -7,9 +7,9 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <stdexcept>
 #include <thread>
 
+#include "launch/ranks/exit_codes.h"
 #include "launch/sweep/steady_seconds.h"
 #include "launch/sweep/sweep_history.h"
 
@@ -170,9 +170,10 @@ bool SweepController::prepare_shared(const std::string& id, const Point& point) 
     if (options_.asked_to_stop()) return false;
     if (code != 0) {
       const std::string reason = reason_in_log(log_path);
-      throw std::runtime_error(fmt::format("candor {} of what trials share ended with {}: {} ({})",
-                                           stage, code, reason.empty() ? "see its log" : reason,
-                                           log_path));
+      throw ChildFailedError(code,
+                             fmt::format("candor {} of what trials share ended with {}: {} ({})",
+                                         stage, code, reason.empty() ? "see its log" : reason,
+                                         log_path));
     }
   }
   return true;
@@ -180,7 +181,7 @@ bool SweepController::prepare_shared(const std::string& id, const Point& point) 
 
 void SweepController::make_pool() {
   if (++pools_without_result_ > kMostPoolsWithoutResult) {
-    throw std::runtime_error(fmt::format(
+    throw ChildFailedError(kExitCommunication, fmt::format(
         "the ranks that stay ended {} times before a training did, and none was to blame: {}",
         kMostPoolsWithoutResult, trial_pool_ ? trial_pool_->last_words() : ""));
   }

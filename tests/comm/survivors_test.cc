@@ -63,6 +63,13 @@ TEST(Survivors, NobodyIsLostWhereNobodyDies) {
   EXPECT_THAT(outcome.text, HasSubstr("lost  of 3, 3 left\n"));
 }
 
+TEST(Survivors, OneOfThoseThatFailIsHeard) {
+  for (const int ranks : {2, 4}) {
+    const Outcome outcome = shell(kMpirun + fmt::format("-np {} {} 9 fail 7", ranks, kSurvivors));
+    EXPECT_EQ(count_of("is heard\n", outcome.text), 1) << outcome.text;
+  }
+}
+
 TEST(WithoutUlfm, TheJobEndsAndTheRankIsNamed) {
   for (const char* how : {"stop", "stay_away"}) {
     const Outcome outcome = shell(kMpirun + fmt::format("-np 3 {} 1 {} 7", kSurvivors, how));

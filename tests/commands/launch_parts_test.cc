@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "comm/comm_error.h"
+#include "data_pipeline/files/file_error.h"
 #include "launch/progress/progress.h"
 #include "launch/ranks/exit_codes.h"
 #include "launch/ranks/processor.h"
@@ -24,7 +25,10 @@ TEST(ExitCodes, OneForEachKindOfException) {
   };
   EXPECT_EQ(code(std::invalid_argument("x")), 2);
   EXPECT_EQ(code(std::system_error(ENOSPC, std::generic_category(), "x")), 3);
-  EXPECT_EQ(code(std::runtime_error("x")), 3);
+  EXPECT_EQ(code(data::FileError("x")), 3);
+  EXPECT_EQ(code(std::runtime_error("x")), 1) << "of nobody knows what";
+  EXPECT_EQ(code(comm::UnavailableError("x")), 4);
+  EXPECT_EQ(code(ChildFailedError(5, "x")), 5);
   EXPECT_EQ(code(comm::CommError(0, 2, "barrier", 0, "late")), 4);
   EXPECT_EQ(code(comm::NonFiniteError("x")), 5);
   EXPECT_EQ(code(std::logic_error("x")), 1);

@@ -17,6 +17,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "data_pipeline/files/file_error.h"
+
 namespace candor::data {
 
 inline std::string_view text_of(const std::uint8_t* data, std::size_t size_bytes) {
@@ -47,15 +49,16 @@ class InputFile {
   int descriptor_;
 };
 
-// 0 where `read` returns or throws what the readers document (std::system_error is a
-// std::runtime_error). Anything else is a finding: it ends
+// 0 where `read` returns or throws what the readers document (std::invalid_argument,
+// std::system_error, FileError). Anything else is a finding: it ends
 // the program, as does a std::logic_error, which stands for an error of ours.
 template <typename Read>
 int expecting_refusals(const Read& read) noexcept {
   try {
     read();
   } catch (const std::invalid_argument&) {
-  } catch (const std::runtime_error&) {
+  } catch (const std::system_error&) {
+  } catch (const FileError&) {
   }
   return 0;
 }

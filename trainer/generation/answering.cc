@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/file_error.h"
 #include "data_pipeline/files/journal_file.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
@@ -175,7 +176,7 @@ void answer_questions(const LlamaModel& model, const data::Tokenizer& tokenizer,
     for (size_t g = 0; g < groups; ++g) {
       const std::optional<std::string> lines = data::read_journal_file(group_path(options, g));
       if (!lines)
-        throw std::runtime_error(fmt::format(
+        throw data::FileError(fmt::format(
             "{} is damaged; give the same command again, it answers those questions again",
             group_path(options, g)));
       answers.write(*lines);

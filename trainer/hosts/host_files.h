@@ -12,7 +12,7 @@
 // whatever the file; they are written atomically, after the hash of what came is right. A hash is
 // computed again only when the file changes.
 // Collective: all but keeps(), over the whole group. Throws the same on all ranks:
-// std::system_error and std::runtime_error with host and path, std::invalid_argument for a folder
+// std::system_error and data::FileError with host and path, std::invalid_argument for a folder
 // that holds too much; CommError.
 #pragma once
 

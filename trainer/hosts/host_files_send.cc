@@ -10,11 +10,11 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <system_error>
 
 #include "comm/comm_error.h"
 #include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/file_error.h"
 #include "data_pipeline/files/sha256.h"
 #include "trainer/hosts/host_files.h"
 #include "trainer/hosts/problem.h"
@@ -58,7 +58,7 @@ class Source {
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) fail("read");
       if (got == 0)
-        throw std::runtime_error(fmt::format("{} became shorter while it was sent", path_));
+        throw data::FileError(fmt::format("{} became shorter while it was sent", path_));
       at += static_cast<size_t>(got);
     }
     return bytes;
@@ -85,7 +85,7 @@ class Arrival {
   }
   void finish(const std::string& sha256) {
     if (hasher_.hex() != sha256)
-      throw std::runtime_error(fmt::format("{} changed while it was sent, or on its way", path_));
+      throw data::FileError(fmt::format("{} changed while it was sent, or on its way", path_));
     file_.commit();
   }
 

@@ -13,6 +13,7 @@
 
 #include "comm/comm_error.h"
 #include "comm/losses_text.h"
+#include "data_pipeline/files/file_error.h"
 #include "data_pipeline/tokens/sampler.h"
 #include "trainer/evaluation/scoring.h"
 #include "trainer/kernels/gemm_peak.h"
@@ -265,7 +266,7 @@ void Trainer::finish_run() {
     if (const std::string damage =
             checkpoint_damage(options_.checkpoints_dir, state_.best_step, /*adapter_only=*/true);
         !damage.empty()) {
-      throw std::runtime_error(damage +
+      throw data::FileError(damage +
                                ": it is the best one; give the same command again (train: with "
                                "--resume), it goes on from one before it");
     }

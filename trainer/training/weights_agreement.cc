@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <map>
-#include <stdexcept>
 
+#include "comm/comm_error.h"
 #include "data_pipeline/files/content_hash.h"
 
 namespace candor::trainer {
@@ -61,7 +61,8 @@ void check_weights_agree(const LlamaModel& model, const LoraAdapter& adapter,
   for (const auto& [name, mine] : parts) {
     const std::vector<size_t> odd = odd_ones(group.all_gather_bytes(mine));
     if (odd.empty()) continue;
-    throw std::runtime_error(
+    throw comm::CommError(
+        group.rank(), group.world_size(), "check of the weights", 0,
         fmt::format("{}: the {} of rank{} {} {} from those of the other ranks, though they must be "
                     "the same: a memory or a disk of its host changed "
                     "them; check that host, and go on from the newest checkpoint without it",

@@ -1,7 +1,7 @@
 // Whether all ranks still hold the same numbers: a memory or disk that changed a bit on one of them
 // would train something else, silently.
 //
-// Collective. Throws std::runtime_error, on all ranks together, that names the ranks which differ
+// Collective. Throws comm::CommError, on all ranks together, that names the ranks which differ
 // from most.
 #pragma once
 

@@ -15,6 +15,7 @@
 #include "comm/agreement.h"
 #include "comm/backend/mpi/fault_tolerance.h"
 #include "comm/deadline.h"
+#include "comm/liveness/liveness.h"
 #include "comm/process_group.h"
 
 namespace candor::comm {
@@ -41,6 +42,9 @@ class MpiGroup final : public ProcessGroup {
   void barrier() override;
   std::unique_ptr<ProcessGroup> split(int color, int key) override;
   Settled settle(bool finished, const std::string& where) override;
+  bool may_speak() const override {
+    return options_.liveness == nullptr || options_.liveness->may_speak();
+  }
   [[noreturn]] void abort(int exit_code) override;
 
  private:

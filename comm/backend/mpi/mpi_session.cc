@@ -22,7 +22,7 @@ MpiSession::MpiSession(int* argc, char*** argv, Liveness* liveness, double timeo
   const Liveness::Blocking blocking(liveness, "MPI_Init", timeout_s);
   if (MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided) != MPI_SUCCESS ||
       provided < MPI_THREAD_SERIALIZED) {
-    throw std::runtime_error(
+    throw UnavailableError(
         "MPI can't be initialised for a program with threads (MPI_THREAD_SERIALIZED)");
   }
   owns_mpi_ = true;

@@ -2,16 +2,16 @@
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 
-#include <stdexcept>
 
 #include "comm/backend/nccl/stream.h"
+#include "comm/comm_error.h"
 
 namespace candor::comm {
 namespace {
 
 void check(cudaError_t code, const char* what) {
   if (code != cudaSuccess)
-    throw std::runtime_error(fmt::format("{}: {}", what, cudaGetErrorString(code)));
+    throw UnavailableError(fmt::format("{}: {}", what, cudaGetErrorString(code)));
 }
 
 class CudaStream final : public DeviceStream {
@@ -21,7 +21,7 @@ class CudaStream final : public DeviceStream {
     int devices = 0;
     check(cudaGetDeviceCount(&devices), "looking for GPUs");
     if (device_index < 0 || device_index >= devices) {
-      throw std::runtime_error(fmt::format(
+      throw UnavailableError(fmt::format(
           "this rank has no GPU of its own and its host has {}: start at most one rank per GPU",
           devices));
     }

@@ -1,4 +1,5 @@
 // make_device_process_group of a build with CUDA.
+#include "comm/comm_error.h"
 #include "comm/device_group.h"
 
 #include <cuda_runtime_api.h>
@@ -23,7 +24,7 @@ std::string gpu_name(int device_index) {
   cudaDeviceProp properties = {};
   const cudaError_t code = cudaGetDeviceProperties(&properties, device_index);
   if (code != cudaSuccess)
-    throw std::runtime_error(fmt::format("GPU {}: {}", device_index, cudaGetErrorString(code)));
+    throw UnavailableError(fmt::format("GPU {}: {}", device_index, cudaGetErrorString(code)));
   return properties.name;
 }
 

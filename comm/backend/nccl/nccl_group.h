@@ -48,6 +48,7 @@ class NcclGroup final : public ProcessGroup {
   void barrier() override { host_->barrier(); }
   std::unique_ptr<ProcessGroup> split(int color, int key) override;
   Settled settle(bool finished, const std::string& where) override;
+  bool may_speak() const override { return host_->may_speak(); }
   [[noreturn]] void abort(int exit_code) override;
 
  private:

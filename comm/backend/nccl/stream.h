@@ -1,6 +1,6 @@
 // The stream that collectives run on, behind an interface, so that NcclGroup's logic can be tested
 // without a GPU.
-// Used by one thread. Every call may throw std::runtime_error with the driver's text.
+// Used by one thread. Every call may throw UnavailableError with the driver's text.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -30,7 +30,7 @@ class DeviceStream {
 using StreamFactory = std::function<std::unique_ptr<DeviceStream>()>;
 
 // A stream of its own on this GPU, which becomes the thread's current device. Throws
-// std::runtime_error if there is no such GPU.
+// UnavailableError if there is no such GPU.
 std::unique_ptr<DeviceStream> make_cuda_stream(int device_index);
 
 }  // namespace candor::comm

@@ -79,6 +79,7 @@ class LosingGroup final : public ProcessGroup {
     group_->barrier();
     return {.finished = finished};
   }
+  bool may_speak() const override { return group_->may_speak(); }
   [[noreturn]] void abort(int exit_code) override {
     group_->abort(exit_code);
     std::terminate();

@@ -1,6 +1,6 @@
 // A program for survivors_test: ranks add numbers; one of them dies, stops or stays away at a
 // chosen call, and the others go on.
-// usage: survivors VICTIM kill|stop|stay_away|out_of_reach|hold_up CALL
+// usage: survivors VICTIM kill|stop|stay_away|out_of_reach|hold_up|fail CALL
 // A second victim: VICTIM,VICTIM (one after the other).
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -41,6 +41,13 @@ void vanish(const std::string& how) {
   for (;;) ::pause();  // its heart goes on beating
 }
 
+// As a program does whose ranks all find the same error. The pause lets every rank ask.
+void fail(ProcessGroup& group) {
+  if (group.may_speak()) fmt::print(stderr, "rank {} is heard\n", group.rank());
+  ::sleep(2);
+  group.abort(3);
+}
+
 int survive(int argc, char** argv) {
   if (argc != 4) return 2;
   const int rank = std::atoi(std::getenv("OMPI_COMM_WORLD_RANK")),
@@ -61,6 +68,7 @@ int survive(int argc, char** argv) {
         const bool first_victim = my_turn == 0;
         if (done == at && my_turn != std::string::npos && (first_victim || !lost.empty()))
           vanish(how);
+        if (how == "fail" && done == at) fail(*group);
         if (how == "hold_up" && done == at && rank != 0) holds_up = true;
         at::Tensor sum = at::full({1000}, int64_t{group->rank()}, at::kLong);
         group->all_reduce_sum(sum);
