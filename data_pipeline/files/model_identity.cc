@@ -37,4 +37,14 @@ std::string model_identity(const std::string& model_folder) {
   return sha256_hex(text);
 }
 
+std::string model_texts_identity(const std::string& model_folder) {
+  std::string text;
+  for (const char* name :
+       {"generation_config.json", "tokenizer_config.json", "chat_template.jinja"}) {
+    const std::string path = model_folder + "/" + name;
+    if (std::filesystem::exists(path)) text += fmt::format("{} {}\n", name, sha256_file_hex(path));
+  }
+  return sha256_hex(text);
+}
+
 }  // namespace candor::data

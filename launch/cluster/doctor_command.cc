@@ -100,7 +100,7 @@ int64_t largest_bytes(const std::vector<RankState>& ranks, int64_t otherwise) {
 
 class Measurement {
  public:
-  Measurement(CommandContext& context, const std::vector<RankState>& ranks)
+  Measurement(RunContext& context, const std::vector<RankState>& ranks)
       : arguments_(context.arguments.doctor), host_(context.group), ranks_(ranks) {}
 
   void go(Readiness& readiness) {
@@ -181,7 +181,7 @@ class Measurement {
   const std::vector<RankState>& ranks_;
 };
 
-int examine(CommandContext& context) {
+int examine(RunContext& context) {
   const DoctorArguments& arguments = context.arguments.doctor;
   comm::ProcessGroup& group = context.group;
   const bool tells = group.rank() == 0;
@@ -211,7 +211,7 @@ int examine(CommandContext& context) {
 
 }  // namespace
 
-int doctor_command(CommandContext& context) {
+int doctor_command(RunContext& context) {
   try {
     return examine(context);
   } catch (const comm::CommError&) {

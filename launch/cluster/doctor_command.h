@@ -5,13 +5,13 @@
 #pragma once
 
 #include "launch/config/run_config.h"
-#include "launch/context/command_context.h"
+#include "launch/context/run_context.h"
 
 namespace candor::launch {
 
 // Collective over the ranks of MPI; rank 0 prints. Returns 0 or, with problems, 2; warnings change
 // nothing. CommError where ranks or network fail.
-int doctor_command(CommandContext& context);
+int doctor_command(RunContext& context);
 
 // Threads, deadlines and heartbeat that a doctor of these arguments runs with: threads as a run of
 // the config would have them.

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "launch/config/run_config.h"
-#include "launch/context/command_context.h"
+#include "launch/context/run_context.h"
 
 namespace candor::launch {
 

@@ -8,7 +8,7 @@
 #include <stdexcept>
 
 #include "launch/config/run_paths.h"
-#include "launch/context/model_setup.h"
+#include "launch/context/lora_options.h"
 #include "launch/progress/progress.h"
 #include "trainer/kernels/gemm_peak.h"
 #include "trainer/model/pass_cost.h"
@@ -219,7 +219,7 @@ void print_memory(const RunConfig& config, const Step& step, const Planner& plan
 
 }  // namespace
 
-int plan_command(const RunConfig& config, CommandContext& context) {
+int plan_command(const RunConfig& config, RunContext& context) {
   comm::ProcessGroup& group = context.group;
   const std::string tokens = RunPaths(config.run.dir).tokens();
   if (group.rank() == 0 && !std::filesystem::exists(tokens)) {

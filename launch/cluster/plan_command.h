@@ -7,11 +7,11 @@
 #pragma once
 
 #include "launch/config/run_config.h"
-#include "launch/context/command_context.h"
+#include "launch/context/run_context.h"
 
 namespace candor::launch {
 
 // Collective; rank 0 prints. Throws std::invalid_argument where there is no tokens.h5 yet.
-int plan_command(const RunConfig& config, CommandContext& context);
+int plan_command(const RunConfig& config, RunContext& context);
 
 }  // namespace candor::launch

@@ -22,6 +22,10 @@ class RecordListOf final : public RecordList {
   void visit(std::size_t index, FieldVisitor& visitor) override {
     visit_fields(records_.at(index), visitor);
   }
+  std::any contents() const override { return records_; }
+  void set_contents(const std::any& list) override {
+    records_ = std::any_cast<std::vector<T>>(list);
+  }
 
  private:
   std::vector<T>& records_;

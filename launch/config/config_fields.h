@@ -5,6 +5,7 @@
 // To add a key: a member in run_config.h, a line in config_fields.cc.
 #pragma once
 
+#include <any>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -42,6 +43,9 @@ class RecordList {
   virtual void clear() = 0;
   virtual void append() = 0;
   virtual void visit(std::size_t index, class FieldVisitor& visitor) = 0;
+  // The whole list, and another list of the same type in its place.
+  virtual std::any contents() const = 0;
+  virtual void set_contents(const std::any& list) = 0;
 };
 
 class FieldVisitor {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "launch/config/config_fields.h"
+#include "launch/config/config_part.h"
 
 namespace candor::launch {
 namespace {
@@ -181,6 +182,7 @@ class Describer final : public FieldVisitor {
 }  // namespace
 
 std::string to_yaml(const RunConfig& config) {
+  const WholeConfigRead whole;
   RunConfig copy = config;  // a visitor may change fields; this one doesn't
   Writer writer;
   visit_fields(copy, writer);

@@ -8,7 +8,7 @@
 
 namespace candor::launch {
 
-int export_command(const RunConfig& config, CommandContext& context) {
+int export_command(const RunConfig& config, RunContext& context) {
   ensure_model(config.model, context.group);
   if (context.group.rank() == 0) {
     const CommandArguments& arguments = context.arguments;

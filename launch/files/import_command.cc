@@ -4,7 +4,7 @@
 
 namespace candor::launch {
 
-int import_command(CommandContext& context) {
+int import_command(RunContext& context) {
   if (context.group.rank() == 0) import_and_tell(context.arguments.input, context.arguments.output);
   context.group.barrier();
   return 0;

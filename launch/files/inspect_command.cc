@@ -13,7 +13,7 @@
 
 #include "data_pipeline/files/jsonl.h"
 #include "data_pipeline/files/read_file.h"
-#include "launch/context/model_setup.h"
+#include "launch/context/base_model.h"
 #include "launch/files/inspect_formats.h"
 #include "trainer/training/reproducer.h"
 
@@ -122,23 +122,22 @@ std::string inspect_file(const std::string& path, const CommandArguments& argume
 namespace {
 
 // With the model in the dtype of the run that left it; on rank 0 alone.
-std::string inspect_reproducer(const std::string& path, comm::ProcessGroup& group) {
+std::string inspect_reproducer(const std::string& path) {
   const trainer::Reproducer reproducer = trainer::read_reproducer(path);
   ModelSection section;
   section.path = reproducer.base_model;
   section.dtype = reproducer.dtype;
   section.products = reproducer.products;
-  section.device = "cpu";
-  const trainer::LlamaModel model = load_model(section, group);
+  const trainer::LlamaModel model = load_weights(section, at::kCPU);
   return fmt::format("reproducer {}\n", path) + trainer::replay(path, model);
 }
 
 }  // namespace
 
-int inspect_command(CommandContext& context) {
+int inspect_command(RunContext& context) {
   const std::string& path = context.arguments.input;
   if (context.group.rank() == 0 && fs::exists(path + "/reproducer.json")) {
-    fmt::print("{}", inspect_reproducer(path, context.group));
+    fmt::print("{}", inspect_reproducer(path));
   } else if (context.group.rank() == 0) {
     fmt::print("{}", inspect_file(path, context.arguments));
   }

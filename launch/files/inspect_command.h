@@ -4,12 +4,12 @@
 
 #include <string>
 
-#include "launch/context/command_context.h"
+#include "launch/context/run_context.h"
 
 namespace candor::launch {
 
 // Prints on rank 0 only. What the file is is told by its content, not by its name.
-int inspect_command(CommandContext& context);
+int inspect_command(RunContext& context);
 
 // The text that inspect prints about `path`; throws as the file's own reader does,
 // std::invalid_argument for a kind of file that isn't ours.

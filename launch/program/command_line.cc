@@ -1,6 +1,7 @@
 #include "launch/program/command_line.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -9,6 +10,7 @@
 
 #include "launch/config/nearest_key.h"
 #include "launch/config/run_config.h"
+#include "launch/stages/stage_list.h"
 
 namespace candor::launch {
 namespace {
@@ -33,19 +35,14 @@ class Parser {
     import->add_option("gguf", args().input, "GGUF file")->required();
     import->add_option("folder", args().output, "model folder to make")->required();
 
-    with_config("answer",
-                "Let the base model answer every question; goes on where a killed one was");
-    with_config("grade", "Compare the answers with the accepted ones");
-    with_config("prepare", "Make token files: chat template, tokenizer, confidence tokens");
-    CLI::App* train = with_config("train", "Fit the adapter");
+    for (const StageDeclaration& stage : stage_list()) with_stage(stage);
+    CLI::App* train = app_.get_subcommand("train");
     train->add_flag("--resume", args().resume, "go on from the newest checkpoint");
     train
         ->add_option("--pause-at", args().pause_at,
                      "save at this step and leave; with --resume the same training goes on")
         ->check(CLI::PositiveNumber);
-    CLI::App* evaluate =
-        with_config("evaluate", "Score the test questions before and after, and write the report");
-    evaluate->add_option("--adapter", args().adapter,
+    app_.get_subcommand("evaluate")->add_option("--adapter", args().adapter,
                          "adapter folder (default: <run.dir>/adapter)");
     with_config("run",
                 "Do all stages from answer to evaluate; unchanged ones are skipped, a killed one "
@@ -87,9 +84,7 @@ class Parser {
         "--merge", args().merge,
         "also write the merged model (its answers may differ from the base model's)");
 
-    CLI::App* score = with_config(
-        "score",
-        "Confidences for questions and responses of any model; goes on where a killed one was");
+    CLI::App* score = app_.get_subcommand("score");
     score->add_option("--input", args().input, "JSONL with question and response")->required();
     score->add_option("--output", args().output, "JSONL to write")->required();
     score->add_option("--adapter", args().adapter, "adapter folder (default: <run.dir>/adapter)");
@@ -176,6 +171,21 @@ class Parser {
     sub->add_option("config", line_.config_path, "the run's YAML file")->required();
     add_overrides(sub);
     return sub;
+  }
+
+  // Its --help ends with what it reads and writes.
+  void with_stage(const StageDeclaration& stage) {
+    RunConfig named;
+    named.run.dir = "<run.dir>";
+    named.data.questions = "<data.questions>";
+    const std::vector<std::string> inputs = stage.inputs(named), outputs = stage.outputs(named);
+    std::string footer = fmt::format("Reads: {}{}\n", stage.reads_model ? "the model" : "",
+                                     stage.reads_model && !inputs.empty() ? ", " : "");
+    footer.insert(footer.size() - 1, fmt::format("{}", fmt::join(inputs, ", ")));
+    if (!outputs.empty()) footer += fmt::format("Writes: {}\n", fmt::join(outputs, ", "));
+    footer += fmt::format("Keys that its results depend on: {}\nOther keys that it reads: {}",
+                          fmt::join(stage.result_keys, ", "), fmt::join(stage.other_keys, ", "));
+    with_config(stage.name, stage.purpose)->footer(footer);
   }
 
   void add_doctor() {

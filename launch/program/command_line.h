@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "launch/context/command_context.h"
+#include "launch/context/command_arguments.h"
 #include "launch/sweep/sweep_command.h"
 
 namespace candor::launch {

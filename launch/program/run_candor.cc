@@ -45,7 +45,7 @@ namespace {
 
 struct ConfigCommand {
   const char* name;
-  int (*run)(const RunConfig&, CommandContext&);
+  int (*run)(const RunConfig&, RunContext&);
 };
 constexpr ConfigCommand kConfigCommands[] = {
     {"answer", answer_command},     {"grade", grade_command},
@@ -159,10 +159,12 @@ int run_command_of(Request& request, comm::ProcessGroup& host, trainer::StopRequ
   const std::string& name = request.line.command;
   comm::ProcessGroup& used = group ? *group : host;
   trainer::HostFiles hosts(used, host_files_options(request.config.run.dir));
-  CommandContext context{.group = used,
-                         .arguments = request.line.arguments,
-                         .hosts = hosts,
-                         .stop_request = &stop_request};
+  BaseModel base;
+  RunContext context{.group = used,
+                     .hosts = hosts,
+                     .base = base,
+                     .arguments = request.line.arguments,
+                     .stop_request = &stop_request};
   if (failed || !is_config_command(request.line)) {
     const auto command =
         name == "doctor" ? doctor_command : (name == "import" ? import_command : inspect_command);

@@ -13,7 +13,7 @@
 namespace candor::launch {
 
 int run_and_survive(const std::function<int()>& command, const std::string& name,
-                    CommandContext& context, bool& ranks_lost) {
+                    RunContext& context, bool& ranks_lost) {
   for (;;) {
     bool finished = false;
     int exit_code = kExitOk;
@@ -22,6 +22,7 @@ int run_and_survive(const std::function<int()>& command, const std::string& name
       finished = true;
     } catch (const comm::GroupShrunkError&) {
       ranks_lost = context.arguments.resume = true;
+      context.base.forget();
       continue;
     } catch (const comm::RankLostError&) {  // whom, settle() tells
     } catch (const trainer::PreemptedError&) {
@@ -35,6 +36,7 @@ int run_and_survive(const std::function<int()>& command, const std::string& name
       return exit_code;
     }
     ranks_lost = context.arguments.resume = true;
+    context.base.forget();
     if (context.group.rank() == 0)
       fmt::print(stderr, "{}  WARNING: {}\n", name,
                  comm::losses_text(settled.lost, context.group.world_size()));

@@ -4,7 +4,7 @@
 #include <functional>
 #include <string>
 
-#include "launch/context/command_context.h"
+#include "launch/context/run_context.h"
 
 namespace candor::launch {
 
@@ -12,7 +12,7 @@ namespace candor::launch {
 // the command again, as with --resume, which goes on from what is written. Returns the command's
 // exit code, that of a preemption too. Sets ranks_lost if any were. Collective over context.group.
 int run_and_survive(const std::function<int()>& command, const std::string& name,
-                    CommandContext& context, bool& ranks_lost);
+                    RunContext& context, bool& ranks_lost);
 
 // Where launch/mpirun_survive.sh asked for it: its mpirun can't tell how a job ended that lost
 // ranks. Rank 0 writes.

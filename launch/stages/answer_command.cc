@@ -6,8 +6,8 @@
 #include <stdexcept>
 
 #include "launch/config/run_paths.h"
-#include "launch/context/model_setup.h"
 #include "launch/progress/progress.h"
+#include "launch/stages/stage_list.h"
 #include "trainer/generation/answering.h"
 
 namespace candor::launch {
@@ -30,14 +30,14 @@ std::vector<data::Question> chosen_questions(const DataSection& data) {
 
 }  // namespace
 
-int answer_command(const RunConfig& config, CommandContext& context) {
+int answer_command(const RunConfig& config, RunContext& context) {
   comm::ProcessGroup& group = context.group;
-  const std::string identity = agreed_model_identity(config.model, group, context.hosts);
-  const TextSetup text(config);
+  const std::string& identity = context.model_identity(config);
+  const TextSetup& text = context.text(config);
   if (!config.data.questions.empty()) context.hosts.send({config.data.questions});
   const std::vector<data::Question> questions = chosen_questions(config.data);
-  open_run_folder(config, group);
-  const trainer::LlamaModel model = load_model(config.model, group);
+  context.open_run_folder(config);
+  const trainer::LlamaModel& model = context.model(config);
   const RunPaths paths(config.run.dir);
   const auto groups = (static_cast<int64_t>(questions.size()) + config.answer.group_size - 1) /
                       config.answer.group_size;
@@ -47,7 +47,8 @@ int answer_command(const RunConfig& config, CommandContext& context) {
                                     .group_size = config.answer.group_size,
                                     .slots = config.answer.slots,
                                     .model_identity = identity,
-                                    .precision = precision_text(config.model),
+                                    .identity = key_text(config, stage_named("answer")) +
+                                                context.model_texts_identity(config),
                                     .answers_path = paths.answers(),
                                     .journal_folder = paths.answers() + ".partial",
                                     .hosts = &context.hosts};

@@ -3,6 +3,8 @@
 namespace candor::launch {
 namespace {
 
+constexpr const char* kAlora = "alora";
+
 std::string label_of(const std::string& loss) {
   if (loss == "tokenized_brier") return "tokenized_brier from scratch (the paper's recipe)";
   return loss + " alone";
@@ -10,21 +12,28 @@ std::string label_of(const std::string& loss) {
 
 }  // namespace
 
-std::vector<Comparison> comparisons_of(const RunConfig& config) {
-  RunConfig same = config;
-  same.compare_objectives.clear();
-  same.compare_alora = false;
-  std::vector<Comparison> comparisons;
-  for (const std::string& loss : config.compare_objectives) {
-    comparisons.push_back({loss, label_of(loss), same});
-    comparisons.back().config.objective = {{.loss = loss}};
-  }
+std::vector<ComparedAdapter> compared_adapters(const RunConfig& config) {
+  const RunPaths paths(config.run.dir);
+  std::vector<ComparedAdapter> compared;
+  for (const std::string& loss : config.compare_objectives)
+    compared.push_back({loss, label_of(loss), paths.comparison(loss)});
   if (config.compare_alora) {
-    comparisons.push_back(
-        {"alora", "adapter from the marker on (aLoRA; not the paper's model)", same});
-    comparisons.back().config.lora.active_from = "confidence_marker";
+    compared.push_back({kAlora, "adapter from the marker on (aLoRA; not the paper's model)",
+                        paths.comparison(kAlora)});
   }
-  return comparisons;
+  return compared;
+}
+
+RunConfig training_config(const RunConfig& config, const ComparedAdapter& compared) {
+  RunConfig trained = config;
+  trained.compare_objectives.clear();
+  trained.compare_alora = false;
+  if (compared.name == kAlora) {
+    trained.lora.active_from = "confidence_marker";
+  } else {
+    trained.objective = {{.loss = compared.name}};
+  }
+  return trained;
 }
 
 }  // namespace candor::launch

@@ -7,15 +7,19 @@
 #include <vector>
 
 #include "launch/config/run_config.h"
+#include "launch/config/run_paths.h"
 
 namespace candor::launch {
 
-struct Comparison {
-  std::string name;   // its files lie in RunPaths(config.run.dir).comparison(name)
+struct ComparedAdapter {
+  std::string name;
   std::string label;  // in the report
-  RunConfig config;   // that trains it
+  RunPaths paths;     // of its files
 };
 
-std::vector<Comparison> comparisons_of(const RunConfig& config);
+std::vector<ComparedAdapter> compared_adapters(const RunConfig& config);
+
+// The config that trains one of them.
+RunConfig training_config(const RunConfig& config, const ComparedAdapter& compared);
 
 }  // namespace candor::launch

@@ -5,11 +5,9 @@
 #include <filesystem>
 #include <optional>
 
-#include "data_pipeline/files/sha256.h"
 #include "data_pipeline/tokens/sampler.h"
 #include "launch/config/run_paths.h"
-#include "launch/context/model_setup.h"
-#include "launch/context/training_identity.h"
+#include "launch/stages/training_identity.h"
 #include "launch/progress/progress.h"
 #include "launch/stages/comparison.h"
 #include "launch/stages/evaluation_report.h"
@@ -23,9 +21,13 @@ namespace {
 
 class Evaluation {
  public:
-  Evaluation(const RunConfig& config, const trainer::LlamaModel& model, const data::TokenData& data,
-             CommandContext& context)
-      : config_(config), model_(model), data_(data), group_(context.group), hosts_(context.hosts) {
+  Evaluation(const RunConfig& config, const RunTokens& tokens, RunContext& context)
+      : config_(config),
+        context_(context),
+        model_(context.model(config)),
+        data_(tokens.data),
+        tokens_sha256_(tokens.sha256),
+        group_(context.group) {
     options_.bootstrap.resamples = config.evaluate.bootstrap_samples;
   }
 
@@ -33,7 +35,7 @@ class Evaluation {
 
   // Once, for all scores of the test split that need no hidden states below `layer`, where there
   // are several.
-  void keep_test_trunk(int64_t layer, const std::string& model_identity) {
+  void keep_test_trunk(int64_t layer) {
     const size_t uses = 1 + (config_.evaluate.probe ? 0 : 1) +
                         config_.compare_objectives.size();  // aLoRA reads none
     if (!config_.train.frozen_trunk || layer == 0 || uses < 2) return;
@@ -43,9 +45,9 @@ class Evaluation {
     trainer::FrozenTrunkOptions options{.layer = layer,
                                         .batch_examples = config_.evaluate.batch_examples,
                                         .path = paths.test_trunk(),
-                                        .hosts = &hosts_};
-    options.identity = trunk_identity(config_, model_identity,
-                                      data::sha256_file_hex(paths.tokens()), group_.device());
+                                        .hosts = &context_.hosts};
+    options.identity = trunk_identity(config_, context_.model_identity(config_), tokens_sha256_,
+                                      group_.device());
     options.on_progress = [&](int64_t done, int64_t total) {
       progress.set_total(total);
       progress.update(done);
@@ -113,8 +115,8 @@ class Evaluation {
 
   // A row for each further adapter, a note for each that isn't there.
   void score_comparisons(trainer::ReportInput& report) const {
-    for (const Comparison& comparison : comparisons_of(config_)) {
-      const RunPaths paths = RunPaths(config_.run.dir).comparison(comparison.name);
+    for (const ComparedAdapter& comparison : compared_adapters(config_)) {
+      const RunPaths& paths = comparison.paths;
       std::string found =
           group_.rank() == 0 && std::filesystem::exists(paths.adapter_weights()) ? "yes" : "";
       group_.broadcast_bytes(found, 0);
@@ -126,7 +128,7 @@ class Evaluation {
         if (group_.rank() == 0) fmt::print(stderr, "evaluate  {}\n", report.notes.back());
         continue;
       }
-      const trainer::LoraAdapter adapter = adapter_of_all_hosts(paths.adapter(), model_, hosts_);
+      const trainer::LoraAdapter adapter = context_.adapter(config_, paths.adapter());
       const std::vector<trainer::ScoredExample> examples =
           score("test", comparison.name, &adapter, false).examples;
       if (group_.rank() != 0) continue;
@@ -142,31 +144,28 @@ class Evaluation {
 
  private:
   const RunConfig& config_;
+  RunContext& context_;
   const trainer::LlamaModel& model_;
   const data::TokenData& data_;
+  const std::string& tokens_sha256_;
   comm::ProcessGroup& group_;
-  trainer::HostFiles& hosts_;
   trainer::EvaluationOptions options_;
   std::optional<trainer::FrozenTrunk> test_trunk_;
 };
 
 }  // namespace
 
-int evaluate_command(const RunConfig& config, CommandContext& context) {
+int evaluate_command(const RunConfig& config, RunContext& context) {
   comm::ProcessGroup& group = context.group;
-  const std::string identity = agreed_model_identity(config.model, group, context.hosts);
-  const TextSetup text(config);
-  context.hosts.send({RunPaths(config.run.dir).tokens()});
-  const data::TokenData data = read_run_tokens(config, text, identity);
-  check_evaluation_splits(data, config.evaluate);
+  const RunTokens tokens = context.tokens(config);
+  check_evaluation_splits(tokens.data, config.evaluate);
   const RunPaths paths(config.run.dir);
-  const trainer::LlamaModel model = load_model(config.model, group);
   const std::string adapter_folder =
       context.arguments.adapter.empty() ? paths.adapter() : context.arguments.adapter;
-  const trainer::LoraAdapter adapter = adapter_of_all_hosts(adapter_folder, model, context.hosts);
+  const trainer::LoraAdapter adapter = context.adapter(config, adapter_folder);
 
-  Evaluation evaluation(config, model, data, context);
-  evaluation.keep_test_trunk(adapter.options().layer_begin, identity);
+  Evaluation evaluation(config, tokens, context);
+  evaluation.keep_test_trunk(adapter.options().layer_begin);
   trainer::ReportInput report;
   report.before_examples = evaluation.score_base(report);
   report.after_examples = evaluation.score("test", "after", &adapter, false).examples;

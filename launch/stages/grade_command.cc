@@ -71,7 +71,7 @@ void grade_file(const RunConfig& config) {
 
 }  // namespace
 
-int grade_command(const RunConfig& config, CommandContext& context) {
+int grade_command(const RunConfig& config, RunContext& context) {
   if (context.group.rank() == 0) grade_file(config);
   context.group.barrier();
   return 0;

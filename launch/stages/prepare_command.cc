@@ -4,15 +4,14 @@
 
 #include "data_pipeline/prompt/token_builder.h"
 #include "launch/config/run_paths.h"
-#include "launch/context/model_setup.h"
 
 namespace candor::launch {
 
-int prepare_command(const RunConfig& config, CommandContext& context) {
-  const std::string identity = agreed_model_identity(config.model, context.group, context.hosts);
+int prepare_command(const RunConfig& config, RunContext& context) {
+  const std::string& identity = context.model_identity(config);
   if (context.group.rank() == 0) {
     const RunPaths paths(config.run.dir);
-    const TextSetup text(config);
+    const TextSetup& text = context.text(config);
     const std::vector<data::GradedQuestion> questions = data::read_graded_questions(paths.graded());
     const data::TokenData data = data::build_token_data(
         questions, text.prompt(),

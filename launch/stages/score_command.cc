@@ -13,8 +13,8 @@
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/prompt/token_builder.h"
 #include "launch/config/run_paths.h"
-#include "launch/context/model_setup.h"
 #include "launch/progress/progress.h"
+#include "launch/stages/stage_list.h"
 #include "trainer/evaluation/scoring.h"
 
 namespace candor::launch {
@@ -44,29 +44,31 @@ void open_journal(const std::string& journal, const std::string& identity) {
 
 }  // namespace
 
-int score_command(const RunConfig& config, CommandContext& context) {
+int score_command(const RunConfig& config, RunContext& context) {
   comm::ProcessGroup& group = context.group;
   const CommandArguments& arguments = context.arguments;
-  const std::string identity = agreed_model_identity(config.model, group, context.hosts);
-  const TextSetup text(config);
+  const std::string& identity = context.model_identity(config);
+  const TextSetup& text = context.text(config);
   context.hosts.send({arguments.input});
   const std::vector<data::GradedQuestion> questions = data::read_responses(arguments.input);
   const data::TokenData data = data::build_token_data(
       questions, text.prompt(),
       {.max_tokens = static_cast<size_t>(config.prepare.max_tokens), .model_identity = identity});
-  const trainer::LlamaModel model = load_model(config.model, group);
+  const trainer::LlamaModel& model = context.model(config);
   const std::string adapter_folder =
       arguments.adapter.empty() ? RunPaths(config.run.dir).adapter() : arguments.adapter;
-  const trainer::LoraAdapter adapter = adapter_of_all_hosts(adapter_folder, model, context.hosts);
+  const trainer::LoraAdapter adapter = context.adapter(config, adapter_folder);
 
   const std::string journal = arguments.output + ".partial";
+  const std::string& texts_identity = context.model_texts_identity(config);
   if (group.rank() == 0) {
     open_journal(journal,
                  data::sha256_hex(
-                     identity + text.prompt().sha256() + data::sha256_file_hex(arguments.input) +
+                     identity + texts_identity +
+                     data::sha256_file_hex(arguments.input) +
                      data::sha256_file_hex(adapter_folder + "/adapter_model.safetensors") +
-                     fmt::format("2 {} {} {}", config.evaluate.batch_examples,
-                                 config.train.share_prefix, precision_text(config.model))));
+                     data::sha256_file_hex(adapter_folder + "/adapter_config.json") +
+                     key_text(config, stage_named("score"))));
   }
   group.barrier();
   const auto total = static_cast<int64_t>(data.examples()),

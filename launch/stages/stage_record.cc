@@ -33,6 +33,7 @@ StageRecord::StageRecord(std::string path) : path_(std::move(path)) {
     return stage.is_object() && stage.contains("keys") && stage["keys"].is_string() &&
            has_hashes(stage, "inputs") &&
            (!stage.contains("model") || stage["model"].is_string()) &&
+           (!stage.contains("model_texts") || stage["model_texts"].is_string()) &&
            (!stage.contains("outputs") || has_hashes(stage, "outputs"));
   };
   if (!record_.is_object() || !std::all_of(record_.begin(), record_.end(), is_stage)) {
@@ -54,6 +55,9 @@ std::string StageRecord::reason(const Stage& stage) const {
   if (last.value("model", "") != stage.model)
     return "the model changed (its config.json, tokenizer.json or model.safetensors differ from "
            "those of the last run)";
+  // Records of candor 0.1 don't have it.
+  if (last.value("model_texts", stage.model_texts) != stage.model_texts)
+    return "the model's generation_config.json or chat template changed";
   for (const std::string& input : stage.inputs) {
     if (last["inputs"].value(input, "") != data::sha256_file_hex(input))
       return fmt::format("{} changed", input);
@@ -76,6 +80,7 @@ void StageRecord::started(const Stage& stage) {
 void StageRecord::finished(const Stage& stage) {
   record_[stage.name] = {{"keys", data::sha256_hex(stage.keys)},
                          {"model", stage.model},
+                         {"model_texts", stage.model_texts},
                          {"inputs", hashes_of(stage.inputs)}};
   if (stage.nobody_edits) record_[stage.name]["outputs"] = hashes_of(stage.outputs);
   save();

@@ -18,10 +18,11 @@ struct Stage {
   std::string name;
   std::string keys;                  // the part of the config that it reads, as text
   std::string model{};               // identity of the model that it uses; empty: none
+  std::string model_texts{};         // of the model's further files
   std::vector<std::string> inputs;   // files
   std::vector<std::string> outputs;  // files
   bool nobody_edits = false;         // the outputs
-  std::function<void()> run;
+  std::function<void()> run{};
 };
 
 class StageRecord {

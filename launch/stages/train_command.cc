@@ -7,8 +7,8 @@
 
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/sha256.h"
-#include "launch/context/model_setup.h"
-#include "launch/context/training_identity.h"
+#include "launch/context/lora_options.h"
+#include "launch/stages/training_identity.h"
 #include "launch/progress/progress.h"
 #include "trainer/training/trainer.h"
 
@@ -96,14 +96,10 @@ std::string step_note(const trainer::StepRecord& record) {
 
 }  // namespace
 
-void train_adapter(const RunConfig& config, const AdapterTraining& training,
-                   comm::ProcessGroup& group, trainer::HostFiles& hosts) {
-  ResidentModel own;
-  ResidentModel& base = training.resident != nullptr ? *training.resident : own;
-  const std::string& identity = base.identity(config.model, group, hosts);
-  const TextSetup text(config);
-  hosts.send({RunPaths(config.run.dir).tokens()});
-  const data::TokenData data = read_run_tokens(config, text, identity);
+void train_adapter(const RunConfig& config, const AdapterTraining& training, RunContext& context) {
+  comm::ProcessGroup& group = context.group;
+  const RunTokens tokens = context.tokens(config);
+  const data::TokenData& data = tokens.data;
   const RunPaths& output = training.output;
   if (group.rank() == 0 && !training.resume &&
       !trainer::checkpoint_steps(output.checkpoints()).empty()) {
@@ -117,20 +113,20 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training,
     data::write_file_atomically(output.config(), to_yaml(config));
   }
   group.barrier();
-  const trainer::LlamaModel& model = base.get(config.model, group);
+  const trainer::LlamaModel& model = context.model(config);
 
   trainer::TrainOptions options = train_options(config, output);
   if (config.lora.active_from == "confidence_marker")
     options.lora.active_from = marker_tokens(data);
   options.resume = training.resume;
   options.pause_at = training.pause_at;
-  options.stop_request = training.stop_request;
-  options.hosts = &hosts;
+  options.stop_request = context.stop_request;
+  options.hosts = &context.hosts;
   data::WriteFence fence(output.dir);
   options.fence = &fence;
-  const std::string tokens_sha256 = data::sha256_file_hex(RunPaths(config.run.dir).tokens());
-  options.identity = training_identity(config, tokens_sha256, group.device());
-  options.trunk_identity = trunk_identity(config, identity, tokens_sha256, group.device());
+  options.identity = training_identity(config, tokens.sha256, group.device());
+  options.trunk_identity =
+      trunk_identity(config, context.model_identity(config), tokens.sha256, group.device());
   if (!config.train.trunk_dir.empty()) {
     const std::string whose = fmt::format("{}\n{}\n{}", options.trunk_identity,
                                           config.lora.layers.begin, config.lora.active_from);
@@ -177,14 +173,12 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training,
   }
 }
 
-int train_command(const RunConfig& config, CommandContext& context) {
-  const CommandArguments& arguments = context.arguments;
+int train_command(const RunConfig& config, RunContext& context) {
   train_adapter(config,
                 {.output = RunPaths(config.run.dir),
-                 .resume = arguments.resume,
-                 .pause_at = arguments.pause_at,
-                 .stop_request = context.stop_request},
-                context.group, context.hosts);
+                 .resume = context.arguments.resume,
+                 .pause_at = context.arguments.pause_at},
+                context);
   return 0;
 }
 

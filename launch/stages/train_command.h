@@ -4,26 +4,22 @@
 
 #include "launch/config/run_config.h"
 #include "launch/config/run_paths.h"
-#include "launch/context/command_context.h"
-#include "launch/context/resident_model.h"
+#include "launch/context/run_context.h"
 
 namespace candor::launch {
 
 // Collective: every rank of context.group calls it. Returns an exit code (exit_codes.h); throws
 // what run_candor turns into one.
-int train_command(const RunConfig& config, CommandContext& context);
+int train_command(const RunConfig& config, RunContext& context);
 
 struct AdapterTraining {
   std::string name = "train";  // begins each line on stderr
   RunPaths output;       // whose config, checkpoints, metrics, tensorboard and adapter are written
   bool resume = false;   // from the newest checkpoint, if there is one
   int64_t pause_at = 0;  // a step at which to save and return, without an adapter yet; 0: none
-  trainer::StopRequest* stop_request = nullptr;
-  ResidentModel* resident = nullptr;  // null: the base model is read for this training alone
 };
 
 // What train_command does, but into any folder: tokens.h5 is that of config.run.dir. Collective.
-void train_adapter(const RunConfig& config, const AdapterTraining& training,
-                   comm::ProcessGroup& group, trainer::HostFiles& hosts);
+void train_adapter(const RunConfig& config, const AdapterTraining& training, RunContext& context);
 
 }  // namespace candor::launch

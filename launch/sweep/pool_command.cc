@@ -56,7 +56,7 @@ class OutputInto {
 
 class PoolGroup {
  public:
-  PoolGroup(const RunConfig& config, CommandContext& context)
+  PoolGroup(const RunConfig& config, RunContext& context)
       : config_(config),
         stop_(context.stop_request),
         folder_(config.run.dir),
@@ -120,13 +120,10 @@ class PoolGroup {
     config.model = resolve_products(config.model, recorded_products(config), *host_);
     trainer::HostFiles hosts(*group_, host_files_options(config.run.dir));
     hosts.look();
-    train_adapter(config,
-                  {.output = RunPaths(config.run.dir),
-                   .resume = true,
-                   .pause_at = task.pause_at,
-                   .stop_request = stop_,
-                   .resident = &resident_},
-                  *group_, hosts);
+    RunContext context{.group = *group_, .hosts = hosts, .base = base_, .stop_request = stop_};
+    train_adapter(
+        config,
+        {.output = RunPaths(config.run.dir), .resume = true, .pause_at = task.pause_at}, context);
   }
 
   void failed(const PoolTask& task, const Failure& failure) {
@@ -150,13 +147,13 @@ class PoolGroup {
   PoolFolder folder_;
   int64_t number_;
   std::unique_ptr<comm::ProcessGroup> host_, group_;
-  ResidentModel resident_;
+  BaseModel base_;  // kept from one task to the next
   int64_t last_task_ = 0;
 };
 
 }  // namespace
 
-int pool_command(const RunConfig& config, CommandContext& context) {
+int pool_command(const RunConfig& config, RunContext& context) {
   PoolGroup(config, context).work();
   return kExitOk;
 }

@@ -7,12 +7,12 @@
 #pragma once
 
 #include "launch/config/run_config.h"
-#include "launch/context/command_context.h"
+#include "launch/context/run_context.h"
 
 namespace candor::launch {
 
 // Collective over context.group, which is the whole job. config: what is the same for all points.
 // Returns when it was asked to stop.
-int pool_command(const RunConfig& config, CommandContext& context);
+int pool_command(const RunConfig& config, RunContext& context);
 
 }  // namespace candor::launch

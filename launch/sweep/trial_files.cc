@@ -12,7 +12,9 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
+#include "launch/config/config_part.h"
 #include "launch/config/run_paths.h"
+#include "launch/stages/stage_list.h"
 
 namespace candor::launch {
 namespace {
@@ -42,15 +44,14 @@ std::string TrialFiles::shared_dir(const std::string& id) const {
 
 std::string TrialFiles::shared_id(const Point& point) const {
   const RunConfig config = config_of_point(sweep_, point);
-  RunConfig part;
-  part.run.dir = part.model.path = "-";
-  part.model = config.model;
-  part.model.shared_weights.clear();
-  part.data = config.data;
-  part.prompt = config.prompt;
-  part.answer = config.answer;
-  part.grade = config.grade;
-  part.prepare = config.prepare;
+  // The model by its path: its bytes are hashed when the stages run.
+  KeyList keys = {"model.path", "model.gguf", "data.questions"};
+  for (const char* name : {"answer", "grade", "prepare"}) {
+    const KeyList& of_stage = stage_named(name).result_keys;
+    keys.insert(keys.end(), of_stage.begin(), of_stage.end());
+  }
+  RunConfig part = only_keys(config, keys);
+  part.run.dir = "-";
   return data::sha256_hex(to_yaml(part)).substr(0, 12);
 }
 

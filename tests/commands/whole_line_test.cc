@@ -19,6 +19,8 @@ TEST_F(WholeLineTest, RunsFromQuestionsToReportAndTheSecondTimeDoesNothing) {
   make_half_of_the_answers_right();
   const Outcome first = on_ranks(2, "run " + config());
   ASSERT_EQ(first.exit_code, 0) << first.text;
+  EXPECT_EQ(count_of("model  hashing the weights", first.text), 1) << first.text;
+  EXPECT_EQ(count_of("model  loading the weights", first.text), 1) << first.text;
   EXPECT_THAT(first.text, AllOf(HasSubstr("run  train: running"), HasSubstr("after, expectation"),
                                 HasSubstr("report.html")));
   const json report = json::parse(text_of(at("run/report.json")));
@@ -54,6 +56,7 @@ TEST_F(WholeLineTest, RunsFromQuestionsToReportAndTheSecondTimeDoesNothing) {
                     adapter = text_of(at("run/adapter/adapter_model.safetensors"));
   const Outcome second = on_ranks(3, "run " + config());
   ASSERT_EQ(second.exit_code, 0) << second.text;
+  EXPECT_EQ(count_of("model  loading the weights", second.text), 0) << second.text;
   for (const char* stage : {"answer", "grade", "prepare", "train", "evaluate"})
     EXPECT_THAT(second.text, HasSubstr(fmt::format("run  {}: skipped", stage)));
 

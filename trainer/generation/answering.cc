@@ -25,13 +25,9 @@ std::string group_path(const AnsweringOptions& options, size_t index) {
 }
 
 // Of everything that an answer depends on: a journal with another identity is another run's.
-std::string identity_of(const data::PromptBuilder& prompt,
-                        const std::vector<data::Question>& questions,
+std::string identity_of(const std::vector<data::Question>& questions,
                         const AnsweringOptions& options) {
-  std::string text = fmt::format("answers 4\n{}\n{}\n{}\n{}\n{}\n{}\n{} {}\n",
-                                 options.model_identity, options.precision, prompt.sha256(),
-                                 prompt.tokenizer_sha256(), prompt.template_sha256(),
-                                 options.max_new_tokens, options.group_size, options.slots);
+  std::string text = fmt::format("answers 5\n{}\n{}\n", options.model_identity, options.identity);
   for (const data::Question& question : questions) text += to_json_line(question) + "\n";
   return data::sha256_hex(text);
 }
@@ -97,7 +93,7 @@ void answer_questions(const LlamaModel& model, const data::Tokenizer& tokenizer,
     throw std::invalid_argument(
         "answer: there are no questions; check data.questions and data.max_*");
   const bool keeps_journal = options.hosts == nullptr ? group.rank() == 0 : options.hosts->keeps();
-  if (keeps_journal) open_journal(identity_of(prompt, questions, options), options);
+  if (keeps_journal) open_journal(identity_of(questions, options), options);
   group.barrier();
 
   std::vector<std::vector<uint32_t>> prompts;

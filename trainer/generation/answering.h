@@ -29,7 +29,8 @@ struct AnsweringOptions {
   int64_t group_size = 64;
   int64_t slots = 32;  // sequences of a group that run at a time
   std::string model_identity{};
-  std::string precision{};  // dtype and products of the model, as far as answers may depend on them
+  std::string identity{};  // of all that answers may depend on beside the questions and the model:
+                           // its dtype and further files, prompt, lengths
   std::string answers_path{};
   std::string journal_folder{};
   HostFiles* hosts = nullptr;  // null: all ranks see rank 0's files

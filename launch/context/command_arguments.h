@@ -1,14 +1,11 @@
-// What every command is given beside the config: the ranks, and the command's own arguments.
+// What a command line gives a command beside its config.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "comm/process_group.h"
 #include "launch/context/mpijob_options.h"
-#include "trainer/hosts/host_files.h"
-#include "trainer/training/stop_request.h"
 
 namespace candor::launch {
 
@@ -36,13 +33,6 @@ struct CommandArguments {
   int64_t max_records = 3;  // inspect: examples, lines or tensors to print in full
   MpiJobOptions job{};      // k8s
   DoctorArguments doctor{};
-};
-
-struct CommandContext {
-  comm::ProcessGroup& group;
-  CommandArguments arguments;
-  trainer::HostFiles& hosts;  // brings rank 0's files to hosts that don't see them
-  trainer::StopRequest* stop_request = nullptr;  // by which a training is asked to stop
 };
 
 }  // namespace candor::launch

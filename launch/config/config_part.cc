@@ -1,0 +1,115 @@
+#include "launch/config/config_part.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <any>
+#include <map>
+#include <stdexcept>
+
+#include "launch/config/config_fields.h"
+
+namespace candor::launch {
+namespace {
+
+// Copies fields of one config into another: visits the first to collect them, then the second.
+class Transfer final : public FieldVisitor {
+ public:
+  explicit Transfer(const KeyList& keys) : keys_(keys) {}
+  void now_write() { writing_ = true; }
+  const std::vector<std::string>& paths() const { return paths_; }
+
+  void begin_section(const std::string& name, const std::string&) override { section_ = name + "."; }
+  void end_section() override { section_.clear(); }
+  void text(const std::string& name, std::string& value, const TextRule&,
+            const std::string&) override {
+    move(name, value);
+  }
+  void integer(const std::string& name, int64_t& value, const IntegerRule&,
+               const std::string&) override {
+    move(name, value);
+  }
+  void number(const std::string& name, double& value, const NumberRule&,
+              const std::string&) override {
+    move(name, value);
+  }
+  void flag(const std::string& name, bool& value, const std::string&) override {
+    move(name, value);
+  }
+  void texts(const std::string& name, std::vector<std::string>& value, const TextRule&,
+             const std::string&) override {
+    move(name, value);
+  }
+  void text_map(const std::string& name, std::map<std::string, std::string>& value, const TextRule&,
+                const std::string&) override {
+    move(name, value);
+  }
+  void layers(const std::string& name, LayerRange& value, const std::string&) override {
+    move(name, value);
+  }
+  void records(const std::string& name, RecordList& value, const std::string&,
+               const std::string&) override {
+    const std::string path = section_ + name;
+    paths_.push_back(path);
+    if (!covers(keys_, path)) return;
+    if (writing_) {
+      value.set_contents(values_.at(path));
+    } else {
+      values_[path] = value.contents();
+    }
+  }
+
+ private:
+  template <typename T>
+  void move(const std::string& name, T& value) {
+    const std::string path = section_ + name;
+    paths_.push_back(path);
+    if (!covers(keys_, path)) return;
+    if (writing_) {
+      value = std::any_cast<T>(values_.at(path));
+    } else {
+      values_[path] = value;
+    }
+  }
+
+  const KeyList& keys_;
+  bool writing_ = false;
+  std::string section_;
+  std::vector<std::string> paths_;
+  std::map<std::string, std::any> values_;
+};
+
+}  // namespace
+
+void (*WholeConfigRead::watcher)(bool begins) = nullptr;
+
+WholeConfigRead::WholeConfigRead() {
+  if (watcher != nullptr) watcher(true);
+}
+
+WholeConfigRead::~WholeConfigRead() {
+  if (watcher != nullptr) watcher(false);
+}
+
+bool covers(const KeyList& keys, const std::string& path) {
+  return std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
+    return path == key || path.starts_with(key + ".");
+  });
+}
+
+RunConfig only_keys(const RunConfig& config, const KeyList& keys) {
+  const WholeConfigRead whole;
+  RunConfig from = config, part;  // a visitor may change fields; this one doesn't at first
+  Transfer transfer(keys);
+  visit_fields(from, transfer);
+  for (const std::string& key : keys) {
+    if (std::none_of(transfer.paths().begin(), transfer.paths().end(),
+                     [&](const std::string& path) { return covers({key}, path); }))
+      throw std::logic_error(fmt::format("a list of keys names {}, which no config has", key));
+  }
+  transfer.now_write();
+  visit_fields(part, transfer);
+  return part;
+}
+
+}  // namespace candor::launch

@@ -1,0 +1,37 @@
+#include "launch/context/run_context.h"
+
+#include <filesystem>
+
+#include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/sha256.h"
+#include "launch/config/run_paths.h"
+#include "trainer/model/adapter_files.h"
+
+namespace candor::launch {
+
+RunTokens RunContext::tokens(const RunConfig& config) {
+  const std::string path = RunPaths(config.run.dir).tokens();
+  const std::string& identity = model_identity(config);
+  const data::PromptBuilder& prompt = text(config).prompt();
+  hosts.send({path});
+  RunTokens tokens{data::read_token_file(path), data::sha256_file_hex(path)};
+  data::check_token_file_matches(tokens.data, path, prompt.tokenizer_sha256(),
+                                 prompt.template_sha256(), prompt.sha256(), identity);
+  return tokens;
+}
+
+trainer::LoraAdapter RunContext::adapter(const RunConfig& config, const std::string& folder) {
+  const trainer::LlamaModel& of = model(config);
+  hosts.send({folder + "/adapter_model.safetensors", folder + "/adapter_config.json"});
+  return trainer::read_adapter(folder, of.config(), of.dtype(), of.device());
+}
+
+void RunContext::open_run_folder(const RunConfig& config) {
+  if (group.rank() == 0) {
+    std::filesystem::create_directories(config.run.dir);
+    data::write_file_atomically(RunPaths(config.run.dir).config(), to_yaml(config));
+  }
+  group.barrier();
+}
+
+}  // namespace candor::launch

@@ -1,0 +1,53 @@
+// What the commands of one process work with: the ranks, their files, the base model and what is
+// read of the run folder. Commands are functions of a config and of this.
+//
+// Collective: all methods, over `group`, but for text().
+#pragma once
+
+#include <string>
+
+#include "comm/process_group.h"
+#include "data_pipeline/tokens/token_file.h"
+#include "launch/config/run_config.h"
+#include "launch/context/base_model.h"
+#include "launch/context/command_arguments.h"
+#include "trainer/hosts/host_files.h"
+#include "trainer/model/lora.h"
+#include "trainer/training/stop_request.h"
+
+namespace candor::launch {
+
+struct RunTokens {
+  data::TokenData data;
+  std::string sha256;  // of the file
+};
+
+class RunContext {
+ public:
+  comm::ProcessGroup& group;
+  trainer::HostFiles& hosts;  // brings rank 0's files to hosts that don't see them
+  BaseModel& base;
+  CommandArguments arguments{};
+  trainer::StopRequest* stop_request = nullptr;  // by which a training is asked to stop
+
+  const std::string& model_identity(const RunConfig& config) {
+    return base.identity(config.model, group, hosts);
+  }
+  const std::string& model_texts_identity(const RunConfig& config) {
+    return base.texts_identity(config.model, group, hosts);
+  }
+  const trainer::LlamaModel& model(const RunConfig& config) {
+    return base.weights(config.model, group, hosts);
+  }
+  // After model_identity(). Not collective.
+  const TextSetup& text(const RunConfig& config) { return base.text(config.model, config.prompt); }
+
+  // tokens.h5 of config.run.dir, checked against tokenizer, template, prompt and model.
+  RunTokens tokens(const RunConfig& config);
+  // The adapter in a folder of rank 0, for the config's model.
+  trainer::LoraAdapter adapter(const RunConfig& config, const std::string& folder);
+  // Makes the run folder and writes the resolved config.yaml into it, on rank 0.
+  void open_run_folder(const RunConfig& config);
+};
+
+}  // namespace candor::launch

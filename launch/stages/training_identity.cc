@@ -1,0 +1,32 @@
+#include "launch/stages/training_identity.h"
+
+#include <fmt/format.h>
+
+#include "comm/device_group.h"
+#include "data_pipeline/files/sha256.h"
+#include "launch/ranks/processor.h"
+#include "launch/stages/stage_list.h"
+
+namespace candor::launch {
+namespace {
+
+std::string processor_and_device(at::Device device) {
+  return this_processor().kind + (device.is_cpu() ? "" : comm::gpu_name(device.index()));
+}
+
+}  // namespace
+
+std::string training_identity(const RunConfig& config, const std::string& tokens_sha256,
+                              at::Device device) {
+  return data::sha256_hex(key_text(config, stage_named("train")) + processor_and_device(device) +
+                          "\n" + tokens_sha256);
+}
+
+std::string trunk_identity(const RunConfig& config, const std::string& model_identity,
+                           const std::string& tokens_sha256, at::Device device) {
+  return fmt::format("{}\n{}\n{} {}\n{}\n{} threads", model_identity, tokens_sha256,
+                     config.model.dtype, config.model.products, processor_and_device(device),
+                     config.run.threads_per_rank);
+}
+
+}  // namespace candor::launch
