@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <string>
-#include <system_error>
 
 namespace candor::data {
 namespace {
@@ -42,25 +40,6 @@ std::string cut_response(std::string_view generated, std::string_view marker) {
   if (confidence_followed && !text.empty() && (text.back() == '(' || text.back() == '['))
     text.remove_suffix(1);
   return std::string(stripped(text));
-}
-
-std::optional<double> parse_stated_confidence(std::string_view text, int scale) {
-  const std::string lower = lower_case(text);
-  for (size_t at = lower.rfind(kStated); at != std::string::npos;
-       at = at == 0 ? std::string::npos : lower.rfind(kStated, at - 1)) {
-    const size_t begin = lower.find_first_not_of(" \t", at + kStated.size());
-    if (begin == std::string::npos || std::isdigit(static_cast<unsigned char>(lower[begin])) == 0)
-      continue;
-    double number = 0;
-    const auto [end, error] = std::from_chars(lower.data() + begin, lower.data() + lower.size(),
-                                              number, std::chars_format::fixed);
-    if (error != std::errc()) return std::nullopt;
-    const bool percent = end != lower.data() + lower.size() && *end == '%';
-    const double value = number / (percent ? 100.0 : static_cast<double>(scale));
-    if (value <= 1) return value;
-    return std::nullopt;
-  }
-  return std::nullopt;
 }
 
 }  // namespace candor::data

@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "data_pipeline/questions/grading.h"
+#include "trainer/model/linear_module.h"
+#include "trainer/objectives/loss_table.h"
+#include "trainer/training/schedules.h"
+
 namespace candor::launch {
 namespace {
 
-const std::vector<std::string> kGraders = {"alias_match", "numeric", "yes_no"};
-const std::vector<std::string> kLosses = {"tokenized_brier", "expectation_log_loss", "mean_brier",
-                                          "soft_target"};
-const std::vector<std::string> kLinearModules = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
-                                                 "gate_proj", "up_proj", "down_proj"};
 constexpr int64_t kMany = 1'000'000'000;
 
 template <typename T>
@@ -102,9 +102,9 @@ void visit_stages_before_training(RunConfig& config, FieldVisitor& v) {
   v.end_section();
 
   v.begin_section("grade", "right or wrong");
-  v.text("grader", config.grade.grader, {.choices = kGraders},
+  v.text("grader", config.grade.grader, {.choices = data::grader_names()},
          "for every data set without one of its own");
-  v.text_map("per_dataset", config.grade.per_dataset, {.choices = kGraders},
+  v.text_map("per_dataset", config.grade.per_dataset, {.choices = data::grader_names()},
              "grader of single data sets, by name");
   v.end_section();
 
@@ -121,7 +121,7 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   v.number("dropout", config.lora.dropout, {.max = 1, .max_allowed = false},
            "of the adapter's input");
   v.flag("rslora", config.lora.rslora, "scale alpha / sqrt(r) instead");
-  v.texts("modules", config.lora.modules, {.required = true, .choices = kLinearModules},
+  v.texts("modules", config.lora.modules, {.required = true, .choices = trainer::linear_module_names()},
           "linear layers that are adapted");
   v.layers("layers", config.lora.layers,
            "decoder layers that are adapted, counted from 0: all, or first-last");
@@ -137,7 +137,7 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
       "the losses, one after the other over the run; a name alone is one loss for the whole run");
   v.number("objective_lm_weight", config.objective_lm_weight, {.max = 1e6},
            "weight of the cross-entropy on the response's own tokens; 0 = none");
-  v.texts("compare_objectives", config.compare_objectives, {.choices = kLosses},
+  v.texts("compare_objectives", config.compare_objectives, {.choices = trainer::loss_names()},
           "losses with each of which, alone, candor run trains one adapter more on the same data, "
           "as rows of the report");
   v.flag("compare_alora", config.compare_alora,
@@ -154,7 +154,7 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   v.integer("micro_batch_examples", train.micro_batch_examples, {.min = 1, .max = kMany},
             "examples computed at a time; fixed, whatever the number of ranks");
   v.number("learning_rate", train.learning_rate, {.max = 10, .min_allowed = false}, "highest rate");
-  v.text("schedule", train.schedule, {.choices = {"constant", "linear", "cosine", "step"}},
+  v.text("schedule", train.schedule, {.choices = trainer::schedule_names()},
          "of the rate after warm-up");
   v.integer("warmup_steps", train.warmup_steps, {.max = kMany},
             "steps of a linear rise to the highest rate");
@@ -218,7 +218,7 @@ void visit_fields(FewShotTurn& turn, FieldVisitor& v) {
 }
 
 void visit_fields(StageSection& stage, FieldVisitor& v) {
-  v.text("loss", stage.loss, {.required = true, .choices = kLosses}, "of the stage");
+  v.text("loss", stage.loss, {.required = true, .choices = trainer::loss_names()}, "of the stage");
   v.number("until", stage.until, {.max = 1, .min_allowed = false},
            "fraction of the run at which the stage ends");
   v.number("ramp_to", stage.ramp_to, {.max = 1},

@@ -16,8 +16,8 @@ namespace candor::launch {
 namespace {
 
 constexpr const char* kFooter =
-    "Exit codes: 0 done; 2 config, arguments or data; 3 file or disk; 4 a rank or the network; 5 "
-    "NaN or infinity;\n6 stopped by SIGTERM or SIGUSR1, "
+    "Exit codes: 0 done; 2 config, arguments or data; 3 file or disk; 4 a rank, the network or a "
+    "GPU; 5 NaN or infinity;\n6 stopped by SIGTERM or SIGUSR1, "
     "the same command goes on; 1 internal.\n"
     "`candor help config` lists every key of a config.";
 

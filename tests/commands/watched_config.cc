@@ -32,19 +32,24 @@ void protect(bool on) {
   ::mprotect(begin_of_pages, kPages, on ? PROT_NONE : PROT_READ | PROT_WRITE);
 }
 
-// How much the instruction at `code` reads, as far as it matters: a load of 16 bytes takes in two
-// keys, and all others one. (Copies of neighbouring numbers are compiled to such loads.)
+// How much the instruction at `code` reads, for those that take in two keys at once: neighbouring
+// numbers and flags are copied by wider loads.
 std::size_t bytes_read_by(const std::uint8_t* code) {
-  bool scalar = false, integer = false;  // prefixes F2; F3
+  bool half = false, scalar = false, integer = false, wide = false;  // prefixes 66, F2, F3, REX.W
   for (;; ++code) {
-    if (*code == 0xF2) scalar = true;
-    if (*code == 0xF3) integer = true;
+    half = half || *code == 0x66;
+    scalar = scalar || *code == 0xF2;
+    integer = integer || *code == 0xF3;
+    wide = wide || (*code & 0xF8) == 0x48;
     const bool prefix = *code == 0x66 || *code == 0xF2 || *code == 0xF3 || (*code & 0xF0) == 0x40;
     if (!prefix) break;
   }
-  if (code[0] != 0x0F || scalar) return 1;
-  if (code[1] == 0x6F) return 16;                                // movdqa, movdqu
-  return !integer && (code[1] == 0x10 || code[1] == 0x28) ? 16 : 1;  // movups, movaps
+  if (code[0] == 0x8B) return wide ? 8 : (half ? 2 : 4);  // mov
+  if (code[0] != 0x0F) return 1;
+  if (code[1] == 0xB7) return 2;                                                // movzx of 16 bits
+  if (code[1] == 0x6F) return 16;                                               // movdqa, movdqu
+  const bool packed = !scalar && !integer;
+  return packed && (code[1] == 0x10 || code[1] == 0x28) ? 16 : 1;  // movups, movaps
 }
 
 void on_fault(int signal, siginfo_t* info, void* context) {

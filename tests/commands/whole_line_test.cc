@@ -93,6 +93,14 @@ TEST_F(WholeLineTest, RunsFromQuestionsToReportAndTheSecondTimeDoesNothing) {
   EXPECT_THAT(exported.text, HasSubstr("may differ"));
   EXPECT_TRUE(fs::exists(at("run/export/merged/model.safetensors")));
   EXPECT_TRUE(fs::exists(at("run/export/merged/tokenizer.json")));
+
+  // Another chat template is another prompt: nothing made with the old one is kept.
+  put("model/tokenizer_config.json",
+      json{{"chat_template", "{% for m in messages %}{{ m.content + 'D\n' }}{% endfor %}"}}.dump());
+  const Outcome fourth = alone("run " + config());
+  EXPECT_THAT(fourth.text, AllOf(HasSubstr("run  answer: running, because the model's "
+                                           "generation_config.json or chat template changed"),
+                                 HasSubstr("run  prepare: running")));
 }
 
 }  // namespace

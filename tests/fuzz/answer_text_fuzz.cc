@@ -1,5 +1,8 @@
 // What a model may write: cutting the answer from its confidence, and every grader. First line: an
 // accepted answer; the rest: the response.
+#include <cctype>
+#include <string>
+
 #include "data_pipeline/questions/grading.h"
 #include "data_pipeline/questions/response.h"
 #include "tests/fuzz/fuzz_input.h"
@@ -14,10 +17,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     answer.response = candor::data::cut_response(
         line_end == std::string::npos ? text : text.substr(line_end + 1), "\nConfidence: ");
     candor::data::require(answer.response.find('\n') == std::string::npos, "an answer is one line");
-    candor::data::require(!candor::data::parse_stated_confidence(answer.response, 9),
+    std::string lower = answer.response;
+    for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    candor::data::require(lower.find("confidence:") == std::string::npos,
                           "no stated confidence stays in an answer");
-    if (const auto stated = candor::data::parse_stated_confidence(text, 9))
-      candor::data::require(*stated >= 0 && *stated <= 1, "a confidence is in [0, 1]");
     for (const std::string& name : candor::data::grader_names()) {
       if (const auto grade = candor::data::make_grader(name)->grade(answer))
         candor::data::require(*grade >= 0 && *grade <= 1, "a grade is in [0, 1]");

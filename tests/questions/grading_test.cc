@@ -106,20 +106,5 @@ TEST(CutResponse, LeavesNoStatedConfidence) {
   EXPECT_EQ(cut_response("f(\nx Confidence: 8", marker), "f(");
 }
 
-TEST(ParseStatedConfidence, TheLastOneCounts) {
-  EXPECT_EQ(parse_stated_confidence("Confidence: 3 ... confidence: 9", 9), 1.0);
-  EXPECT_EQ(parse_stated_confidence("Confidence: 87%", 9), 0.87);
-  EXPECT_EQ(parse_stated_confidence("Confidence: 50", 100), 0.5);
-  EXPECT_EQ(parse_stated_confidence("Confidence: 11", 9), std::nullopt);
-  EXPECT_EQ(parse_stated_confidence("Confidence: high", 9), std::nullopt);
-  EXPECT_EQ(parse_stated_confidence("sure", 9), std::nullopt);
-  EXPECT_EQ(parse_stated_confidence("Confidence: 62.5%", 9), 0.625);
-  EXPECT_EQ(parse_stated_confidence("Confidence: 4.5", 9), 0.5);
-  EXPECT_EQ(parse_stated_confidence("Confidence: 0.", 9), 0.0);
-  EXPECT_EQ(parse_stated_confidence("Confidence: -3", 9), std::nullopt);
-  EXPECT_EQ(parse_stated_confidence("Confidence: " + std::string(400, '9'), 9), std::nullopt);
-  EXPECT_EQ(parse_stated_confidence("Confidence:", 9), std::nullopt);
-}
-
 }  // namespace
 }  // namespace candor::data

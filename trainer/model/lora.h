@@ -18,13 +18,10 @@
 #include <string>
 #include <vector>
 
+#include "trainer/model/linear_module.h"
 #include "trainer/model/model_config.h"
 
 namespace candor::trainer {
-
-enum class LinearModule { kQ, kK, kV, kO, kGate, kUp, kDown };
-inline constexpr std::array<const char*, 7> kLinearModuleNames = {
-    "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
 
 struct LoraOptions {
   int64_t rank = 8;

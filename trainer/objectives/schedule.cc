@@ -7,27 +7,6 @@
 
 namespace candor::trainer {
 
-const char* loss_name(Loss loss) {
-  switch (loss) {
-    case Loss::kTokenizedBrier: return "tokenized_brier";
-    case Loss::kExpectationLogLoss: return "expectation_log_loss";
-    case Loss::kMeanBrier: return "mean_brier";
-    case Loss::kSoftTarget: return "soft_target";
-  }
-  return "";
-}
-
-Loss loss_from_name(const std::string& name) {
-  if (name == "tokenized_brier") return Loss::kTokenizedBrier;
-  if (name == "expectation_log_loss") return Loss::kExpectationLogLoss;
-  if (name == "mean_brier") return Loss::kMeanBrier;
-  if (name == "soft_target") return Loss::kSoftTarget;
-  throw std::invalid_argument(
-      fmt::format("objective: unknown loss '{}': use tokenized_brier, expectation_log_loss, "
-                  "mean_brier or soft_target",
-                  name));
-}
-
 std::vector<LossWeight> objective_weights(const std::vector<ObjectiveStage>& stages, int64_t step,
                                           int64_t max_steps) {
   if (stages.empty()) throw std::invalid_argument("objective: no stage: name at least one loss");
@@ -53,7 +32,7 @@ std::vector<LossWeight> objective_weights(const std::vector<ObjectiveStage>& sta
 
 bool has_soft_target(const std::vector<LossWeight>& losses) {
   return std::any_of(losses.begin(), losses.end(), [](const LossWeight& part) {
-    return part.loss == Loss::kSoftTarget && part.weight > 0;
+    return entry_of(part.loss).reads_vocabulary && part.weight > 0;
   });
 }
 

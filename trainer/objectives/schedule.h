@@ -9,16 +9,11 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
+#include "trainer/objectives/loss_table.h"
+
 namespace candor::trainer {
-
-enum class Loss { kTokenizedBrier, kExpectationLogLoss, kMeanBrier, kSoftTarget };
-
-// Throws std::invalid_argument naming the known losses.
-Loss loss_from_name(const std::string& name);
-const char* loss_name(Loss loss);
 
 struct ObjectiveStage {
   Loss loss = Loss::kTokenizedBrier;

@@ -1,8 +1,5 @@
-// The learning rate of each step: a linear warm-up, then one of four shapes.
-//
-// constant; linear: down to 0 at max_steps; cosine: half a cosine to 0 (Loshchilov & Hutter 2017,
-// without restarts); step: times gamma after each epoch (StepLR, the paper's). Steps count from 0;
-// the warm-up's step s has (s + 1) / warmup_steps of the rate, so no step is wasted at rate 0.
+// The learning rate of each step: a linear warm-up, then one of the shapes of schedules.h. Steps
+// count from 0; the warm-up's step s has (s + 1) / warmup_steps of the rate, so no step is wasted at rate 0.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +9,7 @@ namespace candor::trainer {
 
 struct LearningRateOptions {
   double peak = 1e-4;
-  std::string schedule = "linear";  // constant, linear, cosine, step
+  std::string schedule = "linear";  // a name of schedules.h
   int64_t warmup_steps = 0;
   double step_gamma = 0.85;
 };

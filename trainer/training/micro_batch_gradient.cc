@@ -4,7 +4,6 @@
 
 #include <span>
 
-#include "trainer/objectives/objective.h"
 
 namespace candor::trainer {
 namespace {
@@ -31,17 +30,13 @@ double level_losses(const at::Tensor& logits_BK, const data::MicroBatch& batch,
     const double y = batch.target_B[b];
     const double weight = weight_of(options, b);
     for (const LossWeight& part : options.losses) {
-      double loss = 0;
-      switch (part.loss) {
-        case Loss::kTokenizedBrier: loss = tokenized_brier(f_K, y, gradient_K); break;
-        case Loss::kExpectationLogLoss: loss = expectation_log_loss(f_K, y, gradient_K); break;
-        case Loss::kMeanBrier: loss = mean_brier(f_K, y, gradient_K); break;
-        case Loss::kSoftTarget:
-          loss = soft_target(f_K, y, log_normalizer_B[static_cast<int64_t>(b)].item<double>(),
-                             gradient_K);
-          soft_target_weight = part.weight;
-          break;
+      const LossEntry& entry = entry_of(part.loss);
+      double log_normalizer = 0;
+      if (entry.reads_vocabulary) {
+        log_normalizer = log_normalizer_B[static_cast<int64_t>(b)].item<double>();
+        soft_target_weight = part.weight;
       }
+      const double loss = entry.of_example(f_K, y, log_normalizer, gradient_K);
       total += weight * part.weight * loss;
       for (size_t i = 0; i < gradient_K.size(); ++i) d_K[i] += weight * part.weight * gradient_K[i];
     }
