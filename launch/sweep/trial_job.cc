@@ -82,20 +82,16 @@ int code_of(int status) {
   ::_exit(127);
 }
 
-// What mpirun left behind would write into files that the next try writes. This process has
-// inherited it, and so knows when nothing is left; what the system can't end yet isn't waited for
-// longer than kGrace_s.
+// What mpirun left behind would write into files that the next try writes. Looks again until nothing
+// is found, because a killed process ends a moment later; at most about two seconds.
 void end_what_is_left(const std::string& token) {
-  const double began = steady_seconds();
-  for (;;) {
-    for (const pid_t pid : processes_of(token)) ::kill(pid, SIGKILL);
-    pid_t ended = 0;
-    do {
-      ended = ::waitpid(-1, nullptr, WNOHANG);
-    } while (ended > 0);
-    const bool none_left = ended < 0 && errno == ECHILD;
-    if (none_left || steady_seconds() - began > kGrace_s) return;
-    ::poll(nullptr, 0, 5);
+  for (int round = 0; round < 100; ++round) {
+    const std::vector<pid_t> left = processes_of(token);
+    if (left.empty()) break;
+    for (const pid_t pid : left) ::kill(pid, SIGKILL);
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+    ::poll(nullptr, 0, 20);
   }
 }
 
