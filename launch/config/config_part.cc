@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "launch/config/config_fields.h"
+#include "launch/config/nearest_key.h"
 
 namespace candor::launch {
 namespace {
@@ -17,7 +18,6 @@ class Transfer final : public FieldVisitor {
  public:
   explicit Transfer(const KeyList& keys) : keys_(keys) {}
   void now_write() { writing_ = true; }
-  const std::vector<std::string>& paths() const { return paths_; }
 
   void begin_section(const std::string& name, const std::string&) override { section_ = name + "."; }
   void end_section() override { section_.clear(); }
@@ -50,7 +50,6 @@ class Transfer final : public FieldVisitor {
   void records(const std::string& name, RecordList& value, const std::string&,
                const std::string&) override {
     const std::string path = section_ + name;
-    paths_.push_back(path);
     if (!covers(keys_, path)) return;
     if (writing_) {
       value.set_contents(values_.at(path));
@@ -63,7 +62,6 @@ class Transfer final : public FieldVisitor {
   template <typename T>
   void move(const std::string& name, T& value) {
     const std::string path = section_ + name;
-    paths_.push_back(path);
     if (!covers(keys_, path)) return;
     if (writing_) {
       value = std::any_cast<T>(values_.at(path));
@@ -75,7 +73,6 @@ class Transfer final : public FieldVisitor {
   const KeyList& keys_;
   bool writing_ = false;
   std::string section_;
-  std::vector<std::string> paths_;
   std::map<std::string, std::any> values_;
 };
 
@@ -102,9 +99,9 @@ RunConfig only_keys(const RunConfig& config, const KeyList& keys) {
   RunConfig from = config, part;  // a visitor may change fields; this one doesn't at first
   Transfer transfer(keys);
   visit_fields(from, transfer);
+  const std::vector<std::string> known = all_key_paths();
   for (const std::string& key : keys) {
-    if (std::none_of(transfer.paths().begin(), transfer.paths().end(),
-                     [&](const std::string& path) { return covers({key}, path); }))
+    if (std::find(known.begin(), known.end(), key) == known.end())
       throw std::logic_error(fmt::format("a list of keys names {}, which no config has", key));
   }
   transfer.now_write();

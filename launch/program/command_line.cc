@@ -178,10 +178,10 @@ class Parser {
     RunConfig named;
     named.run.dir = "<run.dir>";
     named.data.questions = "<data.questions>";
-    const std::vector<std::string> inputs = stage.inputs(named), outputs = stage.outputs(named);
-    std::string footer = fmt::format("Reads: {}{}\n", stage.reads_model ? "the model" : "",
-                                     stage.reads_model && !inputs.empty() ? ", " : "");
-    footer.insert(footer.size() - 1, fmt::format("{}", fmt::join(inputs, ", ")));
+    std::vector<std::string> inputs = stage.inputs(named);
+    const std::vector<std::string> outputs = stage.outputs(named);
+    if (stage.reads_model) inputs.insert(inputs.begin(), "the model");
+    std::string footer = fmt::format("Reads: {}\n", fmt::join(inputs, ", "));
     if (!outputs.empty()) footer += fmt::format("Writes: {}\n", fmt::join(outputs, ", "));
     footer += fmt::format("Keys that its results depend on: {}\nOther keys that it reads: {}",
                           fmt::join(stage.result_keys, ", "), fmt::join(stage.other_keys, ", "));

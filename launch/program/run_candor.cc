@@ -29,13 +29,8 @@
 #include "launch/ranks/processor.h"
 #include "launch/ranks/rank_agreement.h"
 #include "launch/ranks/thread_environment.h"
-#include "launch/stages/answer_command.h"
-#include "launch/stages/evaluate_command.h"
-#include "launch/stages/grade_command.h"
-#include "launch/stages/prepare_command.h"
 #include "launch/stages/run_command.h"
-#include "launch/stages/score_command.h"
-#include "launch/stages/train_command.h"
+#include "launch/stages/stage_list.h"
 #include "launch/sweep/pool_command.h"
 #include "launch/sweep/sweep_command.h"
 #include "trainer/kernels/keep_memory.h"
@@ -43,18 +38,25 @@
 namespace candor::launch {
 namespace {
 
+using ConfigFunction = int (*)(const RunConfig&, RunContext&);
 struct ConfigCommand {
   const char* name;
-  int (*run)(const RunConfig&, RunContext&);
+  ConfigFunction run;
 };
+// Those that aren't stages, which stage_list() has.
 constexpr ConfigCommand kConfigCommands[] = {
-    {"answer", answer_command},     {"grade", grade_command},
-    {"prepare", prepare_command},   {"train", train_command},
-    {"evaluate", evaluate_command}, {"run", run_command},
-    {"export", export_command},     {"score", score_command},
+    {"run", run_command},
+    {"export", export_command},
     {"doctor", plan_command},  // with --plan
     {"pool", pool_command},
 };
+
+ConfigFunction function_of(const std::string& name) {
+  for (const ConfigCommand& command : kConfigCommands) {
+    if (name == command.name) return command.run;
+  }
+  return stage_named(name).run;
+}
 
 struct Request {
   CommandLine line;
@@ -172,15 +174,11 @@ int run_command_of(Request& request, comm::ProcessGroup& host, trainer::StopRequ
     leave_exit_code(exit_code, host.rank());
     return exit_code;
   }
-  for (const ConfigCommand& command : kConfigCommands) {
-    if (name != command.name) continue;
-    const auto run = [&] {
-      hosts.look();
-      return command.run(request.config, context);
-    };
-    return run_and_survive(run, name, context, ranks_lost);
-  }
-  throw std::logic_error("command without a function: " + name);
+  const auto run = [&, function = function_of(name)] {
+    hosts.look();
+    return function(request.config, context);
+  };
+  return run_and_survive(run, name, context, ranks_lost);
 }
 
 volatile std::sig_atomic_t sweep_is_to_stop = 0;

@@ -55,7 +55,7 @@ std::string StageRecord::reason(const Stage& stage) const {
   if (last.value("model", "") != stage.model)
     return "the model changed (its config.json, tokenizer.json or model.safetensors differ from "
            "those of the last run)";
-  // Records of candor 0.1 don't have it.
+  // Older records don't have it.
   if (last.value("model_texts", stage.model_texts) != stage.model_texts)
     return "the model's generation_config.json or chat template changed";
   for (const std::string& input : stage.inputs) {

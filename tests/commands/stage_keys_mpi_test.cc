@@ -103,7 +103,7 @@ TEST_F(StageKeys, AreThoseThatAreRead) {
 
 // Or it would be a knob that does nothing.
 TEST_F(StageKeys, EveryKeyOfAConfigIsReadBySomebody) {
-  // By the program before a command begins (launch/program), or by the stage after itself.
+  // By the program, before a command begins (launch/program).
   const KeyList others = {"run.timeout_s", "run.heartbeat_s"};
   for (const std::string& key : keys_of_a_config()) {
     const bool declared =

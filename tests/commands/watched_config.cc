@@ -18,18 +18,18 @@
 namespace candor::testing_support {
 namespace {
 
-constexpr std::size_t kPages = 16384;  // bytes, whole pages
+constexpr std::size_t kPageBytes = 16384;  // whole pages
 constexpr greg_t kTrapFlag = 0x100;
-static_assert(sizeof(launch::RunConfig) < kPages);
+static_assert(sizeof(launch::RunConfig) < kPageBytes);
 
 // Of the one config that is watched at a time.
 std::byte* begin_of_pages = nullptr;
-std::atomic<bool> was_read[kPages + 16];
+std::atomic<bool> was_read[kPageBytes + 16];
 int whole_reads = 0;
 bool watching = false;
 
 void protect(bool on) {
-  ::mprotect(begin_of_pages, kPages, on ? PROT_NONE : PROT_READ | PROT_WRITE);
+  ::mprotect(begin_of_pages, kPageBytes, on ? PROT_NONE : PROT_READ | PROT_WRITE);
 }
 
 // How much the instruction at `code` reads, for those that take in two keys at once: neighbouring
@@ -54,7 +54,7 @@ std::size_t bytes_read_by(const std::uint8_t* code) {
 
 void on_fault(int signal, siginfo_t* info, void* context) {
   auto* const at = static_cast<std::byte*>(info->si_addr);
-  if (begin_of_pages == nullptr || at < begin_of_pages || at >= begin_of_pages + kPages) {
+  if (begin_of_pages == nullptr || at < begin_of_pages || at >= begin_of_pages + kPageBytes) {
     std::signal(signal, SIG_DFL);  // a fault of the program's own: it comes again, and ends it
     return;
   }
@@ -135,7 +135,7 @@ void handle(int signal, void (*handler)(int, siginfo_t*, void*)) {
 WatchedConfig::WatchedConfig(const launch::RunConfig& config) {
   if (begin_of_pages != nullptr) throw std::logic_error("one config is watched at a time");
   void* const pages =
-      ::mmap(nullptr, kPages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      ::mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) throw std::bad_alloc();
   begin_of_pages = static_cast<std::byte*>(pages);
   config_ = new (pages) launch::RunConfig(config);
@@ -151,7 +151,7 @@ WatchedConfig::~WatchedConfig() {
   std::signal(SIGTRAP, SIG_DFL);
   launch::WholeConfigRead::watcher = nullptr;
   config_->~RunConfig();
-  ::munmap(begin_of_pages, kPages);
+  ::munmap(begin_of_pages, kPageBytes);
   begin_of_pages = nullptr;
 }
 
