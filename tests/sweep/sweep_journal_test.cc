@@ -142,6 +142,13 @@ int processes_with(const std::string& token) {
   return count;
 }
 
+// False where so many haven't come to be after half a minute.
+bool come_to_be(int processes, const std::string& token) {
+  for (int i = 0; i < 1500 && processes_with(token) < processes; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  return processes_with(token) >= processes;
+}
+
 TEST_F(Jobs, GiveTheirCodeAndOutput) {
   TrialJob job({.command = {"sh", "-c", "echo $GREETING; exit 3"},
                 .environment = {{"GREETING", "hello"}},
@@ -164,7 +171,7 @@ TEST_F(Jobs, AreAskedToEndAndLeaveNothingBehind) {
       {.command = {"sh", "-c", "trap 'exit 6' TERM; setsid sleep 60 & while :; do sleep 0.1; done"},
        .log_path = at("log"),
        .token = dir_ + "|1;"});
-  while (processes_with(dir_) < 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_TRUE(come_to_be(2, dir_));
   job.end();
   EXPECT_EQ(wait_for(job), 6);
   EXPECT_EQ(processes_with(dir_), 0);
@@ -177,7 +184,7 @@ TEST_F(Jobs, EndWhenTheSweepIsKilled) {
     TrialJob second({.command = {"sleep", "60"}, .log_path = at("log2"), .token = dir_ + "|2;"});
     ::pause();
   }
-  while (processes_with(dir_) < 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_TRUE(come_to_be(2, dir_));
   ::kill(sweep, SIGKILL);
   ::waitpid(sweep, nullptr, 0);
   for (int i = 0; i < 400 && processes_with(dir_) > 0; ++i)
@@ -186,9 +193,11 @@ TEST_F(Jobs, EndWhenTheSweepIsKilled) {
 }
 
 TEST_F(Jobs, OrphansAreFoundByTheirSweep) {
-  TrialJob ours({.command = {"sleep", "60"}, .log_path = at("log1"), .token = dir_ + "|1;"});
-  TrialJob other({.command = {"sleep", "60"}, .log_path = at("log2"), .token = dir_ + "_other|1;"});
-  while (processes_with(dir_) < 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  // A token that no other test has: the watchers of a sweep that was killed may still be ending
+  // what carries theirs.
+  TrialJob ours({.command = {"sleep", "60"}, .log_path = at("log1"), .token = dir_ + "|3;"});
+  TrialJob other({.command = {"sleep", "60"}, .log_path = at("log2"), .token = dir_ + "_other|3;"});
+  ASSERT_TRUE(come_to_be(2, dir_));
   EXPECT_EQ(end_orphans(dir_ + "|"), 1);
   EXPECT_EQ(wait_for(ours), 128 + SIGTERM);
   EXPECT_FALSE(other.poll().has_value());
