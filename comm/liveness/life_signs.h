@@ -45,7 +45,7 @@ struct GuardianReply {
   char magic[8] = {'c', 'a', 'n', 'd', 'o', 'r', '!', '1'};
   std::int32_t number = 0;
   std::int64_t group = -1, sequence = -1;
-  double silent_s = 0;       // since the last beat
+  double silent_s = 0;        // since the last beat
   std::int32_t stopped = 0;   // 1: by a signal
   std::int32_t speaker = -1;  // kMaySpeak: the rank that asked this guardian first
 };

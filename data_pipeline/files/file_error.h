@@ -1,5 +1,5 @@
-// A file that can't be used as it is: damaged, cut short, of another version, or changed by somebody
-// else meanwhile. What the operating system itself refuses is a std::system_error instead.
+// A file that can't be used as it is: damaged, cut short, of another version, or changed by
+// somebody else meanwhile. What the operating system itself refuses is a std::system_error instead.
 #pragma once
 
 #include <stdexcept>

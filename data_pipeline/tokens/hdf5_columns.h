@@ -280,8 +280,8 @@ class ColumnReader {
   void read(hid_t set, hid_t type, const char* name, void* out, size_t elements) const {
     if (elements == 0) return;
     if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) < 0) {
-      throw FileError(fmt::format("{}: \"{}\" is damaged ({}); run `candor prepare` again",
-                                           path_, name, hdf5_error_text()));
+      throw FileError(fmt::format("{}: \"{}\" is damaged ({}); run `candor prepare` again", path_,
+                                  name, hdf5_error_text()));
     }
   }
 

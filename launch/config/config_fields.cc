@@ -121,7 +121,8 @@ void visit_training(RunConfig& config, FieldVisitor& v) {
   v.number("dropout", config.lora.dropout, {.max = 1, .max_allowed = false},
            "of the adapter's input");
   v.flag("rslora", config.lora.rslora, "scale alpha / sqrt(r) instead");
-  v.texts("modules", config.lora.modules, {.required = true, .choices = trainer::linear_module_names()},
+  v.texts("modules", config.lora.modules,
+          {.required = true, .choices = trainer::linear_module_names()},
           "linear layers that are adapted");
   v.layers("layers", config.lora.layers,
            "decoder layers that are adapted, counted from 0: all, or first-last");

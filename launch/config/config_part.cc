@@ -19,7 +19,9 @@ class Transfer final : public FieldVisitor {
   explicit Transfer(const KeyList& keys) : keys_(keys) {}
   void now_write() { writing_ = true; }
 
-  void begin_section(const std::string& name, const std::string&) override { section_ = name + "."; }
+  void begin_section(const std::string& name, const std::string&) override {
+    section_ = name + ".";
+  }
   void end_section() override { section_.clear(); }
   void text(const std::string& name, std::string& value, const TextRule&,
             const std::string&) override {

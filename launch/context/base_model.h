@@ -2,8 +2,8 @@
 // `candor run`, the trainings of a sweep's ranks.
 //
 // A part is made anew only where it is asked for of another section of a config than the last time.
-// Rank 0 says on stderr when weights are hashed and when they are loaded: both take long for a large
-// model.
+// Rank 0 says on stderr when weights are hashed and when they are loaded: both take long for a
+// large model.
 #pragma once
 
 #include <memory>

@@ -42,8 +42,8 @@ class Parser {
         ->add_option("--pause-at", args().pause_at,
                      "save at this step and leave; with --resume the same training goes on")
         ->check(CLI::PositiveNumber);
-    app_.get_subcommand("evaluate")->add_option("--adapter", args().adapter,
-                         "adapter folder (default: <run.dir>/adapter)");
+    app_.get_subcommand("evaluate")
+        ->add_option("--adapter", args().adapter, "adapter folder (default: <run.dir>/adapter)");
     with_config("run",
                 "Do all stages from answer to evaluate; unchanged ones are skipped, a killed one "
                 "goes on where it was");

@@ -21,8 +21,8 @@ enum ExitCode : int {
       6,  // stopped as asked by SIGTERM or SIGUSR1 (PreemptedError): the same command goes on
 };
 
-// Another candor, started by this one, failed: its exit code becomes this one's, and what() gives its
-// reason.
+// Another candor, started by this one, failed: its exit code becomes this one's, and what() gives
+// its reason.
 class ChildFailedError : public std::runtime_error {
  public:
   ChildFailedError(int exit_code, const std::string& reason)

@@ -7,11 +7,11 @@
 
 #include "data_pipeline/tokens/sampler.h"
 #include "launch/config/run_paths.h"
-#include "launch/stages/training_identity.h"
 #include "launch/progress/progress.h"
 #include "launch/stages/comparison.h"
 #include "launch/stages/evaluation_report.h"
 #include "launch/stages/evaluation_splits.h"
+#include "launch/stages/training_identity.h"
 #include "trainer/evaluation/baselines.h"
 #include "trainer/evaluation/scoring.h"
 #include "trainer/training/train_examples.h"
@@ -46,8 +46,8 @@ class Evaluation {
                                         .batch_examples = config_.evaluate.batch_examples,
                                         .path = paths.test_trunk(),
                                         .hosts = &context_.hosts};
-    options.identity = trunk_identity(config_, context_.model_identity(config_), tokens_sha256_,
-                                      group_.device());
+    options.identity =
+        trunk_identity(config_, context_.model_identity(config_), tokens_sha256_, group_.device());
     options.on_progress = [&](int64_t done, int64_t total) {
       progress.set_total(total);
       progress.update(done);

@@ -8,12 +8,12 @@
 
 #include "data_pipeline/files/sha256.h"
 #include "launch/config/run_paths.h"
-#include "launch/stages/training_identity.h"
 #include "launch/stages/comparison.h"
 #include "launch/stages/evaluation_splits.h"
 #include "launch/stages/stage_list.h"
 #include "launch/stages/stage_record.h"
 #include "launch/stages/train_command.h"
+#include "launch/stages/training_identity.h"
 #include "trainer/training/checkpoint.h"
 
 namespace candor::launch {
@@ -81,8 +81,8 @@ class Line {
         const std::string tokens = RunPaths(trained.run.dir).tokens();
         check_evaluation_splits(data::read_token_file(tokens), trained.evaluate);
         remove_checkpoints_of_another_training(
-            output.checkpoints(), training_identity(trained, data::sha256_file_hex(tokens),
-                                                    context_.group.device()));
+            output.checkpoints(),
+            training_identity(trained, data::sha256_file_hex(tokens), context_.group.device()));
       }
       context_.group.barrier();
       train_adapter(trained, {.name = name, .output = output, .resume = true}, context_);

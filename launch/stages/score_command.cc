@@ -62,13 +62,11 @@ int score_command(const RunConfig& config, RunContext& context) {
   const std::string journal = arguments.output + ".partial";
   const std::string& texts_identity = context.model_texts_identity(config);
   if (group.rank() == 0) {
-    open_journal(journal,
-                 data::sha256_hex(
-                     identity + texts_identity +
-                     data::sha256_file_hex(arguments.input) +
-                     data::sha256_file_hex(adapter_folder + "/adapter_model.safetensors") +
-                     data::sha256_file_hex(adapter_folder + "/adapter_config.json") +
-                     key_text(config, stage_named("score"))));
+    open_journal(journal, data::sha256_hex(
+                              identity + texts_identity + data::sha256_file_hex(arguments.input) +
+                              data::sha256_file_hex(adapter_folder + "/adapter_model.safetensors") +
+                              data::sha256_file_hex(adapter_folder + "/adapter_config.json") +
+                              key_text(config, stage_named("score"))));
   }
   group.barrier();
   const auto total = static_cast<int64_t>(data.examples()),

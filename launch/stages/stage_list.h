@@ -1,6 +1,6 @@
-// The stages, declared once: what each is called, which keys of the config and which files it reads,
-// which it writes, and its function. `candor run`, the identities of journals and checkpoints, a
-// sweep's shared folder and `candor STAGE --help` all derive from this list.
+// The stages, declared once: what each is called, which keys of the config and which files it
+// reads, which it writes, and its function. `candor run`, the identities of journals and
+// checkpoints, a sweep's shared folder and `candor STAGE --help` all derive from this list.
 //
 // To add a stage: its function in a file of its own, and an entry in stage_list.cc.
 // A test runs each of them with a config that records what is read: a key that isn't declared, or

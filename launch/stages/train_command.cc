@@ -8,8 +8,8 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/sha256.h"
 #include "launch/context/lora_options.h"
-#include "launch/stages/training_identity.h"
 #include "launch/progress/progress.h"
+#include "launch/stages/training_identity.h"
 #include "trainer/training/trainer.h"
 
 namespace candor::launch {

@@ -12,8 +12,8 @@
 
 namespace candor::launch {
 
-// SHA-256 of the keys that the train stage declares, the kind of processor (on a GPU its kind too) and the tokens: what
-// checkpoints carry.
+// SHA-256 of the keys that the train stage declares, the kind of processor (on a GPU its kind too)
+// and the tokens: what checkpoints carry.
 std::string training_identity(const RunConfig& config, const std::string& tokens_sha256,
                               at::Device device);
 

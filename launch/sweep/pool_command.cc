@@ -121,9 +121,9 @@ class PoolGroup {
     trainer::HostFiles hosts(*group_, host_files_options(config.run.dir));
     hosts.look();
     RunContext context{.group = *group_, .hosts = hosts, .base = base_, .stop_request = stop_};
-    train_adapter(
-        config,
-        {.output = RunPaths(config.run.dir), .resume = true, .pause_at = task.pause_at}, context);
+    train_adapter(config,
+                  {.output = RunPaths(config.run.dir), .resume = true, .pause_at = task.pause_at},
+                  context);
   }
 
   void failed(const PoolTask& task, const Failure& failure) {

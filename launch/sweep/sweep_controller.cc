@@ -170,10 +170,9 @@ bool SweepController::prepare_shared(const std::string& id, const Point& point) 
     if (options_.asked_to_stop()) return false;
     if (code != 0) {
       const std::string reason = reason_in_log(log_path);
-      throw ChildFailedError(code,
-                             fmt::format("candor {} of what trials share ended with {}: {} ({})",
-                                         stage, code, reason.empty() ? "see its log" : reason,
-                                         log_path));
+      throw ChildFailedError(
+          code, fmt::format("candor {} of what trials share ended with {}: {} ({})", stage, code,
+                            reason.empty() ? "see its log" : reason, log_path));
     }
   }
   return true;
@@ -181,9 +180,11 @@ bool SweepController::prepare_shared(const std::string& id, const Point& point) 
 
 void SweepController::make_pool() {
   if (++pools_without_result_ > kMostPoolsWithoutResult) {
-    throw ChildFailedError(kExitCommunication, fmt::format(
-        "the ranks that stay ended {} times before a training did, and none was to blame: {}",
-        kMostPoolsWithoutResult, trial_pool_ ? trial_pool_->last_words() : ""));
+    throw ChildFailedError(
+        kExitCommunication,
+        fmt::format(
+            "the ranks that stay ended {} times before a training did, and none was to blame: {}",
+            kMostPoolsWithoutResult, trial_pool_ ? trial_pool_->last_words() : ""));
   }
   const auto groups = static_cast<int64_t>(slots_.size()) / sweep_.ranks_per_trial;
   const std::vector<Slot> slots(slots_.begin(), slots_.begin() + groups * sweep_.ranks_per_trial);

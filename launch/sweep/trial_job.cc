@@ -82,8 +82,8 @@ int code_of(int status) {
   ::_exit(127);
 }
 
-// What mpirun left behind would write into files that the next try writes. Looks again until nothing
-// is found, because a killed process ends a moment later; at most about two seconds.
+// What mpirun left behind would write into files that the next try writes. Looks again until
+// nothing is found, because a killed process ends a moment later; at most about two seconds.
 void end_what_is_left(const std::string& token) {
   for (int round = 0; round < 100; ++round) {
     const std::vector<pid_t> left = processes_of(token);

@@ -116,8 +116,9 @@ std::string TrialPool::last_words() const {
 std::optional<LostRank> lost_rank_in(const std::string& output) {
   // Open MPI 4's and 5's words for a rank that a signal ended, that left by itself, and that asked
   // for the job's end.
-  static const std::regex kWords(
-      R"((?:mpirun|prterun) noticed that process rank (\d{1,9}) [^.]*|Process name: \[(?:\[\d+,\d+\]|[^,\]]+),(\d{1,9})\]|MPI_ABORT was invoked on rank (\d{1,9}) )");
+  static const std::regex kWords(R"((?:mpirun|prterun) noticed that process rank (\d{1,9}) [^.]*)"
+                                 R"(|Process name: \[(?:\[\d+,\d+\]|[^,\]]+),(\d{1,9})\])"
+                                 R"(|MPI_ABORT was invoked on rank (\d{1,9}) )");
   std::smatch found;
   if (!std::regex_search(output, found, kWords)) return std::nullopt;
   for (size_t i = 1; i < found.size(); ++i) {

@@ -53,10 +53,9 @@ class StageKeys : public TinyRun {
  protected:
   // Each rank of this test is a run of its own: a group of one rank, in a folder of its own.
   StageKeys() {
-    config_ = read_run_config(
-        at("line.yaml"),
-        {"model.device=cpu", "train.max_steps=3", "compare_objectives=[mean_brier]",
-         "compare_alora=true", "grade.grader=numeric"});
+    config_ = read_run_config(at("line.yaml"), {"model.device=cpu", "train.max_steps=3",
+                                                "compare_objectives=[mean_brier]",
+                                                "compare_alora=true", "grade.grader=numeric"});
     config_.run.threads_per_rank = 1;
   }
 
@@ -85,12 +84,11 @@ TEST_F(StageKeys, AreThoseThatAreRead) {
   for (const StageDeclaration& stage : stage_list()) {
     if (stage.name == "prepare") grade();
     BaseModel base;  // of each stage alone: what one has made isn't read by the next
-    RunContext context{.group = *own,
-                       .hosts = hosts,
-                       .base = base,
-                       .arguments = {.resume = true,
-                                     .input = at("qa.jsonl"),
-                                     .output = at("scored.jsonl")}};
+    RunContext context{
+        .group = *own,
+        .hosts = hosts,
+        .base = base,
+        .arguments = {.resume = true, .input = at("qa.jsonl"), .output = at("scored.jsonl")}};
     watched.begin();
     stage.run(watched.config(), context);
     const std::set<std::string> read = watched.end();

@@ -46,8 +46,8 @@ std::size_t bytes_read_by(const std::uint8_t* code) {
   }
   if (code[0] == 0x8B) return wide ? 8 : (half ? 2 : 4);  // mov
   if (code[0] != 0x0F) return 1;
-  if (code[1] == 0xB7) return 2;                                                // movzx of 16 bits
-  if (code[1] == 0x6F) return 16;                                               // movdqa, movdqu
+  if (code[1] == 0xB7) return 2;   // movzx of 16 bits
+  if (code[1] == 0x6F) return 16;  // movdqa, movdqu
   const bool packed = !scalar && !integer;
   return packed && (code[1] == 0x10 || code[1] == 0x28) ? 16 : 1;  // movups, movaps
 }
@@ -85,7 +85,9 @@ class Places final : public launch::FieldVisitor {
   };
   std::map<std::string, Place> places;
 
-  void begin_section(const std::string& name, const std::string&) override { section_ = name + "."; }
+  void begin_section(const std::string& name, const std::string&) override {
+    section_ = name + ".";
+  }
   void end_section() override { section_.clear(); }
   void text(const std::string& name, std::string& value, const launch::TextRule&,
             const std::string&) override {
@@ -170,8 +172,8 @@ std::set<std::string> WatchedConfig::end() {
   places.add("prompt.few_shot", config_->prompt.few_shot);
   std::set<std::string> read;
   for (const auto& [path, place] : places.places) {
-    const auto at = static_cast<std::size_t>(static_cast<const std::byte*>(place.begin) -
-                                             begin_of_pages);
+    const auto at =
+        static_cast<std::size_t>(static_cast<const std::byte*>(place.begin) - begin_of_pages);
     for (std::size_t i = 0; i < place.bytes; ++i) {
       if (was_read[at + i]) read.insert(path);
     }

@@ -173,9 +173,8 @@ TEST(SafetensorsModel, IndexedShards) {
   write_safetensors(folder / "1.safetensors", {floats("a", {2}, 2), floats("b", {1}, 1)});
   write_safetensors(folder / "2.safetensors", {floats("c", {3}, 3)});
   const std::string index = folder / "model.safetensors.index.json";
-  write_plain(
-      index,
-      R"({"metadata":{},"weight_map":{"a":"1.safetensors","b":"1.safetensors","c":"2.safetensors"}})");
+  write_plain(index, R"({"metadata":{},"weight_map":{"a":"1.safetensors","b":"1.safetensors",)"
+                     R"("c":"2.safetensors"}})");
   const SafetensorsModel model(folder.path());
   EXPECT_THAT(model.names(), ElementsAre("a", "b", "c"));
   EXPECT_EQ(model.at("c").bytes.size(), 12U);

@@ -218,14 +218,14 @@ TEST_F(HostFilesTest, AFileThatChangesWhileItIsSentIsntTaken) {
   HostFiles shortened(*all_, options);
   put_on("a", "/data/x", bytes_of_length(5000));
   expect_on_all<data::FileError>([&] { shortened.send({"/data/x"}); },
-                                    {"host a: ", "/data/x", "became shorter while it was sent"});
+                                 {"host a: ", "/data/x", "became shorter while it was sent"});
   options.on_progress = [&](const std::string& path, std::int64_t, std::int64_t) {
     std::fstream(here(path), std::ios::binary | std::ios::in | std::ios::out).seekp(4000).put('!');
   };
   HostFiles changed(*all_, options);
   put_on("a", "/data/x", bytes_of_length(5000));
   expect_on_all<data::FileError>([&] { changed.send({"/data/x"}); },
-                                    {"host b: ", "/data/x", "changed while it was sent"});
+                                 {"host b: ", "/data/x", "changed while it was sent"});
   EXPECT_EQ(fs::exists(here("/data/x")), host() == "a");
 }
 

@@ -25,10 +25,10 @@ PassShape counted(const data::MicroBatch& batch, bool from_marker) {
         read = read || row == confidence;
       }
       if (!computed) continue;
-      double seen = segment.parent < 0
-                        ? 0
-                        : static_cast<double>(
-                              batch.segments[static_cast<size_t>(segment.parent)].length);
+      double seen =
+          segment.parent < 0
+              ? 0
+              : static_cast<double>(batch.segments[static_cast<size_t>(segment.parent)].length);
       for (int64_t key = segment.begin; key <= row; ++key) ++seen;
       ++shape.rows;
       shape.scores += seen;

@@ -168,7 +168,8 @@ TEST_F(TrialPoolTest, ARankThatEndsTheJobTakesTheBlame) {
 
 TEST_F(TrialPoolTest, WhatEndsBecauseThePoolWasAskedToIsBlameless) {
   const auto pool = this->pool(
-      R"(trap 'echo "{\"id\": 1, \"exit\": 6, \"stopped\": true}" > group0.done; exit 6' TERM; touch trap_is_set; while :; do sleep 0.05; done)");
+      R"(trap 'echo "{\"id\": 1, \"exit\": 6, \"stopped\": true}" > group0.done; exit 6' TERM; )"
+      R"(touch trap_is_set; while :; do sleep 0.05; done)");
   const auto saved = pool->start({}), cut_off = pool->start({});
   while (!std::filesystem::exists(folder_ / "trap_is_set"))
     std::this_thread::sleep_for(std::chrono::milliseconds(10));

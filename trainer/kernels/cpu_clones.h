@@ -1,12 +1,10 @@
 // One binary for every x86-64 processor: a function marked CANDOR_CPU_CLONES is compiled for
-// AVX-512, AVX2 and the baseline, and the loader
-// picks one at start-up. Its body must be always_inline, so that each copy is vectorised for its
-// own instruction set.
+// AVX-512, AVX2 and the baseline, and the loader picks one at start-up. Its body must be
+// always_inline, so that each copy is vectorised for its own instruction set.
 #pragma once
 
 #ifndef _OPENMP
-#error \
-    "compile kernels with OpenMP: without it at::parallel_for, a header, runs on one thread and says nothing"
+#error "kernels need OpenMP: without it at::parallel_for, a header, runs on one thread"
 #endif
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \

@@ -57,8 +57,8 @@ LoraAdapter::LoraAdapter(const ModelConfig& config, LoraOptions options, at::Sca
     if (times == 1) modules.push_back(static_cast<LinearModule>(m));
   }
   if (modules.empty() || modules.size() != options_.modules.size()) {
-    throw std::invalid_argument(fmt::format("lora.modules: expected some of {}",
-                                            fmt::join(linear_module_names(), ", ")));
+    throw std::invalid_argument(
+        fmt::format("lora.modules: expected some of {}", fmt::join(linear_module_names(), ", ")));
   }
   int64_t offset = 0;
   for (int64_t layer = options_.layer_begin; layer < options_.layer_end; ++layer) {

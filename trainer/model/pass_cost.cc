@@ -30,8 +30,8 @@ double product(int64_t rows, int64_t in, int64_t out) {
 
 }  // namespace
 
-// Row r of a sequence sees r + 1 keys: rows [begin, end) see end (end + 1) / 2 - begin (begin + 1) / 2
-// together. Whole numbers below 2^53, so that fp64 holds them exactly.
+// Row r of a sequence sees r + 1 keys: rows [begin, end) see end (end + 1) / 2 - begin (begin + 1)
+// / 2 together. Whole numbers below 2^53, so that fp64 holds them exactly.
 PassShape pass_shape(const data::TokenData& data, std::span<const int64_t> examples,
                      bool share_prefix, bool from_marker) {
   const auto seen_before = [](int64_t row) {

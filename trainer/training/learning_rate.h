@@ -1,5 +1,6 @@
 // The learning rate of each step: a linear warm-up, then one of the shapes of schedules.h. Steps
-// count from 0; the warm-up's step s has (s + 1) / warmup_steps of the rate, so no step is wasted at rate 0.
+// count from 0; the warm-up's step s has (s + 1) / warmup_steps of the rate, so no step is wasted
+// at rate 0.
 #pragma once
 
 #include <cstdint>

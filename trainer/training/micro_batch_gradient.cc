@@ -4,7 +4,6 @@
 
 #include <span>
 
-
 namespace candor::trainer {
 namespace {
 

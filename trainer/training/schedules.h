@@ -23,15 +23,11 @@ inline constexpr std::array<Schedule, 4> kSchedules = {{
     {"constant", [](double, int64_t, double) { return 1.0; }},
     {"linear", [](double done, int64_t, double) { return std::max(0.0, 1 - done); }},
     // Half a cosine to 0 (Loshchilov & Hutter 2017, without restarts).
-    {"cosine",
-     [](double done, int64_t, double) {
-       return 0.5 * (1 + std::cos(std::numbers::pi * std::min(1.0, done)));
-     }},
+    {"cosine", [](double done, int64_t,
+                  double) { return 0.5 * (1 + std::cos(std::numbers::pi * std::min(1.0, done))); }},
     // StepLR, the paper's.
-    {"step",
-     [](double, int64_t epoch, double gamma) {
-       return std::pow(gamma, static_cast<double>(epoch));
-     }},
+    {"step", [](double, int64_t epoch,
+                double gamma) { return std::pow(gamma, static_cast<double>(epoch)); }},
 }};
 
 inline std::vector<std::string> schedule_names() {

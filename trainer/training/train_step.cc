@@ -163,13 +163,12 @@ StepRecord Trainer::train_step(int64_t index) {
   int64_t examples = 0, rows = 0, unshared_rows = 0;
   PassCost cost;
   for (const std::vector<int64_t>& members : step.micro_batches) {
-    cost +=
-        training_cost(model_.config(), options_.lora,
-                      pass_shape(data_, members, options_.share_prefix,
-                                 !options_.lora.active_from.empty()),
-                      trunk_ ? trunk_->layer() : 0,
-                      has_soft_target(step.losses) ? model_.config().vocabulary
-                                                   : static_cast<int64_t>(data_.level_ids.size()));
+    cost += training_cost(
+        model_.config(), options_.lora,
+        pass_shape(data_, members, options_.share_prefix, !options_.lora.active_from.empty()),
+        trunk_ ? trunk_->layer() : 0,
+        has_soft_target(step.losses) ? model_.config().vocabulary
+                                     : static_cast<int64_t>(data_.level_ids.size()));
     tokens.push_back(data::micro_batch_tokens(data_, members, options_.share_prefix));
     rows += tokens.back();
     unshared_rows += data::micro_batch_tokens(data_, members, false);

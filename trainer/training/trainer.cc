@@ -267,8 +267,8 @@ void Trainer::finish_run() {
             checkpoint_damage(options_.checkpoints_dir, state_.best_step, /*adapter_only=*/true);
         !damage.empty()) {
       throw data::FileError(damage +
-                               ": it is the best one; give the same command again (train: with "
-                               "--resume), it goes on from one before it");
+                            ": it is the best one; give the same command again (train: with "
+                            "--resume), it goes on from one before it");
     }
     const LoraAdapter best =
         read_adapter(checkpoint_folder(options_.checkpoints_dir, state_.best_step), model_.config(),

@@ -2,7 +2,6 @@
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 
-
 #include "comm/backend/nccl/stream.h"
 #include "comm/comm_error.h"
 

@@ -1,6 +1,6 @@
 // make_device_process_group of a build with CUDA.
-#include "comm/comm_error.h"
 #include "comm/device_group.h"
+#include "comm/comm_error.h"
 
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
