@@ -7,21 +7,15 @@
 
 #include <fmt/format.h>
 
+#include "data_pipeline/tokens/splitmix64.h"
+
 namespace candor::data {
 namespace {
-
-constexpr uint64_t kGamma = 0x9E3779B97F4A7C15ULL;
-
-uint64_t mix(uint64_t value) {
-  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  value = (value ^ (value >> 27)) * 0x94D049BB133111EBULL;
-  return value ^ (value >> 31);
-}
 
 class SplitMix64 {
  public:
   explicit SplitMix64(uint64_t state) : state_(state) {}
-  uint64_t next() { return mix(state_ += kGamma); }
+  uint64_t next() { return splitmix64_finalize(state_ += kSplitMix64Gamma); }
 
   // Uniform on [0, bound); draws again where 2^64 isn't a multiple of the bound.
   uint64_t below(uint64_t bound) {
@@ -49,8 +43,9 @@ std::vector<int64_t> examples_of_split(const TokenData& data, std::string_view s
 
 std::vector<int64_t> epoch_order(uint64_t seed, int64_t epoch, std::span<const int64_t> examples) {
   std::vector<int64_t> order(examples.begin(), examples.end());
-  // The gamma in front keeps seed 0 away from mix's fixed point at 0.
-  SplitMix64 random(mix(mix(seed + kGamma) + static_cast<uint64_t>(epoch)));
+  // The gamma in front keeps seed 0 away from the finaliser's fixed point at 0.
+  const uint64_t of_seed = splitmix64_finalize(seed + kSplitMix64Gamma);
+  SplitMix64 random(splitmix64_finalize(of_seed + static_cast<uint64_t>(epoch)));
   for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
   return order;
 }

@@ -51,14 +51,14 @@ Computed compute(const std::string& family, at::ScalarType dtype, at::Device dev
   LoraAdapter adapter(model.config(), options, model.dtype(), device);
   adapter.initialize(5);
   adapter.parameters().add_(0.05);  // lora_B not zero
-  const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true, .dropout_key = 11};
-  const ForwardResult result = model.forward(golden_batch(), forward);
+  const auto [result, saved] =
+      model.forward_to_train(golden_batch(), {.adapter = &adapter}, /*dropout_key=*/11);
   Computed computed{model.logits(result.head_in_RD), at::zeros_like(adapter.parameters())};
   const at::Tensor dlogits = at::arange(computed.logits.numel(), at::kDouble)
                                  .sin()
                                  .view(computed.logits.sizes())
                                  .to(computed.logits.options());
-  model.backward(result, forward, model.logits_backward(dlogits), computed.gradient);
+  model.backward(saved, model.logits_backward(dlogits), computed.gradient);
   return {computed.logits.cpu(), computed.gradient.cpu()};
 }
 
@@ -129,8 +129,8 @@ TEST_F(Gpu, FlashAttentionEqualsAttentionOverAllScores) {
                  dv = dx.narrow(1, 8 * size, 2 * size);
       const at::Tensor q = x.narrow(1, 0, 6 * size), k = x.narrow(1, 6 * size, 2 * size),
                        v = x.narrow(1, 8 * size, 2 * size);
-      attention.forward(q, k, v, out, lse);
-      attention.backward(q, k, v, out, lse, dy, dq, dk, dv);
+      attention.forward({q, k, v, out, lse});
+      attention.backward({q, k, v, out, lse}, {dy, dq, dk, dv});
       return std::vector<at::Tensor>{out.cpu().to(at::kDouble), lse.cpu().to(at::kDouble),
                                      dx.cpu().to(at::kDouble)};
     };

@@ -105,8 +105,8 @@ void AtenKernels::expect_same_attention(const AttentionHeads& shape,
   at::Tensor out = at::zeros({rows, q_width}, q.options()),
              lse = at::zeros({rows, shape.heads}, q.options());
   at::Tensor out_aten = out.clone(), lse_aten = lse.clone();
-  attention.forward(q, k, v, out, lse);
-  attention_forward_aten(shape, mask, q, k, v, out_aten, lse_aten);
+  attention.forward({q, k, v, out, lse});
+  attention_forward_aten(shape, mask, {q, k, v, out_aten, lse_aten});
   expect_close(out_aten, out);
   expect_close(lse_aten, lse);
 
@@ -115,9 +115,9 @@ void AtenKernels::expect_same_attention(const AttentionHeads& shape,
     at::Tensor dq = into.narrow(1, 0, q_width), dk = into.narrow(1, q_width, kv_width),
                dv = into.narrow(1, q_width + kv_width, kv_width);
     if (aten) {
-      attention_backward_aten(shape, mask, q, k, v, out, lse, dout, dq, dk, dv);
+      attention_backward_aten(shape, mask, {q, k, v, out, lse}, {dout, dq, dk, dv});
     } else {
-      attention.backward(q, k, v, out, lse, dout, dq, dk, dv);
+      attention.backward({q, k, v, out, lse}, {dout, dq, dk, dv});
     }
   };
   backward(gradient, false);

@@ -80,13 +80,12 @@ void expect_matches(const std::string& folder, at::ScalarType dtype, bool share_
   const LoraAdapter adapter = golden_adapter(model, file);
   const std::vector<std::string> names = adapter.names();
   const std::vector<int64_t> numels = adapter.numels();
-  const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true};
-  const ForwardResult result = model.forward(batch_of(share_prefix), forward);
+  const auto [result, saved] =
+      model.forward_to_train(batch_of(share_prefix), {.adapter = &adapter}, 0);
   EXPECT_LT(relative(model.logits(result.head_in_RD), golden(file, "logits")), logits_limit);
 
   at::Tensor gradient = at::zeros_like(adapter.parameters());
-  model.backward(result, forward, model.logits_backward(golden(file, "dlogits").to(dtype)),
-                 gradient);
+  model.backward(saved, model.logits_backward(golden(file, "dlogits").to(dtype)), gradient);
   int64_t offset = 0;
   for (size_t i = 0; i < names.size(); ++i) {
     EXPECT_LT(relative(gradient.narrow(0, offset, numels[i]),
@@ -131,11 +130,10 @@ TEST(Llama, Bf16WeightsAreComputedWithInFp32) {
   std::vector<at::Tensor> logits, gradients;
   for (const LlamaModel* model : {&bf16, &fp32}) {
     const LoraAdapter adapter = golden_adapter(*model, file);
-    const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true};
-    const ForwardResult result = model->forward(batch_of(true), forward);
+    const auto [result, saved] = model->forward_to_train(batch_of(true), {.adapter = &adapter}, 0);
     logits.push_back(model->logits(result.head_in_RD));
     gradients.push_back(at::zeros_like(adapter.parameters()));
-    model->backward(result, forward, model->logits_backward(golden(file, "dlogits").to(at::kFloat)),
+    model->backward(saved, model->logits_backward(golden(file, "dlogits").to(at::kFloat)),
                     gradients.back());
   }
   EXPECT_TRUE(logits[0].equal(logits[1]));
@@ -150,13 +148,12 @@ TEST(Llama, Bf16ProductsAreNearFp32AndRepeatable) {
   const LlamaModel model(kTiny, at::kBFloat16, at::kCPU, Products::kBf16);
   const data::SafetensorsFile file(kTiny + "/golden.safetensors");
   const LoraAdapter adapter = golden_adapter(model, file);
-  const ForwardOptions forward{.adapter = &adapter, .keep_for_backward = true};
   std::vector<at::Tensor> logits, gradients;
   for (int repeat = 0; repeat < 2; ++repeat) {
-    const ForwardResult result = model.forward(batch_of(true), forward);
+    const auto [result, saved] = model.forward_to_train(batch_of(true), {.adapter = &adapter}, 0);
     logits.push_back(model.logits(result.head_in_RD));
     gradients.push_back(at::zeros_like(adapter.parameters()));
-    model.backward(result, forward, model.logits_backward(golden(file, "dlogits").to(at::kFloat)),
+    model.backward(saved, model.logits_backward(golden(file, "dlogits").to(at::kFloat)),
                    gradients.back());
   }
   EXPECT_TRUE(logits[0].equal(logits[1]));
@@ -181,14 +178,13 @@ TEST(Llama, EveryTensorIsMadeOnTheModelsDevice) {
       options.modules = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                          "gate_proj", "up_proj", "down_proj"};
       LoraAdapter adapter(model.config(), options, model.dtype(), model.device());
-      const ForwardOptions forward{
-          .adapter = &adapter, .keep_for_backward = true, .collect_hidden = true};
-      const ForwardResult result = model.forward(batch_of(true), forward);
+      const auto [result, saved] = model.forward_to_train(
+          batch_of(true), {.adapter = &adapter, .collect_hidden = true}, /*dropout_key=*/0);
       EXPECT_TRUE(result.hidden_LBD.is_meta());
       const at::Tensor logits = model.logits(result.head_in_RD);
       EXPECT_EQ(logits.sizes(), at::IntArrayRef({3, 61}));
       at::Tensor gradient = at::zeros_like(adapter.parameters());
-      model.backward(result, forward, model.logits_backward(at::zeros_like(logits)), gradient);
+      model.backward(saved, model.logits_backward(at::zeros_like(logits)), gradient);
       EXPECT_TRUE(gradient.is_meta());
     }
   }

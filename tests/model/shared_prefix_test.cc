@@ -68,11 +68,10 @@ struct Outcome {
 Outcome outcome_of(const LlamaModel& model, const LoraAdapter& adapter, const data::TokenData& data,
                    const std::vector<int64_t>& examples, const at::Tensor& dhead_BD,
                    bool share_prefix) {
-  const ForwardOptions options{.adapter = &adapter, .keep_for_backward = true};
-  const ForwardResult result =
-      model.forward(data::make_micro_batch(data, examples, share_prefix), options);
+  const auto [result, saved] = model.forward_to_train(
+      data::make_micro_batch(data, examples, share_prefix), {.adapter = &adapter}, 0);
   at::Tensor gradient = at::zeros_like(adapter.parameters());
-  model.backward(result, options, dhead_BD, gradient);
+  model.backward(saved, dhead_BD, gradient);
   return {result.head_in_RD, gradient};
 }
 

@@ -40,9 +40,11 @@ class DenseAttention final : public VarlenAttention {
     return {out, lse_HR};
   }
 
-  std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(
-      const at::Tensor& dout, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-      const at::Tensor& out, const at::Tensor& lse, const PackedSequences& s) const override {
+  std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(const AttentionTensors& tensors,
+                                                          const at::Tensor& dout,
+                                                          const PackedSequences& s) const override {
+    const at::Tensor &q = tensors.q, &k = tensors.k, &v = tensors.v, &out = tensors.out,
+                     &lse = tensors.lse;
     at::Tensor dq = at::zeros_like(q), dk = at::zeros_like(k), dv = at::zeros_like(v);
     for_each_sequence(
         q, k, s,
@@ -137,14 +139,14 @@ TEST(VarlenAttention, EqualsAttentionOverAllScoresForwardAndBackward) {
     at::Tensor dq = random(heads * size), dk = random(key_heads * size),
                dv = random(key_heads * size);
     at::Tensor expected_dq = dq.clone(), expected_dk = dk.clone(), expected_dv = dv.clone();
-    attention_forward_aten(shape, mask, q, k, v, expected_out, expected_lse);
-    attention_backward_aten(shape, mask, q, k, v, expected_out, expected_lse, dout, expected_dq,
-                            expected_dk, expected_dv);
+    const AttentionTensors expected{q, k, v, expected_out, expected_lse};
+    attention_forward_aten(shape, mask, expected);
+    attention_backward_aten(shape, mask, expected, {dout, expected_dq, expected_dk, expected_dv});
 
     const auto passes = SharedPrefixAttention::plan(queries, rows, at::kCPU);
     ASSERT_TRUE(passes.has_value());
-    passes->forward(DenseAttention(), heads, key_heads, q, k, v, out, lse);
-    passes->backward(DenseAttention(), heads, key_heads, q, k, v, out, lse, dout, dq, dk, dv);
+    passes->forward(DenseAttention(), shape, {q, k, v, out, lse});
+    passes->backward(DenseAttention(), shape, {q, k, v, out, lse}, {dout, dq, dk, dv});
     EXPECT_LT(relative(out, expected_out), 1e-12);
     EXPECT_LT(relative(lse, expected_lse), 1e-12);
     EXPECT_LT(relative(dq, expected_dq), 1e-12);

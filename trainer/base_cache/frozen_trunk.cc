@@ -41,6 +41,25 @@ void copy_rows(const std::byte* stored, int64_t from, int64_t length, int64_t to
               stored + from * row_bytes, static_cast<size_t>(length * row_bytes));
 }
 
+// The rows that an aLoRA adapter changes: of every example those from the marker's first token to
+// its confidence row.
+std::vector<int64_t> rows_from_marker(const data::MicroBatch& batch,
+                                      const std::vector<uint32_t>& marker) {
+  std::vector<int64_t> rows;
+  for (size_t b = 0; b < batch.confidence_row_B.size(); ++b) {
+    const int64_t begin = batch.marker_row_B[b], end = batch.confidence_row_B[b] + 1;
+    if (!std::equal(marker.begin(), marker.end(), batch.tokens_T.begin() + begin,
+                    batch.tokens_T.begin() + end)) {
+      throw std::invalid_argument(
+          "the adapter acts from its confidence marker on, and an example's marker has other "
+          "tokens: is the prompt another than it was trained "
+          "with?");
+    }
+    for (int64_t row = begin; row < end; ++row) rows.push_back(row);
+  }
+  return rows;
+}
+
 }  // namespace
 
 FrozenTrunk::FrozenTrunk(const LlamaModel& model, const data::TokenData& data,
@@ -241,33 +260,18 @@ std::vector<at::Tensor> FrozenTrunk::keys_values(const data::MicroBatch& batch) 
   return of_layers;
 }
 
-void start_from_base(const LlamaModel& model, const data::MicroBatch& batch,
-                     const FrozenTrunk* trunk, ForwardOptions& options) {
-  const bool from_marker =
-      options.adapter != nullptr && !options.adapter->options().active_from.empty();
-  if (trunk != nullptr && (!from_marker || trunk->has_keys_values())) {
-    options.first_layer = trunk->layer();
-    options.entering_TD = trunk->rows(batch);
-    if (from_marker) options.base_keys_values = trunk->keys_values(batch);
-  } else if (from_marker) {
-    options.first_layer = options.adapter->options().layer_begin;
-    BaseStates states = model.base_states(batch, options.first_layer, /*keys_values=*/true);
-    options.entering_TD = states.entering_TD;
-    options.base_keys_values = std::move(states.keys_values);
+PassStart start_from_base(const LlamaModel& model, const data::MicroBatch& batch,
+                          const FrozenTrunk* trunk, const LoraAdapter* adapter) {
+  if (adapter == nullptr || adapter->options().active_from.empty())
+    return trunk == nullptr ? PassStart() : PassStart::at_layer(trunk->layer(), trunk->rows(batch));
+  std::vector<int64_t> rows = rows_from_marker(batch, adapter->options().active_from);
+  if (trunk != nullptr && trunk->has_keys_values()) {
+    return PassStart::at_marker(trunk->layer(), {trunk->rows(batch), trunk->keys_values(batch)},
+                                std::move(rows));
   }
-  if (!from_marker) return;
-  const std::vector<uint32_t>& marker = options.adapter->options().active_from;
-  for (size_t b = 0; b < batch.confidence_row_B.size(); ++b) {
-    const int64_t begin = batch.marker_row_B[b], end = batch.confidence_row_B[b] + 1;
-    if (!std::equal(marker.begin(), marker.end(), batch.tokens_T.begin() + begin,
-                    batch.tokens_T.begin() + end)) {
-      throw std::invalid_argument(
-          "the adapter acts from its confidence marker on, and an example's marker has other "
-          "tokens: is the prompt another than it was trained "
-          "with?");
-    }
-    for (int64_t row = begin; row < end; ++row) options.active_rows.push_back(row);
-  }
+  const int64_t layer = adapter->options().layer_begin;
+  return PassStart::at_marker(layer, model.base_states(batch, layer, /*keys_values=*/true),
+                              std::move(rows));
 }
 
 }  // namespace candor::trainer

@@ -3,8 +3,8 @@
 // keys and values from that layer on, which all rows before the marker keep.
 //
 // Usage:   FrozenTrunk trunk(model, data, examples, {.layer = 20, .path = ...}, group);
-//          ForwardOptions options{.adapter = &adapter};   start_from_base(model, batch, &trunk,
-//          options);   model.forward(batch, options);
+//          model.forward(batch, {.adapter = &adapter},
+//                        start_from_base(model, batch, &trunk, &adapter));
 // It lies in one safetensors file that the ranks of a host map; a prefix is stored once. They are
 // computed in micro-batches of their own, cut before ranks are considered, so the file has the same
 // bytes for any number of ranks, and a micro-batch gets the same rows whatever else is in it.
@@ -99,11 +99,11 @@ class FrozenTrunk {
       keys_values_;  // of each micro-batch: [rows, D], [layers, rows, 2 * K * head_size]
 };
 
-// Fills in what forward starts from, for options.adapter: nothing where all layers are computed;
-// what `trunk` holds where there is one; for an aLoRA adapter the base model's states, computed
-// here unless the trunk has them. Throws std::invalid_argument where an example's marker isn't the
-// adapter's.
-void start_from_base(const LlamaModel& model, const data::MicroBatch& batch,
-                     const FrozenTrunk* trunk, ForwardOptions& options);
+// Where forward starts with `adapter` (null: the base model): at the embedding where all layers are
+// computed; from what `trunk` holds where there is one; for an aLoRA adapter from the base model's
+// states, computed here unless the trunk has them. Throws std::invalid_argument where an example's
+// marker isn't the adapter's.
+PassStart start_from_base(const LlamaModel& model, const data::MicroBatch& batch,
+                          const FrozenTrunk* trunk, const LoraAdapter* adapter);
 
 }  // namespace candor::trainer

@@ -8,15 +8,12 @@
 
 #include <fmt/format.h>
 
+#include "data_pipeline/tokens/splitmix64.h"
+
 namespace candor::trainer {
 namespace {
 
-uint64_t split_mix(uint64_t z) {  // Steele, Lea & Flood 2014
-  z += 0x9e3779b97f4a7c15ULL;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return z ^ (z >> 31);
-}
+uint64_t split_mix(uint64_t z) { return data::splitmix64_finalize(z + data::kSplitMix64Gamma); }
 
 }  // namespace
 

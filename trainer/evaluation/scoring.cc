@@ -112,9 +112,9 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
     if (rank_of[m] != group.rank()) continue;
     const data::MicroBatch batch =
         data::make_micro_batch(data, micro_batches[m], options.share_prefix);
-    ForwardOptions forward{.adapter = adapter, .collect_hidden = options.collect_hidden};
-    start_from_base(model, batch, options.trunk, forward);
-    const ForwardResult result = model.forward(batch, forward);
+    const ForwardResult result =
+        model.forward(batch, {.adapter = adapter, .collect_hidden = options.collect_hidden},
+                      start_from_base(model, batch, options.trunk, adapter));
     const at::Tensor logits_BV = model.logits(result.head_in_RD).cpu();
     const int64_t vocabulary = logits_BV.size(1);
     at::Tensor hidden_BLD;

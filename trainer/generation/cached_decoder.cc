@@ -97,8 +97,11 @@ at::Tensor CachedDecoder::forward(const std::vector<Row>& rows,
                lse = at::empty({count, c.heads}, x.options());
     rotate_heads(qkv, cos_NJ, sin_NJ, c.heads + c.key_heads, c.head_size, +1);
     cache.index_copy_(0, cache_index, qkv.narrow(1, q_width, 2 * kv_width));
-    attend.forward(qkv.narrow(1, 0, q_width), cache.narrow(1, 0, kv_width),
-                   cache.narrow(1, kv_width, kv_width), attention, lse);
+    attend.forward({.q = qkv.narrow(1, 0, q_width),
+                    .k = cache.narrow(1, 0, kv_width),
+                    .v = cache.narrow(1, kv_width, kv_width),
+                    .out = attention,
+                    .lse = lse});
     if (layer + 1 == c.layers) {  // of the last layer only the rows that are read
       if (head_rows.empty()) return {};
       const at::Tensor index = index_tensor(head_rows, model_.device());

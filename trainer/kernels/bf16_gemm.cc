@@ -10,17 +10,19 @@ extern "C" __attribute__((weak)) void cblas_gemm_bf16bf16f32(int layout, int tra
 namespace candor::trainer {
 namespace {
 
-constexpr int kRowMajor = 101, kAsIs = 111, kTransposed = 112;  // of cblas.h
+constexpr int kRowMajor = 101;  // cblas.h gives these numbers their meaning.
+
+int cblas_kind(Operand operand) { return operand == Operand::kTransposed ? 112 : 111; }
 
 }  // namespace
 
 bool has_bf16_gemm() { return cblas_gemm_bf16bf16f32 != nullptr; }
 
-void bf16_gemm(int64_t m, int64_t n, int64_t k, const c10::BFloat16* a, const c10::BFloat16* b,
-               int64_t b_stride, bool b_transposed, float* c) {
-  cblas_gemm_bf16bf16f32(kRowMajor, kAsIs, b_transposed ? kTransposed : kAsIs, static_cast<int>(m),
-                         static_cast<int>(n), static_cast<int>(k), 1.0F, a, static_cast<int>(k), b,
-                         static_cast<int>(b_stride), 0.0F, c, static_cast<int>(n));
+void bf16_gemm(ProductSize size, Matrix<c10::BFloat16> a, Matrix<c10::BFloat16> b, float* c) {
+  cblas_gemm_bf16bf16f32(kRowMajor, cblas_kind(a.operand), cblas_kind(b.operand),
+                         static_cast<int>(size.m), static_cast<int>(size.n),
+                         static_cast<int>(size.k), 1.0F, a.data, static_cast<int>(a.stride), b.data,
+                         static_cast<int>(b.stride), 0.0F, c, static_cast<int>(size.n));
 }
 
 }  // namespace candor::trainer

@@ -6,14 +6,15 @@
 
 #include <c10/util/BFloat16.h>
 
+#include "trainer/kernels/matrix.h"
+
 namespace candor::trainer {
 
 // Whether libtorch's BLAS has it; where it hasn't, bf16_gemm mustn't be called.
 bool has_bf16_gemm();
 
-// c[m, n] = a[m, k] b, row-major, dense a and c; b is [k, n] with rows of b_stride elements, or its
-// transpose [n, k].
-void bf16_gemm(int64_t m, int64_t n, int64_t k, const c10::BFloat16* a, const c10::BFloat16* b,
-               int64_t b_stride, bool b_transposed, float* c);
+// c[m, n] = a[m, k] b[k, n], where a and b are taken as their `operand` says; c is dense and
+// row-major.
+void bf16_gemm(ProductSize size, Matrix<c10::BFloat16> a, Matrix<c10::BFloat16> b, float* c);
 
 }  // namespace candor::trainer

@@ -15,30 +15,28 @@ namespace {
 
 // BLAS counts in columns: a row-major matrix is its transpose there, so c^T = b^T a^T is computed.
 template <typename Real, typename Blas>
-void row_major(Blas blas, int64_t m, int64_t n, int64_t k, Matrix<Real> a, Matrix<Real> b,
-               Real beta, Real* c, int64_t c_stride) {
+void row_major(Blas blas, ProductSize size, Matrix<Real> a, Matrix<Real> b, ProductResult<Real> c) {
   const char a_kind = a.operand == Operand::kTransposed ? 'T' : 'N',
              b_kind = b.operand == Operand::kTransposed ? 'T' : 'N';
-  const int rows = static_cast<int>(m), columns = static_cast<int>(n), inner = static_cast<int>(k);
+  const int rows = static_cast<int>(size.m), columns = static_cast<int>(size.n),
+            inner = static_cast<int>(size.k);
   const int lda = static_cast<int>(a.stride), ldb = static_cast<int>(b.stride),
-            ldc = static_cast<int>(c_stride);
+            ldc = static_cast<int>(c.stride);
   const Real alpha = 1;
-  blas(&b_kind, &a_kind, &columns, &rows, &inner, &alpha, b.data, &ldb, a.data, &lda, &beta, c,
-       &ldc);
+  blas(&b_kind, &a_kind, &columns, &rows, &inner, &alpha, b.data, &ldb, a.data, &lda, &c.beta,
+       c.data, &ldc);
 }
 
 }  // namespace
 
 template <>
-void gemm<float>(int64_t m, int64_t n, int64_t k, Matrix<float> a, Matrix<float> b, float beta,
-                 float* c, int64_t c_stride) {
-  row_major(sgemm_, m, n, k, a, b, beta, c, c_stride);
+void gemm<float>(ProductSize size, Matrix<float> a, Matrix<float> b, ProductResult<float> c) {
+  row_major(sgemm_, size, a, b, c);
 }
 
 template <>
-void gemm<double>(int64_t m, int64_t n, int64_t k, Matrix<double> a, Matrix<double> b, double beta,
-                  double* c, int64_t c_stride) {
-  row_major(dgemm_, m, n, k, a, b, beta, c, c_stride);
+void gemm<double>(ProductSize size, Matrix<double> a, Matrix<double> b, ProductResult<double> c) {
+  row_major(dgemm_, size, a, b, c);
 }
 
 }  // namespace candor::trainer

@@ -6,21 +6,20 @@
 
 #include <cstdint>
 
+#include "trainer/kernels/matrix.h"
+
 namespace candor::trainer {
 
-enum class Operand { kAsIs, kTransposed };
-
+// Where a product goes: c = a b + beta c.
 template <typename Real>
-struct Matrix {
-  const Real* data = nullptr;
-  int64_t stride = 0;  // elements from row to row, as it lies in memory
-  Operand operand = Operand::kAsIs;
+struct ProductResult {
+  Real* data = nullptr;
+  int64_t stride = 0;
+  Real beta = 0;
 };
 
-// c[m, n] = a[m, k] b[k, n] + beta c, where a and b are taken as their `operand` says. m, n and k
-// are at least 1.
+// c[m, n] = a[m, k] b[k, n] + beta c, where a and b are taken as their `operand` says.
 template <typename Real>
-void gemm(int64_t m, int64_t n, int64_t k, Matrix<Real> a, Matrix<Real> b, Real beta, Real* c,
-          int64_t c_stride);
+void gemm(ProductSize size, Matrix<Real> a, Matrix<Real> b, ProductResult<Real> c);
 
 }  // namespace candor::trainer

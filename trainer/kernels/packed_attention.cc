@@ -85,14 +85,14 @@ struct Task {
   void scores_of(const Real* x, const Real* y, Real* scores) const {
     const Real* head = y + key_head * size;
     if (block->prefix_length > 0) {
-      gemm<Real>(rows, block->prefix_length, size, {x, size},
+      gemm<Real>({rows, block->prefix_length, size}, {x, size},
                  {head + block->prefix_begin * in->kv_stride, in->kv_stride, Operand::kTransposed},
-                 0, scores, stride);
+                 {scores, stride});
     }
     each_run([&](const QueryRun& run, int64_t row, int64_t count) {
-      gemm<Real>(count, run.own_length, size, {x + row * size, size},
-                 {head + run.own_begin * in->kv_stride, in->kv_stride, Operand::kTransposed}, 0,
-                 scores + row * stride + block->prefix_length, stride);
+      gemm<Real>({count, run.own_length, size}, {x + row * size, size},
+                 {head + run.own_begin * in->kv_stride, in->kv_stride, Operand::kTransposed},
+                 {scores + row * stride + block->prefix_length, stride});
     });
   }
 
@@ -100,14 +100,14 @@ struct Task {
   void weighted_sum(const Real* weights, const Real* y, Real* result) const {
     const Real* head = y + key_head * size;
     if (block->prefix_length > 0) {
-      gemm<Real>(rows, size, block->prefix_length, {weights, stride},
-                 {head + block->prefix_begin * in->kv_stride, in->kv_stride}, 0, result, size);
+      gemm<Real>({rows, size, block->prefix_length}, {weights, stride},
+                 {head + block->prefix_begin * in->kv_stride, in->kv_stride}, {result, size});
     }
     each_run([&](const QueryRun& run, int64_t row, int64_t count) {
-      gemm<Real>(count, size, run.own_length,
+      gemm<Real>({count, size, run.own_length},
                  {weights + row * stride + block->prefix_length, stride},
                  {head + run.own_begin * in->kv_stride, in->kv_stride},
-                 block->prefix_length > 0 ? Real(1) : Real(0), result + row * size, size);
+                 {result + row * size, size, block->prefix_length > 0 ? Real(1) : Real(0)});
     });
   }
 
@@ -115,13 +115,13 @@ struct Task {
   // head's.
   void add_transposed(const Real* weights, const Real* x, Real* into, int64_t into_stride) const {
     if (block->prefix_length > 0) {
-      gemm<Real>(block->prefix_length, size, rows, {weights, stride, Operand::kTransposed},
-                 {x, size}, 1, into + block->prefix_begin * into_stride, into_stride);
+      gemm<Real>({block->prefix_length, size, rows}, {weights, stride, Operand::kTransposed},
+                 {x, size}, {into + block->prefix_begin * into_stride, into_stride, 1});
     }
     each_run([&](const QueryRun& run, int64_t row, int64_t count) {
-      gemm<Real>(run.own_length, size, count,
+      gemm<Real>({run.own_length, size, count},
                  {weights + row * stride + block->prefix_length, stride, Operand::kTransposed},
-                 {x + row * size, size}, 1, into + run.own_begin * into_stride, into_stride);
+                 {x + row * size, size}, {into + run.own_begin * into_stride, into_stride, 1});
     });
   }
 
@@ -214,8 +214,9 @@ std::pair<int64_t, int64_t> scratch_sizes(const AttentionBuffers<Real>& in,
 }
 
 template <typename Real>
-void forward_task(const Task<Real>& task, Real* out, Real* lse, Real* scores, Real* q, Real* o) {
+void forward_task(const Task<Real>& task, Real* scores, Real* q, Real* o) {
   const AttentionBuffers<Real>& in = *task.in;
+  Real *const out = in.out, *const lse = in.lse;
   task.gather(in.q, in.q_stride, scale_of(in), q);
   task.scores_of(q, in.k, scores);
   Real* const sums = q;  // the queries aren't needed any more
@@ -247,17 +248,24 @@ struct BackwardScratch {
         dq(query_count) {}
 };
 
-// dk and dv point to the key head's first column.
+// Where the gradients of one key head's keys and values are added: its first column.
 template <typename Real>
-void backward_task(const Task<Real>& task, const Real* out, const Real* lse, const Real* dout,
-                   Real* dq, Real* dk, Real* dv, int64_t dkv_stride,
-                   const BackwardScratch<Real>& scratch) {
+struct KeyGradients {
+  Real* dk = nullptr;
+  Real* dv = nullptr;
+  int64_t stride = 0;
+};
+
+template <typename Real>
+void backward_task(const Task<Real>& task, const AttentionGradientBuffers<Real>& gradients,
+                   const KeyGradients<Real>& into, const BackwardScratch<Real>& scratch) {
   const AttentionBuffers<Real>& in = *task.in;
+  const Real *const out = in.out, *const lse = in.lse;
   Real *const scores = scratch.scores.get(), *const dscores = scratch.dscores.get(),
               *const q = scratch.q.get(), *const d_o = scratch.d_o.get();
   const int64_t out_stride = in.heads * task.size;
   task.gather(in.q, in.q_stride, scale_of(in), q);
-  task.gather(dout, out_stride, Real(1), d_o);
+  task.gather(gradients.dout, out_stride, Real(1), d_o);
   task.scores_of(q, in.k, scores);
   task.scores_of(d_o, in.v, dscores);
   task.each_query([&](int64_t i, int64_t seen, int64_t width) {
@@ -271,12 +279,12 @@ void backward_task(const Task<Real>& task, const Real* out, const Real* lse, con
                        lse[query.query_row * in.heads + task.key_head * task.group + g], delta);
     }
   });
-  task.add_transposed(scores, d_o, dv, dkv_stride);
-  task.add_transposed(dscores, q, dk, dkv_stride);  // q carries the scale
+  task.add_transposed(scores, d_o, into.dv, into.stride);
+  task.add_transposed(dscores, q, into.dk, into.stride);  // q carries the scale
   Real* const dq_block = scratch.dq.get();
   task.weighted_sum(dscores, in.k, dq_block);
   for (int64_t i = 0; i < task.block->count; ++i) {
-    Real* row = dq + task.query(i).query_row * in.q_stride + task.out_column();
+    Real* row = gradients.dq + task.query(i).query_row * in.q_stride + task.out_column();
     for (int64_t d = 0; d < task.group * task.size; ++d)
       row[d] += scale_of(in) * dq_block[i * task.group * task.size + d];
   }
@@ -302,7 +310,7 @@ std::vector<size_t> parts_of(const AttentionPlan& plan, int64_t key_heads) {
 }
 
 template <typename Real>
-void forward(const AttentionBuffers<Real>& in, const AttentionPlan& plan, Real* out, Real* lse) {
+void forward(const AttentionBuffers<Real>& in, const AttentionPlan& plan) {
   const auto [score_count, query_count] = scratch_sizes(in, plan);
   // Tasks differ in size and write rows of their own, so each thread takes the next one.
   const int64_t tasks = static_cast<int64_t>(plan.blocks.size()) * in.key_heads;
@@ -314,14 +322,15 @@ void forward(const AttentionBuffers<Real>& in, const AttentionPlan& plan, Real* 
                        const Task<Real> task(in, plan,
                                              plan.blocks[static_cast<size_t>(t / in.key_heads)],
                                              t % in.key_heads);
-                       forward_task(task, out, lse, scores.get(), q.get(), o.get());
+                       forward_task(task, scores.get(), q.get(), o.get());
                      }
                    });
 }
 
 template <typename Real>
-void backward(const AttentionBuffers<Real>& in, const AttentionPlan& plan, const Real* out,
-              const Real* lse, const Real* dout, Real* dq, Real* dk, Real* dv) {
+void backward(const AttentionBuffers<Real>& in, const AttentionPlan& plan,
+              const AttentionGradientBuffers<Real>& gradients) {
+  Real *const dk = gradients.dk, *const dv = gradients.dv;
   const auto [score_count, query_count] = scratch_sizes(in, plan);
   const std::vector<size_t> ends = parts_of(plan, in.key_heads);
   const auto parts = static_cast<int64_t>(ends.size());
@@ -332,27 +341,24 @@ void backward(const AttentionBuffers<Real>& in, const AttentionPlan& plan, const
   const auto partial_of = [&](int64_t part, int64_t head) {
     return partial.get() + ((part - 1) * in.key_heads + head) * 2 * one;
   };
-  at::parallel_for(0, parts * in.key_heads, 1,
-                   [&, scores_n = score_count, queries_n = query_count](int64_t b, int64_t e) {
-                     const BackwardScratch<Real> scratch(scores_n, queries_n);
-                     for (int64_t t = b; t < e; ++t) {
-                       const int64_t part = t / in.key_heads, head = t % in.key_heads;
-                       Real* into_k = dk + head * in.head_size;
-                       Real* into_v = dv + head * in.head_size;
-                       int64_t stride = in.kv_stride;
-                       if (part > 0) {
-                         into_k = partial_of(part, head);
-                         into_v = into_k + one;
-                         stride = in.head_size;
-                         std::fill_n(into_k, 2 * one, Real(0));
-                       }
-                       for (size_t block = part == 0 ? 0 : ends[static_cast<size_t>(part - 1)];
-                            block < ends[static_cast<size_t>(part)]; ++block) {
-                         backward_task(Task<Real>(in, plan, plan.blocks[block], head), out, lse,
-                                       dout, dq, into_k, into_v, stride, scratch);
-                       }
-                     }
-                   });
+  at::parallel_for(
+      0, parts * in.key_heads, 1,
+      [&, scores_n = score_count, queries_n = query_count](int64_t b, int64_t e) {
+        const BackwardScratch<Real> scratch(scores_n, queries_n);
+        for (int64_t t = b; t < e; ++t) {
+          const int64_t part = t / in.key_heads, head = t % in.key_heads;
+          KeyGradients<Real> into{dk + head * in.head_size, dv + head * in.head_size, in.kv_stride};
+          if (part > 0) {
+            Real* const own = partial_of(part, head);
+            std::fill_n(own, 2 * one, Real(0));
+            into = {own, own + one, in.head_size};
+          }
+          for (size_t block = part == 0 ? 0 : ends[static_cast<size_t>(part - 1)];
+               block < ends[static_cast<size_t>(part)]; ++block) {
+            backward_task(Task<Real>(in, plan, plan.blocks[block], head), gradients, into, scratch);
+          }
+        }
+      });
   at::parallel_for(0, plan.key_rows, 64, [&](int64_t b, int64_t e) {
     for (int64_t part = 1; part < parts; ++part) {
       for (int64_t head = 0; head < in.key_heads; ++head) {
@@ -370,28 +376,22 @@ void backward(const AttentionBuffers<Real>& in, const AttentionPlan& plan, const
 
 }  // namespace
 
-template <>
-void packed_attention_forward<float>(const AttentionBuffers<float>& in, const AttentionPlan& plan,
-                                     float* out, float* lse) {
-  forward(in, plan, out, lse);
+template <typename Real>
+void packed_attention_forward(const AttentionBuffers<Real>& in, const AttentionPlan& plan) {
+  forward(in, plan);
 }
-template <>
-void packed_attention_forward<double>(const AttentionBuffers<double>& in, const AttentionPlan& plan,
-                                      double* out, double* lse) {
-  forward(in, plan, out, lse);
+
+template <typename Real>
+void packed_attention_backward(const AttentionBuffers<Real>& in, const AttentionPlan& plan,
+                               const AttentionGradientBuffers<Real>& gradients) {
+  backward(in, plan, gradients);
 }
-template <>
-void packed_attention_backward<float>(const AttentionBuffers<float>& in, const AttentionPlan& plan,
-                                      const float* out, const float* lse, const float* dout,
-                                      float* dq, float* dk, float* dv) {
-  backward(in, plan, out, lse, dout, dq, dk, dv);
-}
-template <>
-void packed_attention_backward<double>(const AttentionBuffers<double>& in,
-                                       const AttentionPlan& plan, const double* out,
-                                       const double* lse, const double* dout, double* dq,
-                                       double* dk, double* dv) {
-  backward(in, plan, out, lse, dout, dq, dk, dv);
-}
+
+template void packed_attention_forward(const AttentionBuffers<float>&, const AttentionPlan&);
+template void packed_attention_forward(const AttentionBuffers<double>&, const AttentionPlan&);
+template void packed_attention_backward(const AttentionBuffers<float>&, const AttentionPlan&,
+                                        const AttentionGradientBuffers<float>&);
+template void packed_attention_backward(const AttentionBuffers<double>&, const AttentionPlan&,
+                                        const AttentionGradientBuffers<double>&);
 
 }  // namespace candor::trainer

@@ -4,14 +4,28 @@
 
 #include <cmath>
 
+#include "data_pipeline/tokens/splitmix64.h"
 #include "trainer/kernels/cpu_clones.h"
 
 namespace candor::trainer {
 namespace {
 
+// The rows of one task: [begin, end), each of `width` elements.
+struct RowRange {
+  int64_t begin, end, width;
+};
+
+// An element is dropped where its 53 random bits are below the threshold.
 template <typename Real>
-CANDOR_INLINE void norm_forward_body(const Real* x, const Real* w, Real epsilon, int64_t begin,
-                                     int64_t end, int64_t width, Real* y, Real* rstd) {
+struct DropoutRule {
+  uint64_t key, threshold;
+  Real scale;
+};
+
+template <typename Real>
+CANDOR_INLINE void norm_forward_body(const Real* x, const Real* w, Real epsilon, RowRange range,
+                                     Real* y, Real* rstd) {
+  const auto [begin, end, width] = range;
   for (int64_t t = begin; t < end; ++t) {
     const Real* row = x + t * width;
     Real sum = 0;
@@ -24,8 +38,8 @@ CANDOR_INLINE void norm_forward_body(const Real* x, const Real* w, Real epsilon,
 
 template <typename Real>
 CANDOR_INLINE void norm_backward_body(const Real* dy, const Real* x, const Real* w,
-                                      const Real* rstd, int64_t begin, int64_t end, int64_t width,
-                                      Real* dx) {
+                                      const Real* rstd, RowRange range, Real* dx) {
+  const auto [begin, end, width] = range;
   for (int64_t t = begin; t < end; ++t) {
     const Real* dy_row = dy + t * width;
     const Real* row = x + t * width;
@@ -39,10 +53,11 @@ CANDOR_INLINE void norm_backward_body(const Real* dy, const Real* x, const Real*
 }
 
 template <typename Real>
-CANDOR_INLINE void rope_body(Real* x, int64_t stride, const Real* cos_TJ, const Real* sin_TJ,
-                             int64_t begin, int64_t end, int64_t heads, int64_t head_size,
-                             Real direction) {
-  const int64_t half = head_size / 2;
+CANDOR_INLINE void rope_body(const HeadRows<Real>& of, const Real* cos_TJ, const Real* sin_TJ,
+                             int64_t begin, int64_t end, Real direction) {
+  Real* const x = of.x;
+  const int64_t stride = of.row_stride, heads = of.heads, head_size = of.head_size,
+                half = head_size / 2;
   for (int64_t t = begin; t < end; ++t) {
     const Real* c = cos_TJ + t * half;
     const Real* s = sin_TJ + t * half;
@@ -59,8 +74,8 @@ CANDOR_INLINE void rope_body(Real* x, int64_t stride, const Real* cos_TJ, const 
 }
 
 template <typename Real>
-CANDOR_INLINE void swiglu_forward_body(const Real* gu, int64_t begin, int64_t end, int64_t width,
-                                       Real* y) {
+CANDOR_INLINE void swiglu_forward_body(const Real* gu, RowRange range, Real* y) {
+  const auto [begin, end, width] = range;
   for (int64_t t = begin; t < end; ++t) {
     const Real* g = gu + t * 2 * width;
     const Real* u = g + width;
@@ -70,8 +85,8 @@ CANDOR_INLINE void swiglu_forward_body(const Real* gu, int64_t begin, int64_t en
 }
 
 template <typename Real>
-CANDOR_INLINE void swiglu_backward_body(const Real* dy, const Real* gu, int64_t begin, int64_t end,
-                                        int64_t width, Real* dgu) {
+CANDOR_INLINE void swiglu_backward_body(const Real* dy, const Real* gu, RowRange range, Real* dgu) {
+  const auto [begin, end, width] = range;
   for (int64_t t = begin; t < end; ++t) {
     const Real* g = gu + t * 2 * width;
     const Real* u = g + width;
@@ -84,48 +99,41 @@ CANDOR_INLINE void swiglu_backward_body(const Real* dy, const Real* gu, int64_t 
   }
 }
 
-// SplitMix64's finaliser: a bijection with good avalanche, here over (key + element).
-CANDOR_INLINE uint64_t mix(uint64_t z) {
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return z ^ (z >> 31);
-}
-
 template <typename Real>
-CANDOR_INLINE void dropout_body(const Real* x, uint64_t key, uint64_t threshold, Real scale,
-                                int64_t begin, int64_t end, Real* y) {
+CANDOR_INLINE void dropout_body(const Real* x, DropoutRule<Real> rule, int64_t begin, int64_t end,
+                                Real* y) {
+  const auto [key, threshold, scale] = rule;
   for (int64_t i = begin; i < end; ++i) {
-    const uint64_t bits = mix(key + static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15ULL) >> 11;
+    const uint64_t state = key + static_cast<uint64_t>(i) * data::kSplitMix64Gamma;
+    const uint64_t bits = data::splitmix64_finalize(state) >> 11;
     y[i] = bits < threshold ? Real(0) : x[i] * scale;
   }
 }
 
 // One exported clone set per type: target_clones needs plain functions.
 #define CANDOR_ROW_KERNELS(Real, suffix)                                                          \
-  CANDOR_CPU_CLONES void norm_forward_##suffix(const Real* x, const Real* w, Real e, int64_t b,   \
-                                               int64_t n, int64_t d, Real* y, Real* r) {          \
-    norm_forward_body<Real>(x, w, e, b, n, d, y, r);                                              \
+  CANDOR_CPU_CLONES void norm_forward_##suffix(const Real* x, const Real* w, Real epsilon,        \
+                                               RowRange range, Real* y, Real* rstd) {             \
+    norm_forward_body<Real>(x, w, epsilon, range, y, rstd);                                       \
   }                                                                                               \
   CANDOR_CPU_CLONES void norm_backward_##suffix(const Real* dy, const Real* x, const Real* w,     \
-                                                const Real* r, int64_t b, int64_t n, int64_t d,   \
-                                                Real* dx) {                                       \
-    norm_backward_body<Real>(dy, x, w, r, b, n, d, dx);                                           \
+                                                const Real* rstd, RowRange range, Real* dx) {     \
+    norm_backward_body<Real>(dy, x, w, rstd, range, dx);                                          \
   }                                                                                               \
-  CANDOR_CPU_CLONES void rope_##suffix(Real* x, int64_t st, const Real* c, const Real* s,         \
-                                       int64_t b, int64_t n, int64_t h, int64_t hd, Real dir) {   \
-    rope_body<Real>(x, st, c, s, b, n, h, hd, dir);                                               \
+  CANDOR_CPU_CLONES void rope_##suffix(const HeadRows<Real>& heads, const Real* c, const Real* s, \
+                                       int64_t begin, int64_t end, Real direction) {              \
+    rope_body<Real>(heads, c, s, begin, end, direction);                                          \
   }                                                                                               \
-  CANDOR_CPU_CLONES void swiglu_forward_##suffix(const Real* gu, int64_t b, int64_t n, int64_t w, \
-                                                 Real* y) {                                       \
-    swiglu_forward_body<Real>(gu, b, n, w, y);                                                    \
+  CANDOR_CPU_CLONES void swiglu_forward_##suffix(const Real* gu, RowRange range, Real* y) {       \
+    swiglu_forward_body<Real>(gu, range, y);                                                      \
   }                                                                                               \
-  CANDOR_CPU_CLONES void swiglu_backward_##suffix(const Real* dy, const Real* gu, int64_t b,      \
-                                                  int64_t n, int64_t w, Real* dgu) {              \
-    swiglu_backward_body<Real>(dy, gu, b, n, w, dgu);                                             \
+  CANDOR_CPU_CLONES void swiglu_backward_##suffix(const Real* dy, const Real* gu, RowRange range, \
+                                                  Real* dgu) {                                    \
+    swiglu_backward_body<Real>(dy, gu, range, dgu);                                               \
   }                                                                                               \
-  CANDOR_CPU_CLONES void dropout_##suffix(const Real* x, uint64_t k, uint64_t th, Real sc,        \
-                                          int64_t b, int64_t n, Real* y) {                        \
-    dropout_body<Real>(x, k, th, sc, b, n, y);                                                    \
+  CANDOR_CPU_CLONES void dropout_##suffix(const Real* x, DropoutRule<Real> rule, int64_t begin,   \
+                                          int64_t end, Real* y) {                                 \
+    dropout_body<Real>(x, rule, begin, end, y);                                                   \
   }
 CANDOR_ROW_KERNELS(float, f32)
 CANDOR_ROW_KERNELS(double, f64)
@@ -137,46 +145,43 @@ constexpr int64_t kRowsPerTask = 16;
 
 #define CANDOR_ROW_ENTRY(Real, suffix)                                                            \
   template <>                                                                                     \
-  void rms_norm_forward<Real>(const Real* x, const Real* w, double epsilon, int64_t rows,         \
-                              int64_t width, Real* y, Real* rstd) {                               \
-    at::parallel_for(0, rows, kRowsPerTask, [&](int64_t b, int64_t e) {                           \
-      norm_forward_##suffix(x, w, static_cast<Real>(epsilon), b, e, width, y, rstd);              \
+  void rms_norm_forward<Real>(const Real* x, const Real* w, double epsilon, RowShape shape,       \
+                              Real* y, Real* rstd) {                                              \
+    at::parallel_for(0, shape.rows, kRowsPerTask, [&](int64_t b, int64_t e) {                     \
+      norm_forward_##suffix(x, w, static_cast<Real>(epsilon), {b, e, shape.width}, y, rstd);      \
     });                                                                                           \
   }                                                                                               \
   template <>                                                                                     \
   void rms_norm_backward<Real>(const Real* dy, const Real* x, const Real* w, const Real* rstd,    \
-                               int64_t rows, int64_t width, Real* dx) {                           \
-    at::parallel_for(0, rows, kRowsPerTask, [&](int64_t b, int64_t e) {                           \
-      norm_backward_##suffix(dy, x, w, rstd, b, e, width, dx);                                    \
+                               RowShape shape, Real* dx) {                                        \
+    at::parallel_for(0, shape.rows, kRowsPerTask, [&](int64_t b, int64_t e) {                     \
+      norm_backward_##suffix(dy, x, w, rstd, {b, e, shape.width}, dx);                            \
     });                                                                                           \
   }                                                                                               \
   template <>                                                                                     \
-  void rope_rows<Real>(Real * x, int64_t stride, const Real* c, const Real* s, int64_t rows,      \
-                       int64_t heads, int64_t head_size, Real dir) {                              \
-    at::parallel_for(0, rows, kRowsPerTask, [&](int64_t b, int64_t e) {                           \
-      rope_##suffix(x, stride, c, s, b, e, heads, head_size, dir);                                \
+  void rope_rows<Real>(const HeadRows<Real>& heads, const Real* c, const Real* s,                 \
+                       Real direction) {                                                          \
+    at::parallel_for(0, heads.rows, kRowsPerTask,                                                 \
+                     [&](int64_t b, int64_t e) { rope_##suffix(heads, c, s, b, e, direction); }); \
+  }                                                                                               \
+  template <>                                                                                     \
+  void swiglu_forward<Real>(const Real* gu, RowShape shape, Real* y) {                            \
+    at::parallel_for(0, shape.rows, kRowsPerTask, [&](int64_t b, int64_t e) {                     \
+      swiglu_forward_##suffix(gu, {b, e, shape.width}, y);                                        \
     });                                                                                           \
   }                                                                                               \
   template <>                                                                                     \
-  void swiglu_forward<Real>(const Real* gu, int64_t rows, int64_t width, Real* y) {               \
-    at::parallel_for(0, rows, kRowsPerTask,                                                       \
-                     [&](int64_t b, int64_t e) { swiglu_forward_##suffix(gu, b, e, width, y); }); \
-  }                                                                                               \
-  template <>                                                                                     \
-  void swiglu_backward<Real>(const Real* dy, const Real* gu, int64_t rows, int64_t width,         \
-                             Real* dgu) {                                                         \
-    at::parallel_for(0, rows, kRowsPerTask, [&](int64_t b, int64_t e) {                           \
-      swiglu_backward_##suffix(dy, gu, b, e, width, dgu);                                         \
+  void swiglu_backward<Real>(const Real* dy, const Real* gu, RowShape shape, Real* dgu) {         \
+    at::parallel_for(0, shape.rows, kRowsPerTask, [&](int64_t b, int64_t e) {                     \
+      swiglu_backward_##suffix(dy, gu, {b, e, shape.width}, dgu);                                 \
     });                                                                                           \
   }                                                                                               \
   template <>                                                                                     \
-  void dropout_rows<Real>(const Real* x, uint64_t key, double p, int64_t rows, int64_t width,     \
-                          Real* y) {                                                              \
+  void dropout_rows<Real>(const Real* x, uint64_t key, double p, RowShape shape, Real* y) {       \
     const auto threshold = static_cast<uint64_t>(p * 9007199254740992.0); /* p of 2^53 */         \
-    const Real scale = static_cast<Real>(1.0 / (1.0 - p));                                        \
-    at::parallel_for(0, rows* width, 4096, [&](int64_t b, int64_t e) {                            \
-      dropout_##suffix(x, key, threshold, scale, b, e, y);                                        \
-    });                                                                                           \
+    const DropoutRule<Real> rule{key, threshold, static_cast<Real>(1.0 / (1.0 - p))};             \
+    at::parallel_for(0, shape.rows* shape.width, 4096,                                            \
+                     [&](int64_t b, int64_t e) { dropout_##suffix(x, rule, b, e, y); });          \
   }
 CANDOR_ROW_ENTRY(float, f32)
 CANDOR_ROW_ENTRY(double, f64)

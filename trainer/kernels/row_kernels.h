@@ -12,34 +12,50 @@
 
 namespace candor::trainer {
 
+struct RowShape {
+  int64_t rows = 0, width = 0;
+};
+
 // y = x * rstd * weight with rstd = 1 / sqrt(mean(x^2) + epsilon). rstd_T is kept for backward.
 template <typename Real>
-void rms_norm_forward(const Real* x_TD, const Real* weight_D, double epsilon, int64_t rows,
-                      int64_t width, Real* y_TD, Real* rstd_T);
+void rms_norm_forward(const Real* x_TD, const Real* weight_D, double epsilon, RowShape shape,
+                      Real* y_TD, Real* rstd_T);
 
-// Adds the gradient with respect to x to dx_TD; the norm's weight is frozen.
+// Adds the gradient with respect to x to dx_TD; the norm's weight is frozen. With r = rstd, which
+// depends on every x_j of the row, dr / dx_j = -r^3 x_j / D. So the gradient of a row is
+//   dx_j = r w_j dy_j - x_j r^3 / D * sum_i(dy_i w_i x_i).
 template <typename Real>
 void rms_norm_backward(const Real* dy_TD, const Real* x_TD, const Real* weight_D,
-                       const Real* rstd_T, int64_t rows, int64_t width, Real* dx_TD);
+                       const Real* rstd_T, RowShape shape, Real* dx_TD);
 
-// Rotates `heads` heads of `head_size` in place, first half against second half (Hugging Face's
-// layout). cos/sin: [T, head_size / 2].
-// `direction` is +1 for forward and -1 for backward, which is the inverse rotation.
+// Heads side by side at the beginning of each row.
 template <typename Real>
-void rope_rows(Real* x, int64_t row_stride, const Real* cos_TJ, const Real* sin_TJ, int64_t rows,
-               int64_t heads, int64_t head_size, Real direction);
+struct HeadRows {
+  Real* x = nullptr;
+  int64_t row_stride = 0, rows = 0, heads = 0, head_size = 0;
+};
 
-// y = silu(gate) * up, gate_up_T2F holding gate and up side by side.
+// Rotates the heads in place: element j of the first half and element j of the second (Hugging
+// Face's layout) are a point (a, b) of a plane that turns by the row's angle j. cos/sin: [T,
+// head_size / 2].
+// `direction` is +1 for forward. It is -1 for backward: a gradient goes through the transposed
+// matrix, and a rotation's transpose is its inverse, so nothing needs to be kept.
 template <typename Real>
-void swiglu_forward(const Real* gate_up_T2F, int64_t rows, int64_t width, Real* y_TF);
+void rope_rows(const HeadRows<Real>& heads, const Real* cos_TJ, const Real* sin_TJ, Real direction);
+
+// y = silu(gate) * up, gate_up_T2F holding gate and up side by side; shape.width is y's.
 template <typename Real>
-void swiglu_backward(const Real* dy_TF, const Real* gate_up_T2F, int64_t rows, int64_t width,
+void swiglu_forward(const Real* gate_up_T2F, RowShape shape, Real* y_TF);
+// With s = 1 / (1 + exp(-gate)), silu(gate) = gate s and its derivative is s (1 + gate (1 - s)). So
+// dgate = dy up s (1 + gate (1 - s)) and dup = dy gate s; gate and up alone are kept for it.
+template <typename Real>
+void swiglu_backward(const Real* dy_TF, const Real* gate_up_T2F, RowShape shape,
                      Real* dgate_up_T2F);
 
 // y = x * mask / (1 - p), the mask a pure function of (key, element), so that it is the same on any
-// rank and can be made again in backward.
+// rank. Backward makes it again instead of keeping it: dropout is a diagonal matrix, its own
+// transpose, so dx = dy * mask / (1 - p).
 template <typename Real>
-void dropout_rows(const Real* x_TD, uint64_t key, double p, int64_t rows, int64_t width,
-                  Real* y_TD);
+void dropout_rows(const Real* x_TD, uint64_t key, double p, RowShape shape, Real* y_TD);
 
 }  // namespace candor::trainer

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "data_pipeline/tokens/splitmix64.h"
+
 namespace candor::trainer {
 namespace {
 
@@ -101,14 +103,14 @@ at::Tensor swiglu_backward_aten(const at::Tensor& dy_TF, const at::Tensor& gate_
 }
 
 at::Tensor dropout_aten(const at::Tensor& x_TD, uint64_t key, double p) {
-  // dropout_rows' SplitMix64 in wrapping int64; its multipliers written as the negative numbers
-  // they are then.
+  // These are splitmix64_finalize's steps in wrapping int64, which all devices have; the
+  // multipliers are negative numbers then.
   const auto wrapped = [](uint64_t constant) { return static_cast<int64_t>(constant); };
   at::Tensor z = at::arange(x_TD.numel(), x_TD.options().dtype(at::kLong))
-                     .mul_(wrapped(0x9e3779b97f4a7c15ULL))
+                     .mul_(wrapped(data::kSplitMix64Gamma))
                      .add_(wrapped(key));
-  z = z.bitwise_xor(shifted_right(z, 30)).mul_(wrapped(0xbf58476d1ce4e5b9ULL));
-  z = z.bitwise_xor(shifted_right(z, 27)).mul_(wrapped(0x94d049bb133111ebULL));
+  z = z.bitwise_xor(shifted_right(z, 30)).mul_(wrapped(data::kSplitMix64First));
+  z = z.bitwise_xor(shifted_right(z, 27)).mul_(wrapped(data::kSplitMix64Second));
   z = shifted_right(z.bitwise_xor(shifted_right(z, 31)), 11);
   const auto threshold = static_cast<int64_t>(p * 9007199254740992.0);  // p of 2^53
   return (x_TD * (1.0 / (1.0 - p))).masked_fill_(z.lt(threshold).view(x_TD.sizes()), 0);
@@ -130,8 +132,8 @@ AttentionMask attention_mask(const std::vector<KeyRuns>& queries, int64_t key_ro
 }
 
 void attention_forward_aten(const AttentionHeads& shape, const AttentionMask& mask,
-                            const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            at::Tensor& out, at::Tensor& lse) {
+                            const AttentionTensors& tensors) {
+  const auto& [q, k, v, out, lse] = tensors;
   const int64_t queries = mask.query_row_R.size(0), group = shape.heads / shape.key_heads;
   const at::Tensor scores =
       scores_of(shape, mask, queries_of(q, shape, mask.query_row_R), keys_of(k, shape));
@@ -149,9 +151,9 @@ void attention_forward_aten(const AttentionHeads& shape, const AttentionMask& ma
 }
 
 void attention_backward_aten(const AttentionHeads& shape, const AttentionMask& mask,
-                             const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                             const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout,
-                             at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) {
+                             const AttentionTensors& tensors, const AttentionGradients& gradients) {
+  const auto& [q, k, v, out, lse] = tensors;
+  const auto& [dout, dq, dk, dv] = gradients;
   const at::Tensor& row_R = mask.query_row_R;
   const int64_t queries = row_R.size(0), group = shape.heads / shape.key_heads;
   const at::Tensor q_KQC = queries_of(q, shape, row_R), k_KNC = keys_of(k, shape),

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "trainer/kernels/attention_plan.h"
+#include "trainer/model/attention_tensors.h"
 
 namespace candor::trainer {
 
@@ -27,10 +28,6 @@ at::Tensor swiglu_aten(const at::Tensor& gate_up_T2F);
 at::Tensor swiglu_backward_aten(const at::Tensor& dy_TF, const at::Tensor& gate_up_T2F);
 at::Tensor dropout_aten(const at::Tensor& x_TD, uint64_t key, double p);
 
-struct AttentionHeads {
-  int64_t heads = 0, key_heads = 0, head_size = 0;
-};
-
 // Which keys each query may not see. Legend: R queries, N key rows.
 struct AttentionMask {
   at::Tensor query_row_R;   // int64
@@ -40,11 +37,8 @@ AttentionMask attention_mask(const std::vector<KeyRuns>& queries, int64_t key_ro
                              at::Device device);
 
 void attention_forward_aten(const AttentionHeads& shape, const AttentionMask& mask,
-                            const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            at::Tensor& out, at::Tensor& lse);
+                            const AttentionTensors& tensors);
 void attention_backward_aten(const AttentionHeads& shape, const AttentionMask& mask,
-                             const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                             const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout,
-                             at::Tensor& dq, at::Tensor& dk, at::Tensor& dv);
+                             const AttentionTensors& tensors, const AttentionGradients& gradients);
 
 }  // namespace candor::trainer

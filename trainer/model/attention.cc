@@ -10,16 +10,17 @@ namespace candor::trainer {
 namespace {
 
 template <typename Real>
-AttentionBuffers<Real> buffers_of(const AttentionHeads& shape, const at::Tensor& q,
-                                  const at::Tensor& k, const at::Tensor& v) {
-  return {q.const_data_ptr<Real>(),
-          k.const_data_ptr<Real>(),
-          v.const_data_ptr<Real>(),
-          q.stride(0),
-          k.stride(0),
-          shape.heads,
-          shape.key_heads,
-          shape.head_size};
+AttentionBuffers<Real> buffers_of(const AttentionHeads& shape, const AttentionTensors& tensors) {
+  return {.q = tensors.q.const_data_ptr<Real>(),
+          .k = tensors.k.const_data_ptr<Real>(),
+          .v = tensors.v.const_data_ptr<Real>(),
+          .q_stride = tensors.q.stride(0),
+          .kv_stride = tensors.k.stride(0),
+          .heads = shape.heads,
+          .key_heads = shape.key_heads,
+          .head_size = shape.head_size,
+          .out = tensors.out.mutable_data_ptr<Real>(),
+          .lse = tensors.lse.mutable_data_ptr<Real>()};
 }
 
 }  // namespace
@@ -33,31 +34,25 @@ PackedAttention::PackedAttention(const ModelConfig& config, std::vector<KeyRuns>
   if (!device.is_cpu() && !passes_) mask_ = attention_mask(plan_.queries, key_rows, device);
 }
 
-void PackedAttention::forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                              at::Tensor& out, at::Tensor& lse) const {
-  if (passes_) return passes_->forward(*flash_, shape_.heads, shape_.key_heads, q, k, v, out, lse);
-  if (!q.is_cpu()) return attention_forward_aten(shape_, mask_, q, k, v, out, lse);
-  AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "packed_attention", [&] {
-    packed_attention_forward<scalar_t>(buffers_of<scalar_t>(shape_, q, k, v), plan_,
-                                       out.mutable_data_ptr<scalar_t>(),
-                                       lse.mutable_data_ptr<scalar_t>());
+void PackedAttention::forward(const AttentionTensors& tensors) const {
+  if (passes_) return passes_->forward(*flash_, shape_, tensors);
+  if (!tensors.q.is_cpu()) return attention_forward_aten(shape_, mask_, tensors);
+  AT_DISPATCH_FLOATING_TYPES(tensors.q.scalar_type(), "packed_attention", [&] {
+    packed_attention_forward(buffers_of<scalar_t>(shape_, tensors), plan_);
   });
 }
 
-void PackedAttention::backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                               const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout,
-                               at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) const {
-  if (passes_)
-    return passes_->backward(*flash_, shape_.heads, shape_.key_heads, q, k, v, out, lse, dout, dq,
-                             dk, dv);
-  if (!q.is_cpu())
-    return attention_backward_aten(shape_, mask_, q, k, v, out, lse, dout, dq, dk, dv);
-  AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "packed_attention_backward", [&] {
-    packed_attention_backward<scalar_t>(
-        buffers_of<scalar_t>(shape_, q, k, v), plan_, out.const_data_ptr<scalar_t>(),
-        lse.const_data_ptr<scalar_t>(), dout.const_data_ptr<scalar_t>(),
-        dq.mutable_data_ptr<scalar_t>(), dk.mutable_data_ptr<scalar_t>(),
-        dv.mutable_data_ptr<scalar_t>());
+void PackedAttention::backward(const AttentionTensors& tensors,
+                               const AttentionGradients& gradients) const {
+  if (passes_) return passes_->backward(*flash_, shape_, tensors, gradients);
+  if (!tensors.q.is_cpu()) return attention_backward_aten(shape_, mask_, tensors, gradients);
+  AT_DISPATCH_FLOATING_TYPES(tensors.q.scalar_type(), "packed_attention_backward", [&] {
+    const AttentionGradientBuffers<scalar_t> buffers{
+        .dout = gradients.dout.const_data_ptr<scalar_t>(),
+        .dq = gradients.dq.mutable_data_ptr<scalar_t>(),
+        .dk = gradients.dk.mutable_data_ptr<scalar_t>(),
+        .dv = gradients.dv.mutable_data_ptr<scalar_t>()};
+    packed_attention_backward(buffers_of<scalar_t>(shape_, tensors), plan_, buffers);
   });
 }
 

@@ -1,8 +1,8 @@
 // Which packed rows attend to which, made once per micro-batch or decoding step, and the attention
 // over them on any device.
 //
-// Usage:   PackedAttention attention(config, queries, key_rows, device);   attention.forward(q, k,
-// v, out, lse);   attention.backward(...)
+// Usage:   PackedAttention attention(config, queries, key_rows, device);
+//          attention.forward(tensors);   attention.backward(tensors, gradients);
 // Tensors are views with unit column stride, in one dtype on `device`: q and dq [rows, H *
 // head_size], k, v, dk, dv [key rows, K * head_size] (k and v of one row stride), out and dout
 // [rows, H * head_size] dense, lse [rows, H]. Only the queries' rows of out and lse are written;
@@ -19,6 +19,7 @@
 
 #include "trainer/kernels/attention_plan.h"
 #include "trainer/model/aten_kernels.h"
+#include "trainer/model/attention_tensors.h"
 #include "trainer/model/model_config.h"
 #include "trainer/model/varlen_attention.h"
 
@@ -30,11 +31,8 @@ class PackedAttention {
   PackedAttention(const ModelConfig& config, std::vector<KeyRuns> queries, int64_t key_rows,
                   at::Device device, const VarlenAttention* flash = nullptr);
 
-  void forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::Tensor& out,
-               at::Tensor& lse) const;
-  void backward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout,
-                at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) const;
+  void forward(const AttentionTensors& tensors) const;
+  void backward(const AttentionTensors& tensors, const AttentionGradients& gradients) const;
 
  private:
   AttentionHeads shape_;

@@ -16,8 +16,9 @@ at::Tensor product_in_bf16(const at::Tensor& x, const at::Tensor& w) {
   at::Tensor out = at::empty({x.size(0), w.size(1)}, x.options());
   if (out.numel() == 0) return out;
   const bool transposed = w.stride(1) != 1;
-  bf16_gemm(x.size(0), w.size(1), x.size(1), rounded.const_data_ptr<at::BFloat16>(),
-            w.const_data_ptr<at::BFloat16>(), transposed ? w.stride(1) : w.stride(0), transposed,
+  bf16_gemm({x.size(0), w.size(1), x.size(1)}, {rounded.const_data_ptr<at::BFloat16>(), x.size(1)},
+            {w.const_data_ptr<at::BFloat16>(), transposed ? w.stride(1) : w.stride(0),
+             transposed ? Operand::kTransposed : Operand::kAsIs},
             out.mutable_data_ptr<float>());
   return out;
 }

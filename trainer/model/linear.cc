@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "trainer/model/dropout_key.h"
 #include "trainer/model/tensor_kernels.h"
 
 namespace candor::trainer {
@@ -15,8 +16,9 @@ at::Tensor dropped(const LoraCall& call, LinearModule module, const at::Tensor& 
 
 }  // namespace
 
-void add_lora(const LoraCall& call, LinearModule module, const at::Tensor& x, int64_t column,
-              at::Tensor& y, at::Tensor& z) {
+void add_lora(const LoraCall& call, FusedPart part, const at::Tensor& x, at::Tensor& y,
+              at::Tensor& z) {
+  const auto [module, column] = part;
   const LoraAdapter::Entry* entry =
       call.adapter == nullptr ? nullptr : call.adapter->find(call.layer, module);
   if (entry == nullptr) return;
@@ -26,9 +28,10 @@ void add_lora(const LoraCall& call, LinearModule module, const at::Tensor& x, in
       .addmm_(z, call.adapter->b_of(*entry, flat).t(), 1, call.adapter->scale());
 }
 
-void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tensor& x,
-                       const at::Tensor& z, int64_t column, const at::Tensor& dy, at::Tensor& dx,
-                       at::Tensor& gradient_flat) {
+void add_lora_backward(const LoraCall& call, FusedPart part, const LoraInputs& inputs,
+                       const at::Tensor& dy, at::Tensor& dx, at::Tensor& gradient_flat) {
+  const auto [module, column] = part;
+  const auto& [x, z] = inputs;
   const LoraAdapter::Entry* entry =
       call.adapter == nullptr ? nullptr : call.adapter->find(call.layer, module);
   if (entry == nullptr) return;
@@ -38,7 +41,7 @@ void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tens
   call.adapter->b_of(*entry, gradient_flat).addmm_(dy_module.t(), z, 1, scale);
   const at::Tensor dz = at::mm(dy_module, call.adapter->b_of(*entry, flat)).mul_(scale);
   call.adapter->a_of(*entry, gradient_flat).addmm_(dz.t(), dropped(call, module, x));
-  if (call.dropout > 0) {  // the same mask on the way back: dropout is its own transpose
+  if (call.dropout > 0) {
     dx.add_(dropped(call, module, at::mm(dz, call.adapter->a_of(*entry, flat))));
   } else {
     dx.addmm_(dz, call.adapter->a_of(*entry, flat));

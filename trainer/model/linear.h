@@ -1,10 +1,19 @@
 // One frozen linear map with an optional LoRA part, forward and backward; a piece of the decoder
-// layer.
-// `column` and the module's width say where the module's output lies in a fused result (q, k, v
-// side by side; gate and up).
+// layer. This is the LoRA part: y += scale * B A dropout(x), and nothing where the module isn't
+// adapted.
+//
+// Backward: with z = A dropout(x) kept from forward and dz = scale * B^T dy,
+//   dB += scale * dy^T z,   dA += dz^T dropout(x),   dx += dropout(A^T dz).
+// The frozen map's own part, dx += W^T dy, is the caller's: it is fused over modules. dropout(x) is
+// made again from its key, and is its own transpose.
 #pragma once
 
-#include "trainer/model/llama.h"
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "trainer/model/linear_module.h"
+#include "trainer/model/lora.h"
 
 namespace candor::trainer {
 
@@ -15,13 +24,24 @@ struct LoraCall {
   uint64_t dropout_key = 0;
 };
 
-// y[:, column : column + out] += scale * B A dropout(x). Keeps A dropout(x) in z.
-void add_lora(const LoraCall& call, LinearModule module, const at::Tensor& x, int64_t column,
-              at::Tensor& y, at::Tensor& z);
+// A module, and the column at which its output begins in a fused result (q, k, v side by side; gate
+// and up).
+struct FusedPart {
+  LinearModule module;
+  int64_t column = 0;
+};
 
-// Adds the gradients of A and B to gradient_flat, and of x to dx.
-void add_lora_backward(const LoraCall& call, LinearModule module, const at::Tensor& x,
-                       const at::Tensor& z, int64_t column, const at::Tensor& dy, at::Tensor& dx,
-                       at::Tensor& gradient_flat);
+// y[:, column : column + out] += scale * B A dropout(x). Keeps A dropout(x) in z.
+void add_lora(const LoraCall& call, FusedPart part, const at::Tensor& x, at::Tensor& y,
+              at::Tensor& z);
+
+// What backward needs of add_lora.
+struct LoraInputs {
+  at::Tensor x, z;
+};
+
+// Adds the gradients of A and B to gradient_flat, and of x to dx. dy is that of the fused result.
+void add_lora_backward(const LoraCall& call, FusedPart part, const LoraInputs& inputs,
+                       const at::Tensor& dy, at::Tensor& dx, at::Tensor& gradient_flat);
 
 }  // namespace candor::trainer

@@ -51,32 +51,36 @@ std::vector<KeyRuns> runs_of_rows(const std::vector<KeyRuns>& queries_T,
   return chosen;
 }
 
-// Confidence rows first; with lm_rows then the row before each response token, labelled with that
+// The head rows beyond the confidence rows: the row before each response token, labelled with that
 // token.
-void choose_head_rows(const data::MicroBatch& batch, bool lm_rows, ForwardResult& result) {
-  result.head_rows = batch.confidence_row_B;
-  if (!lm_rows) return;
+void add_lm_rows(const data::MicroBatch& batch, std::vector<int64_t>& head_rows,
+                 std::vector<int64_t>& labels) {
   for (const auto& [begin, end] : batch.response_rows_B) {
     for (int64_t row = begin; row < end; ++row) {
       if (row == 0) continue;
-      result.head_rows.push_back(row - 1);
-      result.lm_labels.push_back(batch.tokens_T[static_cast<size_t>(row)]);
+      head_rows.push_back(row - 1);
+      labels.push_back(batch.tokens_T[static_cast<size_t>(row)]);
     }
   }
 }
 
-}  // namespace
-
-uint64_t dropout_key_of(uint64_t seed, int64_t step, int64_t micro_batch) {
-  uint64_t z = seed;
-  for (const int64_t part : {step, micro_batch}) {
-    z = (z ^ static_cast<uint64_t>(part)) + 0x9e3779b97f4a7c15ULL;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    z ^= z >> 31;
+// Restricts queries and positions to the active rows, and counts head_rows among these.
+void restrict_to(const std::vector<int64_t>& active_rows, std::vector<KeyRuns>& queries,
+                 std::vector<int64_t>& positions, std::vector<int64_t>& head_rows) {
+  std::vector<KeyRuns> active_queries;
+  std::vector<int64_t> active_positions;
+  for (const int64_t row : active_rows) {
+    active_queries.push_back(queries.at(static_cast<size_t>(row)));
+    active_queries.back().query_row = static_cast<int64_t>(active_positions.size());
+    active_positions.push_back(positions[static_cast<size_t>(row)]);
   }
-  return z;
+  for (int64_t& row : head_rows)
+    row = std::lower_bound(active_rows.begin(), active_rows.end(), row) - active_rows.begin();
+  queries = std::move(active_queries);
+  positions = std::move(active_positions);
 }
+
+}  // namespace
 
 LlamaModel::LlamaModel(const std::string& dir, at::ScalarType weights_dtype, at::Device device,
                        Products products)
@@ -139,90 +143,96 @@ at::Tensor LlamaModel::logits_backward(const at::Tensor& dlogits_RV) const {
   return frozen_product(dlogits_RV, weights_.head_VD, products_);
 }
 
-void LlamaModel::plan_rows(const data::MicroBatch& batch, const std::vector<int64_t>& active_rows,
-                           ForwardResult& result) const {
+RowsPlan LlamaModel::plan_rows(const data::MicroBatch& batch,
+                               const std::vector<int64_t>& active_rows,
+                               std::vector<int64_t> head_rows) const {
   const auto rows = static_cast<int64_t>(batch.tokens_T.size());
+  RowsPlan plan;
   std::vector<KeyRuns> queries = key_runs_of(batch);
   std::vector<int64_t> positions;
   for (const data::Segment& segment : batch.segments) {
     for (int64_t t = 0; t < segment.length; ++t) positions.push_back(segment.position + t);
   }
   if (!active_rows.empty()) {
-    result.active_rows = at::tensor(active_rows, at::TensorOptions().dtype(at::kLong)).to(device());
-    std::vector<KeyRuns> active_queries;
-    std::vector<int64_t> active_positions;
-    for (const int64_t row : active_rows) {
-      active_queries.push_back(queries.at(static_cast<size_t>(row)));
-      active_queries.back().query_row = static_cast<int64_t>(active_positions.size());
-      active_positions.push_back(positions[static_cast<size_t>(row)]);
-    }
-    for (int64_t& row : result.head_rows)
-      row = std::lower_bound(active_rows.begin(), active_rows.end(), row) - active_rows.begin();
-    queries = std::move(active_queries);
-    positions = std::move(active_positions);
+    plan.active_rows = at::tensor(active_rows, at::TensorOptions().dtype(at::kLong)).to(device());
+    restrict_to(active_rows, queries, positions, head_rows);
   }
   // In the last layer only the head rows have queries: nobody reads the others.
-  result.last_attention.emplace(config_, runs_of_rows(queries, result.head_rows), rows, device());
-  result.attention.emplace(config_, std::move(queries), rows, device(), flash_);
-  std::tie(result.cos_TJ, result.sin_TJ) = rope_tables(positions);
+  plan.last_attention.emplace(config_, runs_of_rows(queries, head_rows), rows, device());
+  plan.attention.emplace(config_, std::move(queries), rows, device(), flash_);
+  plan.head_rows = std::move(head_rows);
+  std::tie(plan.cos_TJ, plan.sin_TJ) = rope_tables(positions);
+  return plan;
 }
 
-LayerActivations LlamaModel::decoder_layer(int64_t layer, const ForwardOptions& options,
-                                           const ForwardResult& rows_plan, at::Tensor& x) const {
+void LlamaModel::attention_block(const LoraCall& lora, const RowsPlan& plan,
+                                 const at::Tensor& base_keys_values, LayerActivations& kept,
+                                 at::Tensor& x) const {
   const ModelConfig& c = config_;
   const int64_t rows = x.size(0), q_width = c.heads * c.head_size,
                 kv_width = c.key_heads * c.head_size;
-  const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
-  const bool last = layer + 1 == c.layers;
-  LayerActivations kept;
-  const double dropout = options.keep_for_backward && options.adapter != nullptr
-                             ? options.adapter->options().dropout
-                             : 0.0;
-  const LoraCall lora{options.adapter, layer, dropout, options.dropout_key};
+  const LayerWeights& w = weights_.layers[static_cast<size_t>(lora.layer)];
+  const bool last = lora.layer + 1 == c.layers;
   const auto z_of = [&kept](LinearModule module) -> at::Tensor& {
     return kept.lora_z[static_cast<size_t>(module)];
   };
-
   kept.x_in = x;
   kept.h_in = rms_norm(x, w.input_norm_D, c.norm_epsilon, kept.rstd_in);
   kept.qkv = frozen_product(kept.h_in, w.qkv.t(), products_);
   if (w.qkv_bias.defined()) kept.qkv.add_(w.qkv_bias);
-  add_lora(lora, LinearModule::kQ, kept.h_in, 0, kept.qkv, z_of(LinearModule::kQ));
-  add_lora(lora, LinearModule::kK, kept.h_in, q_width, kept.qkv, z_of(LinearModule::kK));
-  add_lora(lora, LinearModule::kV, kept.h_in, q_width + kv_width, kept.qkv, z_of(LinearModule::kV));
+  for (const FusedPart part : {FusedPart{LinearModule::kQ, 0}, FusedPart{LinearModule::kK, q_width},
+                               FusedPart{LinearModule::kV, q_width + kv_width}})
+    add_lora(lora, part, kept.h_in, kept.qkv, z_of(part.module));
   kept.attention =
       last ? at::zeros({rows, q_width}, x.options()) : at::empty({rows, q_width}, x.options());
   kept.lse = at::empty({rows, c.heads}, x.options());
-  rotate_heads(kept.qkv, rows_plan.cos_TJ, rows_plan.sin_TJ, c.heads + c.key_heads, c.head_size,
-               +1);
+  rotate_heads(kept.qkv, plan.cos_TJ, plan.sin_TJ, c.heads + c.key_heads, c.head_size, +1);
   at::Tensor keys_values = kept.qkv.narrow(1, q_width, 2 * kv_width);
-  if (rows_plan.active_rows.defined()) {
-    kept.keys_values =
-        options.base_keys_values.at(static_cast<size_t>(layer - options.first_layer));
-    kept.keys_values.index_copy_(0, rows_plan.active_rows, keys_values);
+  if (plan.active_rows.defined()) {
+    kept.keys_values = base_keys_values;
+    kept.keys_values.index_copy_(0, plan.active_rows, keys_values);
     keys_values = kept.keys_values;
   }
-  (last ? rows_plan.last_attention : rows_plan.attention)
-      ->forward(kept.qkv.narrow(1, 0, q_width), keys_values.narrow(1, 0, kv_width),
-                keys_values.narrow(1, kv_width, kv_width), kept.attention, kept.lse);
+  (last ? plan.last_attention : plan.attention)
+      ->forward({.q = kept.qkv.narrow(1, 0, q_width),
+                 .k = keys_values.narrow(1, 0, kv_width),
+                 .v = keys_values.narrow(1, kv_width, kv_width),
+                 .out = kept.attention,
+                 .lse = kept.lse});
   at::Tensor attention = kept.attention;
   if (last) {
-    attention = rows_of(attention, rows_plan.head_rows);
-    x = rows_of(x, rows_plan.head_rows);
+    attention = rows_of(attention, plan.head_rows);
+    x = rows_of(x, plan.head_rows);
   }
   at::Tensor o = frozen_product(attention, w.o.t(), products_);
   if (w.o_bias.defined()) o.add_(w.o_bias);
-  add_lora(lora, LinearModule::kO, attention, 0, o, z_of(LinearModule::kO));
+  add_lora(lora, {LinearModule::kO, 0}, attention, o, z_of(LinearModule::kO));
   x = x + o;
+}
+
+void LlamaModel::mlp_block(const LoraCall& lora, LayerActivations& kept, at::Tensor& x) const {
+  const LayerWeights& w = weights_.layers[static_cast<size_t>(lora.layer)];
+  const auto z_of = [&kept](LinearModule module) -> at::Tensor& {
+    return kept.lora_z[static_cast<size_t>(module)];
+  };
   kept.x_mid = x;
-  kept.h_mid = rms_norm(x, w.post_norm_D, c.norm_epsilon, kept.rstd_mid);
+  kept.h_mid = rms_norm(x, w.post_norm_D, config_.norm_epsilon, kept.rstd_mid);
   kept.gate_up = frozen_product(kept.h_mid, w.gate_up.t(), products_);
-  add_lora(lora, LinearModule::kGate, kept.h_mid, 0, kept.gate_up, z_of(LinearModule::kGate));
-  add_lora(lora, LinearModule::kUp, kept.h_mid, c.mlp_width, kept.gate_up, z_of(LinearModule::kUp));
+  for (const FusedPart part :
+       {FusedPart{LinearModule::kGate, 0}, FusedPart{LinearModule::kUp, config_.mlp_width}})
+    add_lora(lora, part, kept.h_mid, kept.gate_up, z_of(part.module));
   kept.act = swiglu(kept.gate_up);
   at::Tensor down = frozen_product(kept.act, w.down.t(), products_);
-  add_lora(lora, LinearModule::kDown, kept.act, 0, down, z_of(LinearModule::kDown));
+  add_lora(lora, {LinearModule::kDown, 0}, kept.act, down, z_of(LinearModule::kDown));
   x = x + down;
+}
+
+LayerActivations LlamaModel::decoder_layer(const LoraCall& lora, const RowsPlan& rows,
+                                           const at::Tensor& base_keys_values,
+                                           at::Tensor& x) const {
+  LayerActivations kept;
+  attention_block(lora, rows, base_keys_values, kept, x);
+  mlp_block(lora, kept, x);
   return kept;
 }
 
@@ -230,54 +240,77 @@ BaseStates LlamaModel::base_states(const data::MicroBatch& batch, int64_t layer,
                                    bool keys_values) const {
   if (layer < 0 || layer >= config_.layers)
     throw std::invalid_argument(fmt::format("no layer {} in a model of {}", layer, config_.layers));
-  ForwardResult rows_plan;
-  plan_rows(batch, {}, rows_plan);
+  const RowsPlan rows = plan_rows(batch, {}, {});
   BaseStates states;
   at::Tensor x = embed({batch.tokens_T.begin(), batch.tokens_T.end()});
-  for (int64_t below = 0; below < layer; ++below) decoder_layer(below, {}, rows_plan, x);
+  for (int64_t below = 0; below < layer; ++below) decoder_layer({.layer = below}, rows, {}, x);
   states.entering_TD = x;
   const int64_t q_width = config_.heads * config_.head_size,
                 kv_width = config_.key_heads * config_.head_size;
   for (; keys_values && layer < config_.layers; ++layer) {
-    states.keys_values.push_back(
-        decoder_layer(layer, {}, rows_plan, x).qkv.narrow(1, q_width, 2 * kv_width).contiguous());
+    const LayerActivations computed = decoder_layer({.layer = layer}, rows, {}, x);
+    states.keys_values.push_back(computed.qkv.narrow(1, q_width, 2 * kv_width).contiguous());
   }
   return states;
 }
 
-ForwardResult LlamaModel::forward(const data::MicroBatch& batch,
-                                  const ForwardOptions& options) const {
+ForwardResult LlamaModel::forward(const data::MicroBatch& batch, const ForwardOptions& options,
+                                  PassStart start) const {
+  return run(batch, options, std::move(start), nullptr);
+}
+
+TrainingForward LlamaModel::forward_to_train(const data::MicroBatch& batch,
+                                             const ForwardOptions& options, uint64_t dropout_key,
+                                             PassStart start) const {
+  if (options.adapter == nullptr)
+    throw std::logic_error("a forward pass to train needs the adapter that is trained");
+  TrainingForward pass;
+  pass.saved.adapter = options.adapter;
+  pass.saved.dropout_key = dropout_key;
+  pass.result = run(batch, options, std::move(start), &pass.saved);
+  return pass;
+}
+
+ForwardResult LlamaModel::run(const data::MicroBatch& batch, const ForwardOptions& options,
+                              PassStart start, SavedForward* keep) const {
   const ModelConfig& c = config_;
-  if ((options.first_layer > 0 || !options.active_rows.empty()) &&
-      (options.collect_hidden || !options.entering_TD.defined())) {
+  if (!start.at_embedding() && options.collect_hidden) {
     throw std::logic_error(
         "forward from a layer above the first, or of some rows, needs what enters it, and has no "
         "hidden states of the rest");
   }
   ForwardResult result;
-  choose_head_rows(batch, options.lm_rows, result);
-  plan_rows(batch, options.active_rows, result);
-  const int64_t keep_from = options.keep_for_backward && options.adapter != nullptr
-                                ? options.adapter->options().layer_begin
-                                : c.layers;
-  result.layers.resize(static_cast<size_t>(c.layers));
-  std::vector<at::Tensor> hidden;
-  at::Tensor x = options.first_layer > 0 || result.active_rows.defined()
-                     ? options.entering_TD
-                     : embed({batch.tokens_T.begin(), batch.tokens_T.end()});
-  if (result.active_rows.defined()) x = at::index(x, {result.active_rows});
-  for (int64_t layer = options.first_layer; layer < c.layers; ++layer) {
-    LayerActivations kept = decoder_layer(layer, options, result, x);
-    if (options.collect_hidden && layer + 1 < c.layers)
-      hidden.push_back(rows_of(x, batch.confidence_row_B));
-    if (layer >= keep_from) result.layers[static_cast<size_t>(layer)] = std::move(kept);
+  std::vector<int64_t> head_rows = batch.confidence_row_B;
+  if (options.lm_rows) add_lm_rows(batch, head_rows, result.lm_labels);
+  RowsPlan rows = plan_rows(batch, start.active_rows(), std::move(head_rows));
+  LoraCall lora{.adapter = options.adapter};
+  if (keep != nullptr) {
+    lora.dropout = options.adapter->options().dropout;
+    lora.dropout_key = keep->dropout_key;
+    keep->layers.resize(static_cast<size_t>(c.layers));
   }
-  result.final_in_RD = x;
-  result.head_in_RD = rms_norm(x, weights_.final_norm_D, c.norm_epsilon, result.final_rstd_R);
+  std::vector<at::Tensor> hidden;
+  at::Tensor x = start.at_embedding() ? embed({batch.tokens_T.begin(), batch.tokens_T.end()})
+                                      : start.entering_TD();
+  if (rows.active_rows.defined()) x = at::index(x, {rows.active_rows});
+  for (lora.layer = start.layer(); lora.layer < c.layers; ++lora.layer) {
+    LayerActivations kept = decoder_layer(lora, rows, start.take_keys_values(lora.layer), x);
+    if (options.collect_hidden && lora.layer + 1 < c.layers)
+      hidden.push_back(rows_of(x, batch.confidence_row_B));
+    if (keep != nullptr && lora.layer >= options.adapter->options().layer_begin)
+      keep->layers[static_cast<size_t>(lora.layer)] = std::move(kept);
+  }
+  at::Tensor final_rstd_R;
+  result.head_in_RD = rms_norm(x, weights_.final_norm_D, c.norm_epsilon, final_rstd_R);
   if (options.collect_hidden) {
     hidden.push_back(
         result.head_in_RD.narrow(0, 0, static_cast<int64_t>(batch.confidence_row_B.size())));
     result.hidden_LBD = at::stack(hidden);
+  }
+  if (keep != nullptr) {
+    keep->rows = std::move(rows);
+    keep->final_in_RD = x;
+    keep->final_rstd_R = final_rstd_R;
   }
   return result;
 }

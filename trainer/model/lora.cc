@@ -8,6 +8,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "data_pipeline/tokens/splitmix64.h"
+
 namespace candor::trainer {
 namespace {
 
@@ -24,12 +26,10 @@ std::pair<int64_t, int64_t> in_and_out(const ModelConfig& c, LinearModule module
   return {0, 0};
 }
 
-// SplitMix64 keyed by (seed, element): the same numbers whoever draws them.
+// The numbers are keyed by (seed, element), so they are the same whoever draws them.
 double uniform_of(uint64_t seed, uint64_t element) {
-  uint64_t z = seed * 0x9e3779b97f4a7c15ULL + (element + 1) * 0xd1b54a32d192ed03ULL;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-  return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
+  const uint64_t z = seed * data::kSplitMix64Gamma + (element + 1) * 0xd1b54a32d192ed03ULL;
+  return static_cast<double>(data::splitmix64_finalize(z) >> 11) * 0x1p-53;
 }
 
 }  // namespace

@@ -13,9 +13,10 @@ at::Tensor rms_norm(const at::Tensor& x_TD, const at::Tensor& weight_D, double e
   at::Tensor y_TD = at::empty_like(x_TD);
   rstd_T = at::empty({x_TD.size(0)}, x_TD.options());
   AT_DISPATCH_FLOATING_TYPES(x_TD.scalar_type(), "rms_norm", [&] {
-    rms_norm_forward<scalar_t>(
-        x_TD.const_data_ptr<scalar_t>(), weight_D.const_data_ptr<scalar_t>(), epsilon, x_TD.size(0),
-        x_TD.size(1), y_TD.mutable_data_ptr<scalar_t>(), rstd_T.mutable_data_ptr<scalar_t>());
+    rms_norm_forward<scalar_t>(x_TD.const_data_ptr<scalar_t>(), weight_D.const_data_ptr<scalar_t>(),
+                               epsilon, {x_TD.size(0), x_TD.size(1)},
+                               y_TD.mutable_data_ptr<scalar_t>(),
+                               rstd_T.mutable_data_ptr<scalar_t>());
   });
   return y_TD;
 }
@@ -28,8 +29,8 @@ void add_rms_norm_backward(const at::Tensor& dy_TD, const at::Tensor& x_TD,
   AT_DISPATCH_FLOATING_TYPES(x_TD.scalar_type(), "rms_norm_backward", [&] {
     rms_norm_backward<scalar_t>(
         dense_TD.const_data_ptr<scalar_t>(), x_TD.const_data_ptr<scalar_t>(),
-        weight_D.const_data_ptr<scalar_t>(), rstd_T.const_data_ptr<scalar_t>(), x_TD.size(0),
-        x_TD.size(1), dx_TD.mutable_data_ptr<scalar_t>());
+        weight_D.const_data_ptr<scalar_t>(), rstd_T.const_data_ptr<scalar_t>(),
+        {x_TD.size(0), x_TD.size(1)}, dx_TD.mutable_data_ptr<scalar_t>());
   });
 }
 
@@ -37,9 +38,13 @@ void rotate_heads(at::Tensor& x_TS, const at::Tensor& cos_TJ, const at::Tensor& 
                   int64_t heads, int64_t head_size, int direction) {
   if (!x_TS.is_cpu()) return rotate_heads_aten(x_TS, cos_TJ, sin_TJ, heads, head_size, direction);
   AT_DISPATCH_FLOATING_TYPES(x_TS.scalar_type(), "rotate_heads", [&] {
-    rope_rows<scalar_t>(x_TS.mutable_data_ptr<scalar_t>(), x_TS.stride(0),
-                        cos_TJ.const_data_ptr<scalar_t>(), sin_TJ.const_data_ptr<scalar_t>(),
-                        x_TS.size(0), heads, head_size, static_cast<scalar_t>(direction));
+    const HeadRows<scalar_t> rows{.x = x_TS.mutable_data_ptr<scalar_t>(),
+                                  .row_stride = x_TS.stride(0),
+                                  .rows = x_TS.size(0),
+                                  .heads = heads,
+                                  .head_size = head_size};
+    rope_rows<scalar_t>(rows, cos_TJ.const_data_ptr<scalar_t>(), sin_TJ.const_data_ptr<scalar_t>(),
+                        static_cast<scalar_t>(direction));
   });
 }
 
@@ -48,7 +53,7 @@ at::Tensor swiglu(const at::Tensor& gate_up_T2F) {
   const int64_t width = gate_up_T2F.size(1) / 2;
   at::Tensor y_TF = at::empty({gate_up_T2F.size(0), width}, gate_up_T2F.options());
   AT_DISPATCH_FLOATING_TYPES(gate_up_T2F.scalar_type(), "swiglu", [&] {
-    swiglu_forward<scalar_t>(gate_up_T2F.const_data_ptr<scalar_t>(), gate_up_T2F.size(0), width,
+    swiglu_forward<scalar_t>(gate_up_T2F.const_data_ptr<scalar_t>(), {gate_up_T2F.size(0), width},
                              y_TF.mutable_data_ptr<scalar_t>());
   });
   return y_TF;
@@ -59,8 +64,8 @@ at::Tensor swiglu_backward(const at::Tensor& dy_TF, const at::Tensor& gate_up_T2
   at::Tensor dgate_up_T2F = at::empty_like(gate_up_T2F);
   AT_DISPATCH_FLOATING_TYPES(dy_TF.scalar_type(), "swiglu_backward", [&] {
     candor::trainer::swiglu_backward<scalar_t>(
-        dy_TF.const_data_ptr<scalar_t>(), gate_up_T2F.const_data_ptr<scalar_t>(), dy_TF.size(0),
-        dy_TF.size(1), dgate_up_T2F.mutable_data_ptr<scalar_t>());
+        dy_TF.const_data_ptr<scalar_t>(), gate_up_T2F.const_data_ptr<scalar_t>(),
+        {dy_TF.size(0), dy_TF.size(1)}, dgate_up_T2F.mutable_data_ptr<scalar_t>());
   });
   return dgate_up_T2F;
 }
@@ -69,7 +74,7 @@ at::Tensor dropout(const at::Tensor& x_TD, uint64_t key, double p) {
   if (!x_TD.is_cpu()) return dropout_aten(x_TD, key, p);
   at::Tensor y_TD = at::empty_like(x_TD);
   AT_DISPATCH_FLOATING_TYPES(x_TD.scalar_type(), "dropout", [&] {
-    dropout_rows<scalar_t>(x_TD.const_data_ptr<scalar_t>(), key, p, x_TD.size(0), x_TD.size(1),
+    dropout_rows<scalar_t>(x_TD.const_data_ptr<scalar_t>(), key, p, {x_TD.size(0), x_TD.size(1)},
                            y_TD.mutable_data_ptr<scalar_t>());
   });
   return y_TD;

@@ -36,12 +36,13 @@ class FlashAttention final : public VarlenAttention {
     return {std::get<0>(result), std::get<1>(result)};
   }
 
-  std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(
-      const at::Tensor& dout, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-      const at::Tensor& out, const at::Tensor& lse, const PackedSequences& s) const override {
+  std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(const AttentionTensors& tensors,
+                                                          const at::Tensor& dout,
+                                                          const PackedSequences& s) const override {
+    const auto& [q, k, v, out, lse] = tensors;
+    // The random state is read only where there is dropout.
     const at::Tensor no_random_state =
-        at::zeros({2}, at::TensorOptions().dtype(at::kLong).device(
-                           q.device()));  // read only where there is dropout
+        at::zeros({2}, at::TensorOptions().dtype(at::kLong).device(q.device()));
     return at::_flash_attention_backward(dout, q, k, v, out, lse, s.query_begin_S, s.key_begin_S,
                                          s.most_queries, s.most_keys, /*dropout_p=*/0.0, s.causal,
                                          no_random_state, no_random_state);
@@ -61,7 +62,7 @@ bool works(const FlashAttention& kernels, at::Device device, int64_t head_size) 
                                  .causal = true};
   try {
     const auto [out, lse] = kernels.forward(q, k, k, sequence);
-    kernels.backward(out, q, k, k, out, lse, sequence);
+    kernels.backward({q, k, k, out, lse}, out, sequence);
     return lse.sizes() == at::IntArrayRef({1, 2});  // older versions pad it
   } catch (const c10::Error&) {
     return false;
@@ -125,12 +126,12 @@ at::Tensor SharedPrefixAttention::keys_of_prefixes(const at::Tensor& rows) const
   return parts.size() == 1 ? parts[0] : at::cat(parts);
 }
 
-void SharedPrefixAttention::forward(const VarlenAttention& kernels, int64_t heads,
-                                    int64_t key_heads, const at::Tensor& q, const at::Tensor& k,
-                                    const at::Tensor& v, at::Tensor& out, at::Tensor& lse) const {
-  const at::Tensor q_THC = heads_of(q, heads, kernels.dtype()),
-                   k_TKC = heads_of(k, key_heads, kernels.dtype()),
-                   v_TKC = heads_of(v, key_heads, kernels.dtype());
+void SharedPrefixAttention::forward(const VarlenAttention& kernels, const AttentionHeads& shape,
+                                    const AttentionTensors& tensors) const {
+  const auto& [q, k, v, out, lse] = tensors;
+  const at::Tensor q_THC = heads_of(q, shape.heads, kernels.dtype()),
+                   k_TKC = heads_of(k, shape.key_heads, kernels.dtype()),
+                   v_TKC = heads_of(v, shape.key_heads, kernels.dtype());
   const auto [own_THC, own_lse_HT] = kernels.forward(q_THC, k_TKC, v_TKC, own_);
   if (!prefixed_row_R_.defined()) {
     out.copy_(rows_of(own_THC));
@@ -154,17 +155,18 @@ void SharedPrefixAttention::forward(const VarlenAttention& kernels, int64_t head
   lse.copy_(lse_HT.t());
 }
 
-void SharedPrefixAttention::backward(const VarlenAttention& kernels, int64_t heads,
-                                     int64_t key_heads, const at::Tensor& q, const at::Tensor& k,
-                                     const at::Tensor& v, const at::Tensor& out,
-                                     const at::Tensor& lse, const at::Tensor& dout, at::Tensor& dq,
-                                     at::Tensor& dk, at::Tensor& dv) const {
+void SharedPrefixAttention::backward(const VarlenAttention& kernels, const AttentionHeads& shape,
+                                     const AttentionTensors& tensors,
+                                     const AttentionGradients& gradients) const {
+  const auto& [dout, dq, dk, dv] = gradients;
   const at::ScalarType dtype = kernels.dtype();
-  const at::Tensor q_THC = heads_of(q, heads, dtype), k_TKC = heads_of(k, key_heads, dtype),
-                   v_TKC = heads_of(v, key_heads, dtype), out_THC = heads_of(out, heads, dtype),
-                   dout_THC = heads_of(dout, heads, dtype), lse_HT = lse.t().contiguous();
-  const auto [own_dq, own_dk, own_dv] =
-      kernels.backward(dout_THC, q_THC, k_TKC, v_TKC, out_THC, lse_HT, own_);
+  const AttentionTensors own{.q = heads_of(tensors.q, shape.heads, dtype),
+                             .k = heads_of(tensors.k, shape.key_heads, dtype),
+                             .v = heads_of(tensors.v, shape.key_heads, dtype),
+                             .out = heads_of(tensors.out, shape.heads, dtype),
+                             .lse = tensors.lse.t().contiguous()};
+  const at::Tensor dout_THC = heads_of(dout, shape.heads, dtype);
+  const auto [own_dq, own_dk, own_dv] = kernels.backward(own, dout_THC, own_);
   dq.add_(rows_of(own_dq));
   dk.add_(rows_of(own_dk));
   dv.add_(rows_of(own_dv));
@@ -172,9 +174,13 @@ void SharedPrefixAttention::backward(const VarlenAttention& kernels, int64_t hea
   const auto prefixed = [&](const at::Tensor& rows) {
     return rows.index_select(0, prefixed_row_R_);
   };
-  const auto [prefix_dq, prefix_dk, prefix_dv] = kernels.backward(
-      prefixed(dout_THC), prefixed(q_THC), keys_of_prefixes(k_TKC), keys_of_prefixes(v_TKC),
-      prefixed(out_THC), lse_HT.index_select(1, prefixed_row_R_), prefix_);
+  const AttentionTensors of_prefixes{.q = prefixed(own.q),
+                                     .k = keys_of_prefixes(own.k),
+                                     .v = keys_of_prefixes(own.v),
+                                     .out = prefixed(own.out),
+                                     .lse = own.lse.index_select(1, prefixed_row_R_)};
+  const auto [prefix_dq, prefix_dk, prefix_dv] =
+      kernels.backward(of_prefixes, prefixed(dout_THC), prefix_);
   dq.add_(rows_of(prefix_dq).index_select(0, among_prefixed_T_).mul_(has_prefix_T_.unsqueeze(1)));
   int64_t at_key = 0;
   for (const Rows& keys : prefix_keys_) {

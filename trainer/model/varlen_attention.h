@@ -2,10 +2,13 @@
 // row's own sequence (causal) and its prefix (all of it) are two passes, merged by their
 // log-sum-exps.
 //
-// The backward passes get the merged output and log-sum-exp. Their probabilities are then those of
-// the softmax over both, so their gradients add up to the whole one (as in ring attention, Liu et
-// al. 2023, arXiv 2310.01889). Legend: R query rows, N key rows, T rows of a micro-batch, H heads,
-// K key heads, C head size.
+// Merging: with lse_a and lse_b of the two passes, lse = log(exp(lse_a) + exp(lse_b)) is that of
+// all scores, and out = exp(lse_a - lse) out_a + exp(lse_b - lse) out_b. The backward passes get
+// the merged output and log-sum-exp. Each makes its probabilities again as exp(score - lse), which
+// are then those of the softmax over both, and delta = dout out is that of the whole softmax too.
+// So their gradients add up to the whole one (as in ring attention, Liu et al. 2023, arXiv
+// 2310.01889). Legend: R query rows, N key rows, T rows of a micro-batch, H heads, K key heads, C
+// head size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,6 +19,7 @@
 #include <vector>
 
 #include "trainer/kernels/attention_plan.h"
+#include "trainer/model/attention_tensors.h"
 
 namespace candor::trainer {
 
@@ -39,10 +43,9 @@ class VarlenAttention {
                                                     const at::Tensor& k_NKC,
                                                     const at::Tensor& v_NKC,
                                                     const PackedSequences& sequences) const = 0;
-  // dq_RHC, dk_NKC and dv_NKC.
+  // dq_RHC, dk_NKC and dv_NKC, of q_RHC, k_NKC, v_NKC, out_RHC and lse_HR.
   virtual std::tuple<at::Tensor, at::Tensor, at::Tensor> backward(
-      const at::Tensor& dout_RHC, const at::Tensor& q_RHC, const at::Tensor& k_NKC,
-      const at::Tensor& v_NKC, const at::Tensor& out_RHC, const at::Tensor& lse_HR,
+      const AttentionTensors& tensors, const at::Tensor& dout_RHC,
       const PackedSequences& sequences) const = 0;
 };
 
@@ -57,14 +60,11 @@ class SharedPrefixAttention {
   static std::optional<SharedPrefixAttention> plan(const std::vector<KeyRuns>& queries,
                                                    int64_t key_rows, at::Device device);
 
-  // As PackedAttention's, of `heads` and `key_heads` heads.
-  void forward(const VarlenAttention& kernels, int64_t heads, int64_t key_heads,
-               const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::Tensor& out,
-               at::Tensor& lse) const;
-  void backward(const VarlenAttention& kernels, int64_t heads, int64_t key_heads,
-                const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                const at::Tensor& out, const at::Tensor& lse, const at::Tensor& dout,
-                at::Tensor& dq, at::Tensor& dk, at::Tensor& dv) const;
+  // These are as PackedAttention's.
+  void forward(const VarlenAttention& kernels, const AttentionHeads& shape,
+               const AttentionTensors& tensors) const;
+  void backward(const VarlenAttention& kernels, const AttentionHeads& shape,
+                const AttentionTensors& tensors, const AttentionGradients& gradients) const;
 
  private:
   struct Rows {

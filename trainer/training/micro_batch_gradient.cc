@@ -49,17 +49,14 @@ double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adap
                                 const data::MicroBatch& batch, const GradientOptions& options,
                                 at::Tensor& gradient_flat) {
   const bool lm = options.lm_weight_per_token > 0;
-  ForwardOptions forward{.adapter = &adapter,
-                         .keep_for_backward = true,
-                         .lm_rows = lm,
-                         .dropout_key = options.dropout_key};
-  start_from_base(model, batch, options.trunk, forward);
-  const ForwardResult kept = model.forward(batch, forward);
+  const auto [result, saved] =
+      model.forward_to_train(batch, {.adapter = &adapter, .lm_rows = lm}, options.dropout_key,
+                             start_from_base(model, batch, options.trunk, &adapter));
   const auto examples = static_cast<int64_t>(batch.target_B.size());
-  const at::Tensor confidence_BD = kept.head_in_RD.narrow(0, 0, examples);
+  const at::Tensor confidence_BD = result.head_in_RD.narrow(0, 0, examples);
   const at::Tensor head_KD = model.head_rows(options.level_ids);
 
-  at::Tensor dhead_RD = at::zeros_like(kept.head_in_RD);
+  at::Tensor dhead_RD = at::zeros_like(result.head_in_RD);
   at::Tensor log_normalizer_B, softmax_BV;
   if (has_soft_target(options.losses)) {
     const at::Tensor logits_BV = model.logits(confidence_BD);
@@ -78,12 +75,12 @@ double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adap
     dconfidence_BD.add_(model.logits_backward(softmax_BV), soft_target_weight);
   dhead_RD.narrow(0, 0, examples).copy_(dconfidence_BD);
 
-  if (lm && !kept.lm_labels.empty()) {
-    const auto rows = static_cast<int64_t>(kept.lm_labels.size());
-    const at::Tensor labels_R1 = at::tensor(kept.lm_labels, at::TensorOptions().dtype(at::kLong))
+  if (lm && !result.lm_labels.empty()) {
+    const auto rows = static_cast<int64_t>(result.lm_labels.size());
+    const at::Tensor labels_R1 = at::tensor(result.lm_labels, at::TensorOptions().dtype(at::kLong))
                                      .to(model.device())
                                      .unsqueeze(1);
-    at::Tensor log_q_RV = model.logits(kept.head_in_RD.narrow(0, examples, rows)).log_softmax(1);
+    at::Tensor log_q_RV = model.logits(result.head_in_RD.narrow(0, examples, rows)).log_softmax(1);
     loss -= options.lm_weight_per_token *
             log_q_RV.gather(1, labels_R1).to(at::kDouble).sum().item<double>();
     at::Tensor dlogits_RV = log_q_RV.exp_();
@@ -91,7 +88,7 @@ double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adap
     dhead_RD.narrow(0, examples, rows)
         .copy_(model.logits_backward(dlogits_RV).mul_(options.lm_weight_per_token));
   }
-  model.backward(kept, forward, dhead_RD, gradient_flat);
+  model.backward(saved, dhead_RD, gradient_flat);
   return loss;
 }
 

@@ -9,6 +9,7 @@
 #include "comm/comm_error.h"
 #include "data_pipeline/tokens/micro_batch.h"
 #include "data_pipeline/tokens/sampler.h"
+#include "trainer/model/dropout_key.h"
 #include "trainer/model/pass_cost.h"
 #include "trainer/training/micro_batch_gradient.h"
 #include "trainer/training/reproducer.h"

@@ -43,7 +43,9 @@ std::string error_text(int mpi_code) {
   return text;
 }
 
-// Mixes two numbers into one that no other pair is likely to give (splitmix64's finaliser).
+// Mixes two numbers into one that no other pair is likely to give. The mixing is SplitMix64's
+// finaliser, written out here because comm knows nothing of the data pipeline, where the trainer's
+// copy is. Nothing that lasts depends on these numbers.
 std::int64_t mixed(std::int64_t a, std::int64_t b) {
   auto x = static_cast<std::uint64_t>(a) * 0x9e3779b97f4a7c15U + static_cast<std::uint64_t>(b);
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
