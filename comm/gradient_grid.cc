@@ -20,7 +20,7 @@ void widen_max_abs(const Scalar* values, std::span<const std::int64_t> numel_N,
     bool finite = true;
     for (std::int64_t i = 0; i < numel_N[n]; ++i) {
       const Scalar magnitude = std::fabs(values[i]);
-      finite &= magnitude <= std::numeric_limits<Scalar>::max();  // false for a NaN too
+      finite &= magnitude <= std::numeric_limits<Scalar>::max();  // A NaN gives false too.
       largest = magnitude > largest ? magnitude : largest;
     }
     max_abs_N[n] = finite ? std::max(max_abs_N[n], static_cast<double>(largest)) : kInfinity;
@@ -83,7 +83,7 @@ std::vector<double> max_abs_per_tensor(std::span<const at::Tensor> grads_T,
 std::vector<int> grid_exponents(std::span<const double> max_abs_N,
                                 std::int64_t global_micro_batches) {
   const auto headroom_bits = static_cast<int>(
-      std::bit_width(static_cast<std::uint64_t>(global_micro_batches - 1)));  // ceil(log2)
+      std::bit_width(static_cast<std::uint64_t>(global_micro_batches - 1)));  // This is ceil(log2).
   std::vector<int> exponents_N;
   for (const double max_abs : max_abs_N) {
     int exponent = 0;
@@ -127,7 +127,7 @@ std::vector<double> max_abs_per_tensor_aten(std::span<const at::Tensor> grads_T,
   if (grads_T.empty()) return max_abs_N;
   at::Tensor max_abs_T = grads_T.front().abs();
   for (const at::Tensor& grad_T : grads_T.subspan(1))
-    max_abs_T = at::maximum(max_abs_T, grad_T.abs());  // keeps NaNs
+    max_abs_T = at::maximum(max_abs_T, grad_T.abs());  // maximum keeps NaNs.
   std::vector<at::Tensor> max_of_tensor;
   std::int64_t begin = 0;
   for (const std::int64_t numel : numel_N) {

@@ -8,14 +8,18 @@
 // the sum for the next step.
 // Shapes: grad_T, out_T are fp32 or fp64 [layout.total_numel()], contiguous. add() copies; the
 // copies live until finish().
-// How: the largest magnitude per tensor over all micro-batches is agreed on (MAX), each gradient is
-// rounded once to that tensor's fixed-point grid of 62 - ceil(log2(global_micro_batches)) bits
-// below it, and the int64 values are summed, which is associative. The sum isn't divided by
-// anything. Throws std::invalid_argument for a wrong shape or dtype, and on all ranks together if
-// the ranks didn't add global_micro_batches in all; NonFiniteError, on all ranks together, if any
-// rank added a NaN or an infinity or the sum overflows out_T's dtype; CommError past the deadline.
-// Source: Demmel & Nguyen 2015, "Parallel Reproducible Summation", section 4 (pre-rounding), with
-// one exponent per tensor.
+// How: floating-point addition rounds after every step, so its result depends on the order. Integer
+// addition doesn't. So the ranks agree on each tensor's largest magnitude m over all M
+// micro-batches (MAX, which has no order either), and all take the same exponent e with m < 2^e.
+// Every element g becomes the integer round(g * 2^s), with s = 62 - ceil(log2 M) - e. Its magnitude
+// is at most 2^(62 - ceil(log2 M)), so M of them stay within 2^62 and no order of adding them
+// overflows int64. The sum times 2^-s is the result; scaling by a power of two is exact. Each
+// gradient is rounded once, by at most half a step of 2^-s: far less than fp32's own rounding of m,
+// for any M that training uses. The sum isn't divided by anything. Throws std::invalid_argument for
+// a wrong shape or dtype, and on all ranks together if the ranks didn't add global_micro_batches in
+// all; NonFiniteError, on all ranks together, if any rank added a NaN or an infinity or the sum
+// overflows out_T's dtype; CommError past the deadline. Source: Demmel & Nguyen 2015, "Parallel
+// Reproducible Summation", section 4 (pre-rounding), with one exponent per tensor.
 #pragma once
 
 #include <ATen/core/Tensor.h>

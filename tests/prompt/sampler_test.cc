@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "data_pipeline/tokens/micro_batch.h"
+#include "data_pipeline/tokens/splitmix64.h"
 #include "tests/prompt/token_fixture.h"
 
 namespace candor::data {
@@ -24,6 +25,13 @@ TEST(SamplerTest, SplitsAndGrades) {
   EXPECT_THAT(examples_of_split(data, "train", true), ElementsAre(0, 1, 3));
   EXPECT_THAT(examples_of_split(data, "train", false), ElementsAre(0, 1, 2, 3));
   EXPECT_THAT(examples_of_split(data, "test", true), ElementsAre(4));
+}
+
+// The reference implementation's first outputs from the state 1234567.
+TEST(SamplerTest, SplitMix64GivesTheReferenceNumbers) {
+  EXPECT_EQ(splitmix64_finalize(1234567 + kSplitMix64Gamma), 6457827717110365317ULL);
+  EXPECT_EQ(splitmix64_finalize(1234567 + 2 * kSplitMix64Gamma), 3203168211198807973ULL);
+  EXPECT_EQ(splitmix64_finalize(0), 0U);
 }
 
 TEST(SamplerTest, OrderIsAPermutationSetBySeedAndEpoch) {

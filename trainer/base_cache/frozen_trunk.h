@@ -31,15 +31,17 @@
 namespace candor::trainer {
 
 struct FrozenTrunkOptions {
-  int64_t layer = 1;            // the first that is not computed here
-  bool keys_values = false;     // also of the layers from `layer` on
-  int64_t batch_examples = 32;  // of a micro-batch; part of what fixes the last bits
-  std::string path{};           // written by rank 0 unless a file of the same identity is there
-  std::string identity{};       // of model, tokens, dtype and processor; layer, micro-batches and
-                                // examples are added here
-  HostFiles* hosts = nullptr;   // brings the file to hosts that have file systems of their own;
-                                // null: all see rank 0's
-  std::function<void(int64_t done, int64_t total)> on_progress{};  // micro-batches of all ranks
+  int64_t layer = 1;         // It is the first that is not computed here.
+  bool keys_values = false;  // Whether those of the layers from `layer` on are kept too.
+  // The size of a micro-batch is part of what fixes the last bits.
+  int64_t batch_examples = 32;
+  std::string path{};  // Rank 0 writes it unless a file of the same identity is there.
+  // It names model, tokens, dtype and processor; layer, micro-batches and examples are added here.
+  std::string identity{};
+  // It brings the file to hosts that have file systems of their own; null where all see rank 0's.
+  HostFiles* hosts = nullptr;
+  // It counts micro-batches of all ranks.
+  std::function<void(int64_t done, int64_t total)> on_progress{};
 };
 
 class FrozenTrunk {
@@ -51,7 +53,7 @@ class FrozenTrunk {
               comm::ProcessGroup& group);
 
   int64_t layer() const { return options_.layer; }
-  bool reused() const { return reused_; }  // the file was there
+  bool reused() const { return reused_; }  // Whether the file was there.
   int64_t size_bytes() const;
 
   bool has_keys_values() const { return options_.keys_values; }
@@ -59,29 +61,30 @@ class FrozenTrunk {
   // On the model's device, tensors of the caller's own. Throws std::out_of_range for an example
   // that wasn't among `examples`.
   at::Tensor rows(const data::MicroBatch& batch) const;  // [T, D]
-  std::vector<at::Tensor> keys_values(const data::MicroBatch& batch)
-      const;  // of the layers from layer() on, [T, 2 * K * head_size] each
+  // Those of the layers from layer() on, [T, 2 * K * head_size] each.
+  std::vector<at::Tensor> keys_values(const data::MicroBatch& batch) const;
 
  private:
-  struct Piece {  // rows of one micro-batch
-    int64_t begin, length;
+  struct Piece {
+    int64_t begin, length;  // They count rows of one micro-batch.
   };
   struct Stored {
     std::vector<int64_t> examples;
-    std::vector<Piece>
-        pieces;        // the suffixes, and the prefixes that no micro-batch before this one stored
-    int64_t rows = 0;  // of all pieces
+    // These are the suffixes, and the prefixes that no micro-batch before this one stored.
+    std::vector<Piece> pieces;
+    int64_t rows = 0;  // All pieces have this many.
   };
   struct Place {
-    int64_t micro_batch = -1;  // -1: not stored
-    int64_t row = 0;           // among its stored rows
+    int64_t micro_batch = -1;  // -1 says that it isn't stored.
+    int64_t row = 0;           // It counts the micro-batch's stored rows.
   };
 
   void plan(std::span<const int64_t> examples);
   bool is_there(const std::string& identity, comm::ProcessGroup& group) const;
   void compute(const std::string& identity, comm::ProcessGroup& group) const;
   std::string stored_bytes(const Stored& stored) const;
-  std::string rows_text() const;  // what the file holds of a row, as part of its identity
+  // Says what the file holds of a row, as part of its identity.
+  std::string rows_text() const;
   // f(where the rows lie, how many they are, row in T where they go) for every prefix and suffix of
   // the batch.
   template <typename F>
@@ -91,12 +94,12 @@ class FrozenTrunk {
   const data::TokenData& data_;
   FrozenTrunkOptions options_;
   std::vector<Stored> micro_batches_;
-  std::vector<Place> suffix_;  // by index into the token data
-  std::vector<Place> prefix_;  // by index of the prefix
+  std::vector<Place> suffix_;  // They are indexed as the token data is,
+  std::vector<Place> prefix_;  // and these as its prefixes are.
   bool reused_ = false;
   std::optional<data::SafetensorsFile> file_;
-  std::vector<data::TensorView> entering_,
-      keys_values_;  // of each micro-batch: [rows, D], [layers, rows, 2 * K * head_size]
+  // Each micro-batch has one of both: [rows, D] and [layers, rows, 2 * K * head_size].
+  std::vector<data::TensorView> entering_, keys_values_;
 };
 
 // Where forward starts with `adapter` (null: the base model): at the embedding where all layers are

@@ -2,8 +2,8 @@
 // products.
 //
 // Each query names its keys as two runs of rows in a key/value buffer: a prefix (all of it) and its
-// own sequence up to itself. So one plan
-// serves training (keys are the micro-batch's own rows) and generation (keys are a cache).
+// own sequence up to itself. So one plan serves training (keys are the micro-batch's own rows) and
+// generation (keys are a cache).
 // A block is some consecutive queries with one prefix, whose scores are one product with it; its
 // runs are consecutive rows of one sequence.
 #pragma once
@@ -14,22 +14,23 @@
 namespace candor::trainer {
 
 struct KeyRuns {
-  int64_t query_row = 0;  // row of the query in the q, out, and gradient buffers
+  int64_t query_row = 0;  // The query lies there in the q, out and gradient buffers.
   int64_t prefix_begin = 0, prefix_length = 0;
   int64_t own_begin = 0, own_length = 0;
 };
 
 struct QueryRun {
-  int64_t first = 0, count = 0;           // queries, by index into the plan
-  int64_t own_begin = 0, own_length = 0;  // of the last query: the others see less, row by row
+  int64_t first = 0, count = 0;  // They count the plan's queries.
+  // The last query sees all of these keys; the others see less, row by row.
+  int64_t own_begin = 0, own_length = 0;
 };
 
 struct QueryBlock {
-  int64_t first = 0, count = 0;  // queries
+  int64_t first = 0, count = 0;  // They count the plan's queries.
   int64_t prefix_begin = 0, prefix_length = 0;
-  int64_t most_own = 0;                  // the longest own_length
-  int64_t first_run = 0, past_runs = 0;  // its runs: [first_run, past_runs)
-  double work = 0;                       // scores
+  int64_t most_own = 0;                  // The longest own_length of its queries.
+  int64_t first_run = 0, past_runs = 0;  // Its runs are [first_run, past_runs).
+  double work = 0;                       // It counts scores.
 };
 
 struct AttentionPlan {
@@ -39,7 +40,7 @@ struct AttentionPlan {
   std::vector<KeyRuns> queries;
   std::vector<QueryRun> runs;
   std::vector<QueryBlock> blocks;
-  int64_t key_rows = 0;  // one past the last row that somebody sees
+  int64_t key_rows = 0;  // It is one past the last row that somebody sees.
 };
 
 // Queries of a block such that the heads that share a key head are about a hundred rows of a

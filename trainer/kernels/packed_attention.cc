@@ -43,7 +43,8 @@ struct Task {
   const AttentionPlan* plan = nullptr;
   const QueryBlock* block = nullptr;
   int64_t key_head = 0;
-  int64_t group = 0, size = 0, rows = 0, stride = 0;  // stride: of the score matrix, [prefix | own]
+  // A row of the score matrix, which has this stride, is [prefix | own].
+  int64_t group = 0, size = 0, rows = 0, stride = 0;
 
   Task(const AttentionBuffers<Real>& buffers, const AttentionPlan& all, const QueryBlock& one,
        int64_t head)
@@ -150,8 +151,8 @@ CANDOR_INLINE void softmax_body(Real* scores, int64_t seen, int64_t width, Real*
   *lse = largest + std::log(total);
 }
 
-// Scores become probabilities, and dscores, which come as the gradients of the probabilities,
-// gradients of the scores.
+// Scores s become probabilities p = exp(s - lse), and dscores, which come as the gradients dp of
+// the probabilities, gradients ds = p (dp - delta) of the scores.
 template <typename Real>
 CANDOR_INLINE void softmax_backward_body(Real* scores, Real* dscores, int64_t seen, int64_t width,
                                          Real lse, Real delta) {
@@ -219,7 +220,7 @@ void forward_task(const Task<Real>& task, Real* scores, Real* q, Real* o) {
   Real *const out = in.out, *const lse = in.lse;
   task.gather(in.q, in.q_stride, scale_of(in), q);
   task.scores_of(q, in.k, scores);
-  Real* const sums = q;  // the queries aren't needed any more
+  Real* const sums = q;  // The queries aren't needed any more.
   task.each_query([&](int64_t i, int64_t seen, int64_t width) {
     for (int64_t g = 0; g < task.group; ++g) {
       softmax(scores + (i * task.group + g) * task.stride, seen, width, sums + i * task.group + g,
@@ -280,7 +281,7 @@ void backward_task(const Task<Real>& task, const AttentionGradientBuffers<Real>&
     }
   });
   task.add_transposed(scores, d_o, into.dv, into.stride);
-  task.add_transposed(dscores, q, into.dk, into.stride);  // q carries the scale
+  task.add_transposed(dscores, q, into.dk, into.stride);  // q carries the scale.
   Real* const dq_block = scratch.dq.get();
   task.weighted_sum(dscores, in.k, dq_block);
   for (int64_t i = 0; i < task.block->count; ++i) {

@@ -93,9 +93,9 @@ at::Tensor swiglu_aten(const at::Tensor& gate_up_T2F) {
 at::Tensor swiglu_backward_aten(const at::Tensor& dy_TF, const at::Tensor& gate_up_T2F) {
   const int64_t width = dy_TF.size(1);
   const at::Tensor gate = gate_up_T2F.narrow(1, 0, width), up = gate_up_T2F.narrow(1, width, width);
-  at::Tensor dgate_up_T2F =
-      at::empty_like(gate_up_T2F);  // a large model's step on a GPU is these passes over memory as
-                                    // much as its products
+  // A large model's step on a GPU is these passes over memory as much as its products, so no copies
+  // are made.
+  at::Tensor dgate_up_T2F = at::empty_like(gate_up_T2F);
   at::Tensor dgate = dgate_up_T2F.narrow(1, 0, width), dup = dgate_up_T2F.narrow(1, width, width);
   at::silu_backward_out(dgate, dy_TF * up, gate);
   at::mul_out(dup, at::silu(gate), dy_TF);
@@ -137,8 +137,8 @@ void attention_forward_aten(const AttentionHeads& shape, const AttentionMask& ma
   const int64_t queries = mask.query_row_R.size(0), group = shape.heads / shape.key_heads;
   const at::Tensor scores =
       scores_of(shape, mask, queries_of(q, shape, mask.query_row_R), keys_of(k, shape));
-  const at::Tensor largest_KRG1 =
-      scores.amax({3}, /*keepdim=*/true);  // finite: every query sees itself at least
+  // The largest score is finite, because every query sees itself at least.
+  const at::Tensor largest_KRG1 = scores.amax({3}, /*keepdim=*/true);
   const at::Tensor normalizer_KRG =
       ((scores - largest_KRG1).exp_().sum({3}, /*keepdim=*/true).log_() + largest_KRG1).squeeze(3);
   const at::Tensor weights_KQN = (scores - normalizer_KRG.unsqueeze(3))
@@ -150,6 +150,7 @@ void attention_forward_aten(const AttentionHeads& shape, const AttentionMask& ma
                   normalizer_KRG.permute({1, 0, 2}).reshape({queries, shape.heads}));
 }
 
+// The formulas are packed_attention.h's, on whole matrices.
 void attention_backward_aten(const AttentionHeads& shape, const AttentionMask& mask,
                              const AttentionTensors& tensors, const AttentionGradients& gradients) {
   const auto& [q, k, v, out, lse] = tensors;

@@ -30,8 +30,8 @@ at::Tensor dropout_aten(const at::Tensor& x_TD, uint64_t key, double p);
 
 // Which keys each query may not see. Legend: R queries, N key rows.
 struct AttentionMask {
-  at::Tensor query_row_R;   // int64
-  at::Tensor forbidden_RN;  // bool
+  at::Tensor query_row_R;   // It holds int64.
+  at::Tensor forbidden_RN;  // It holds bool.
 };
 AttentionMask attention_mask(const std::vector<KeyRuns>& queries, int64_t key_rows,
                              at::Device device);

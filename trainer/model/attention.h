@@ -36,10 +36,10 @@ class PackedAttention {
 
  private:
   AttentionHeads shape_;
-  AttentionPlan plan_;  // of the CPU's version
-  AttentionMask mask_;  // of the ATen version
+  AttentionPlan plan_;  // The CPU's version uses it,
+  AttentionMask mask_;  // and the ATen version this.
   const VarlenAttention* flash_;
-  std::optional<SharedPrefixAttention> passes_;  // of flash_
+  std::optional<SharedPrefixAttention> passes_;  // They are computed by flash_.
 };
 
 }  // namespace candor::trainer

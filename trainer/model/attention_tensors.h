@@ -17,7 +17,7 @@ namespace candor::trainer {
 struct AttentionTensors {
   at::Tensor q, k, v;
   at::Tensor out;
-  at::Tensor lse;  // the log-sum-exp of each query's and head's scores
+  at::Tensor lse;  // This is the log-sum-exp of each query's and head's scores
 };
 
 struct AttentionGradients {

@@ -20,7 +20,7 @@ namespace candor::trainer {
 struct LoraCall {
   const LoraAdapter* adapter = nullptr;
   int64_t layer = 0;
-  double dropout = 0;  // 0 when not training
+  double dropout = 0;  // It is 0 when not training.
   uint64_t dropout_key = 0;
 };
 

@@ -25,18 +25,20 @@ namespace candor::trainer {
 
 // What is asked of a pass.
 struct ForwardOptions {
-  const LoraAdapter* adapter = nullptr;  // null: the base model
-  bool lm_rows = false;                  // also head rows that predict the response tokens
-  bool collect_hidden = false;  // hidden states of the confidence rows after every layer; only of
-                                // a pass that starts at the embedding
+  const LoraAdapter* adapter = nullptr;  // Null stands for the base model.
+  bool lm_rows = false;  // Whether the rows that predict the response tokens are head rows too.
+  // Whether hidden states of the confidence rows are collected after every layer. The pass must
+  // start at the embedding then.
+  bool collect_hidden = false;
 };
 
 struct ForwardResult {
-  at::Tensor
-      head_in_RD;  // normed hidden states of the head rows: confidence rows first, in example order
-  at::Tensor hidden_LBD;  // with collect_hidden: [layers, B, D], the last after the final norm as
-                          // transformers gives it
-  std::vector<int64_t> lm_labels;  // for head rows B.. on: the token each predicts
+  // The normed hidden states of the head rows; the confidence rows come first, in example order.
+  at::Tensor head_in_RD;
+  // With collect_hidden this is [layers, B, D]. The last layer's are taken after the final norm, as
+  // transformers gives them.
+  at::Tensor hidden_LBD;
+  std::vector<int64_t> lm_labels;  // The token that each head row from row B on predicts.
 };
 
 // A result, and what backward needs to give its gradient.
@@ -45,7 +47,7 @@ struct TrainingForward {
   SavedForward saved;
 };
 
-struct LoraCall;  // linear.h
+struct LoraCall;
 
 class LlamaModel {
  public:
@@ -115,7 +117,7 @@ class LlamaModel {
   Products products_;
   ModelWeights weights_;
   std::vector<double> frequencies_;
-  const VarlenAttention* flash_;  // of a model in bf16 on a GPU that has it, else null
+  const VarlenAttention* flash_;  // Null unless the model is in bf16 on a GPU that has it.
 };
 
 }  // namespace candor::trainer

@@ -2,9 +2,8 @@
 // range of decoder layers.
 //
 // All weights lie in one flat tensor (fp32, or fp64 for an fp64 model), so that the optimiser, the
-// gradient sum and checkpoints see one array;
-// a(i) and b(i) are views of it. Gradients use a flat tensor of the same layout, owned by the
-// caller.
+// gradient sum and checkpoints see one array; a_of and b_of are views of it. Gradients use a flat
+// tensor of the same layout, owned by the caller.
 // Names are PEFT's: base_model.model.model.layers.N.<block>.<module>.lora_A.weight (rank, in),
 // .lora_B.weight (out, rank).
 // Source: Hu et al. 2021 (LoRA), Kalajdzievski 2023 (rsLoRA: scale alpha / sqrt(rank)), Greenewald
@@ -30,7 +29,7 @@ struct LoraOptions {
   bool rslora = false;
   std::vector<std::string> modules = {"q_proj", "v_proj"};
   int64_t layer_begin = 0;
-  int64_t layer_end = -1;  // one past the last; -1: all
+  int64_t layer_end = -1;  // It is one past the last layer; -1 stands for all layers.
   // aLoRA: the adapter acts from the first of these tokens on, which are the confidence marker's;
   // what comes before is the base model. Empty: everywhere.
   std::vector<uint32_t> active_from{};
@@ -42,7 +41,7 @@ class LoraAdapter {
     int64_t layer;
     LinearModule module;
     int64_t in, out;
-    int64_t a_offset, b_offset;  // into the flat tensors
+    int64_t a_offset, b_offset;  // They count elements of the flat tensors.
   };
 
   // Throws std::invalid_argument for an unknown or repeated module, an empty range or one beyond
@@ -56,7 +55,7 @@ class LoraAdapter {
 
   const LoraOptions& options() const { return options_; }
   const std::vector<Entry>& entries() const { return entries_; }
-  const Entry* find(int64_t layer, LinearModule module) const;  // null where not adapted
+  const Entry* find(int64_t layer, LinearModule module) const;  // It is null where not adapted.
   double scale() const;
   at::Tensor& parameters() { return parameters_; }
   const at::Tensor& parameters() const { return parameters_; }

@@ -18,13 +18,13 @@ namespace candor::trainer {
 
 // What the base model computes of a micro-batch.
 struct BaseStates {
-  at::Tensor entering_TD;               // the hidden states that enter a layer
-  std::vector<at::Tensor> keys_values;  // of the layers from that one on
+  at::Tensor entering_TD;               // These are the hidden states that enter a layer.
+  std::vector<at::Tensor> keys_values;  // They belong to the layers from that one on.
 };
 
 class PassStart {
  public:
-  PassStart() = default;  // at the embedding, with all rows
+  PassStart() = default;  // The pass begins at the embedding, with all rows.
   PassStart(PassStart&&) = default;
   PassStart& operator=(PassStart&&) = default;
   PassStart(const PassStart&) = delete;
@@ -39,8 +39,10 @@ class PassStart {
 
   bool at_embedding() const { return !base_.entering_TD.defined(); }
   int64_t layer() const { return layer_; }
-  const at::Tensor& entering_TD() const { return base_.entering_TD; }  // undefined at_embedding
-  const std::vector<int64_t>& active_rows() const { return active_rows_; }  // empty: all rows
+  // It is undefined for a pass from the embedding.
+  const at::Tensor& entering_TD() const { return base_.entering_TD; }
+  // They are empty where all rows are computed.
+  const std::vector<int64_t>& active_rows() const { return active_rows_; }
   // Hands over the base model's keys and values of `layer`; undefined where all rows are computed.
   at::Tensor take_keys_values(int64_t layer);
 

@@ -27,7 +27,7 @@ namespace candor::trainer {
 // query_begin_S[s + 1]) and see its keys, those of [key_begin_S[s], key_begin_S[s + 1]). causal: as
 // many keys as queries, and query i sees keys 0..i.
 struct PackedSequences {
-  at::Tensor query_begin_S, key_begin_S;  // int32, on the device
+  at::Tensor query_begin_S, key_begin_S;  // They hold int32, on the device.
   int64_t most_queries = 0, most_keys = 0;
   bool causal = false;
 };
@@ -75,10 +75,10 @@ class SharedPrefixAttention {
   at::Tensor keys_of_prefixes(const at::Tensor& rows) const;
 
   PackedSequences own_, prefix_;
-  std::vector<Rows> prefix_keys_;  // of each sequence of prefix_
-  at::Tensor prefixed_row_R_;      // the rows that have a prefix; undefined if none has
-  at::Tensor among_prefixed_T_;    // a row's place among those, 0 where it has none
-  at::Tensor has_prefix_T_;        // bool
+  std::vector<Rows> prefix_keys_;  // Each sequence of prefix_ sees one of these.
+  at::Tensor prefixed_row_R_;      // These rows have a prefix; it is undefined if none has.
+  at::Tensor among_prefixed_T_;    // It is a row's place among those, 0 where it has no prefix.
+  at::Tensor has_prefix_T_;        // It holds bool.
 };
 
 }  // namespace candor::trainer
