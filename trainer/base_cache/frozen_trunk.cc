@@ -14,10 +14,10 @@
 namespace candor::trainer {
 namespace {
 
-constexpr const char* kLayout =
-    "layout 2";  // of the file: part of its identity, so that one of another version is made anew
+// The file's layout is part of its identity, so that one of another version is made anew.
+constexpr const char* kLayout = "layout 2";
 
-// In the order of the names they are made, one micro-batch after the other.
+// The tensors are made in the order of their names, one micro-batch after the other.
 std::string entering_name(size_t micro_batch) { return fmt::format("{:08}.entering", micro_batch); }
 std::string keys_values_name(size_t micro_batch) {
   return fmt::format("{:08}.keys_values", micro_batch);
@@ -127,7 +127,7 @@ bool FrozenTrunk::is_there(const std::string& identity, comm::ProcessGroup& grou
       if (of_file != file.metadata().end() && of_file->second == identity &&
           data::matches_hash_beside(options_.path))
         found = "yes";
-    } catch (const std::exception&) {  // none, or damaged: it can be made again
+    } catch (const std::exception&) {  // There is none, or it is damaged: it can be made again.
     }
   }
   group.broadcast_bytes(found, 0);

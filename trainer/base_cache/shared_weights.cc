@@ -43,7 +43,7 @@ bool is_there(const std::string& path) {
   try {
     return data::matches_hash_beside(path) &&
            data::SafetensorsFile(path).metadata().count("format") != 0;
-  } catch (const std::exception&) {  // none, or damaged: it can be made again
+  } catch (const std::exception&) {  // There is none, or it is damaged: it can be made again.
     return false;
   }
 }

@@ -39,17 +39,17 @@ class CachedDecoder {
   struct Row {
     uint32_t token;
     int64_t position, cache_row;
-    int64_t own_begin,
-        own_length;  // run of the sequence's own rows in the cache; the prefix comes on top
+    // The run of the sequence's own rows in the cache; the prefix comes on top.
+    int64_t own_begin, own_length;
   };
   at::Tensor forward(const std::vector<Row>& rows, const std::vector<int64_t>& head_rows,
                      bool attend_to_prefix);
 
   const LlamaModel& model_;
   int64_t prefix_length_ = 0, capacity_ = 0;
-  std::vector<at::Tensor>
-      keys_values_;               // per layer [cache rows, 2 * K * head_size]: keys, then values
-  std::vector<int64_t> lengths_;  // per slot
+  // Each layer has [cache rows, 2 * K * head_size]: keys, then values.
+  std::vector<at::Tensor> keys_values_;
+  std::vector<int64_t> lengths_;  // Each slot has one.
 };
 
 }  // namespace candor::trainer

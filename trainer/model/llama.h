@@ -63,7 +63,7 @@ class LlamaModel {
 
   const ModelConfig& config() const { return config_; }
   const ModelWeights& weights() const { return weights_; }
-  at::ScalarType dtype() const { return dtype_; }  // of activations and adapter
+  at::ScalarType dtype() const { return dtype_; }  // Activations and adapter have it.
   Products products() const { return products_; }
   at::Device device() const { return weights_.final_norm_D.device(); }
 

@@ -22,10 +22,11 @@ struct ModelConfig {
   double norm_epsilon = 1e-5, rope_theta = 10000;
   std::optional<Llama3RopeScaling> rope_scaling;
   bool tied_embeddings = false;
-  bool qkv_bias = false, o_bias = false;  // Qwen 2 has the first, Llama with attention_bias both
-  int64_t sliding_window =
-      0;  // 0: none; sequences that it would cut are refused, shorter ones don't notice it
-  std::vector<int64_t> end_tokens;  // eos_token_id of config.json and generation_config.json
+  bool qkv_bias = false, o_bias = false;  // Qwen 2 has the first, Llama with attention_bias both.
+  // 0 stands for none. Sequences that it would cut are refused; shorter ones don't notice it.
+  int64_t sliding_window = 0;
+  // They are eos_token_id of config.json and generation_config.json.
+  std::vector<int64_t> end_tokens;
 
   static ModelConfig from_model_dir(const std::string& dir);
 };

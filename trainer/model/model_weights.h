@@ -16,16 +16,17 @@ namespace candor::trainer {
 
 struct LayerWeights {
   at::Tensor input_norm_D, post_norm_D;
-  at::Tensor qkv;               // [(H + 2 K) * head_size, D]: q, k and v rows stacked, one GEMM
+  // [(H + 2 K) * head_size, D]: the rows of q, k and v are stacked, so that they are one product.
+  at::Tensor qkv;
   at::Tensor o;                 // [D, H * head_size]
-  at::Tensor qkv_bias, o_bias;  // undefined where the model has none
+  at::Tensor qkv_bias, o_bias;  // They are undefined where the model has none.
   at::Tensor gate_up;           // [2 F, D]
   at::Tensor down;              // [D, F]
 };
 
 struct ModelWeights {
-  at::Tensor embedding_VD, head_VD,
-      final_norm_D;  // head_VD is embedding_VD itself where the config ties them
+  // head_VD is embedding_VD itself where the config ties them.
+  at::Tensor embedding_VD, head_VD, final_norm_D;
   std::vector<LayerWeights> layers;
 
   // Throws std::invalid_argument naming the file, tensor, expected and found shape.

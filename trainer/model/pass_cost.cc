@@ -10,7 +10,7 @@ struct Linear {
   const char* name;
   int64_t in, out;
   bool reads_layer_input;
-  bool of_all_rows_in_last_layer;  // the rest is computed there only where it is read
+  bool of_all_rows_in_last_layer;  // The rest is computed there only where it is read.
 };
 
 std::array<Linear, 7> linears_of(const ModelConfig& c) {
@@ -91,8 +91,8 @@ PassCost training_cost(const ModelConfig& c, const LoraOptions& lora, const Pass
 
 int64_t kept_elements_per_row(const ModelConfig& c) {
   const int64_t q = c.heads * c.head_size, kv = c.key_heads * c.head_size;
-  return 4 * c.width + (q + 2 * kv) + q + c.heads +
-         3 * c.mlp_width;  // x and h twice, q k v, attention and its lse, gate, up and act
+  // These are x and h twice, q k v, attention and its lse, and gate, up and act.
+  return 4 * c.width + (q + 2 * kv) + q + c.heads + 3 * c.mlp_width;
 }
 
 PassCost forward_cost(const ModelConfig& c, const PassShape& shape, int64_t levels) {

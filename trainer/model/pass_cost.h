@@ -15,22 +15,25 @@
 namespace candor::trainer {
 
 struct PassShape {
-  int64_t rows = 0;                    // packed
-  int64_t head_rows = 0;               // that somebody reads
-  double scores = 0, last_scores = 0;  // pairs of query and key, of one head: in a layer, and in
-                                       // the last layer, where only head rows are queries
+  int64_t rows = 0;       // The packed rows.
+  int64_t head_rows = 0;  // The rows that somebody reads.
+  // They count pairs of query and key of one head, in a layer and in the last layer, where only
+  // head rows are queries.
+  double scores = 0, last_scores = 0;
 };
 
-// Of the micro-batch that make_micro_batch would make of these examples, from their lengths alone.
-// Head rows are the confidence rows only; with the LM term there are more. from_marker: only the
-// rows that an aLoRA adapter computes, from the marker to the confidence row.
+// The shape of the micro-batch that make_micro_batch would make of these examples, from their
+// lengths alone. Head rows are the confidence rows only; with the LM term there are more. With
+// from_marker it counts only the rows that an aLoRA adapter computes, from the marker to the
+// confidence row.
 PassShape pass_shape(const data::TokenData& data, std::span<const int64_t> examples,
                      bool share_prefix, bool from_marker = false);
 
 struct PassCost {
   double linear = 0, lora = 0, attention = 0;
-  double head = 0;  // of the head rows over `levels` tokens; the soft target and the LM term read
-                    // the whole vocabulary instead
+  // The head rows over `levels` tokens; the soft target and the LM term read the whole vocabulary
+  // instead.
+  double head = 0;
   double total() const { return linear + lora + attention + head; }
   PassCost& operator+=(const PassCost& other);
 };
