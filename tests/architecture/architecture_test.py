@@ -25,6 +25,7 @@ SOURCE = (".h", ".hpp", ".cuh", ".cc", ".cpp", ".cxx", ".cu")
 TEXT = SOURCE + (".py", ".sh", ".cmake", ".txt", ".yaml", ".md")
 SIZED = SOURCE + (".py", ".sh")
 MOST_LINES, MOST_LINES_OF_MAIN, MOST_LINES_OF_README = 400, 150, 30
+MOST_COLUMNS = 100  # of C++
 NO_CONCEPT = re.compile(r"(^|_)(utils?|common|misc|helpers?)(_|$)")
 OPEN_END = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")  # in two pieces, so that this file holds to the rule
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:["<]([^">]+)([">])|(\w+))')
@@ -119,6 +120,8 @@ def text_violations(files):
             if NO_CONCEPT.search(part.split(".")[0]):
                 yield f"{name}:1: the name \"{part}\" says no concept"
         for number, line in enumerate(lines, 1):
+            if name.endswith(SOURCE) and len(line) > MOST_COLUMNS:
+                yield f"{name}:{number}: {len(line)} columns, at most {MOST_COLUMNS}"
             if match := OPEN_END.search(line):
                 yield f"{name}:{number}: {match.group()}: do it, or write an issue"
 
@@ -199,6 +202,7 @@ BAD = {
     "trainer/common/x.h": ("", ['trainer/common/x.h:1: the name "common"']),
     "launch/long.cc": ("\n" * 401, ["launch/long.cc:401: 401 lines"]),
     "launch/long_main.cc": ("int main() {}\n" + "\n" * 150, ["launch/long_main.cc:151: 151 lines"]),
+    "launch/wide.cc": ("// " + "é" * 97 + "\n// " + "e" * 98 + "\n", ["launch/wide.cc:2: 101 columns"]),
     "launch/late.cc": ("// TO" + "DO later\n", ["launch/late.cc:1: TO" + "DO"]),
     "launch/README.md": ("\n" * 31, ["launch/README.md:31: 31 lines"]),
     "tests/commented/CMakeLists.txt": ("# candor_tests(.)\n", []),
