@@ -25,7 +25,7 @@ SOURCE = (".h", ".hpp", ".cuh", ".cc", ".cpp", ".cxx", ".cu")
 TEXT = SOURCE + (".py", ".sh", ".cmake", ".txt", ".yaml", ".md")
 SIZED = SOURCE + (".py", ".sh")
 MOST_LINES, MOST_LINES_OF_MAIN, MOST_LINES_OF_README = 400, 150, 30
-MOST_COLUMNS = 100  # of C++
+MOST_COLUMNS = 100  # of C++ and prose
 NO_CONCEPT = re.compile(r"(^|_)(utils?|common|misc|helpers?)(_|$)")
 OPEN_END = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")  # in two pieces, so that this file holds to the rule
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:["<]([^">]+)([">])|(\w+))')
@@ -126,6 +126,17 @@ def text_violations(files):
                 yield f"{name}:{number}: {match.group()}: do it, or write an issue"
 
 
+def prose_violations(files):
+    """Paragraphs and lists of the documents; tables, examples and long code spans can't be wrapped."""
+    for name, lines in files.items():
+        fenced = False
+        for number, line in enumerate(lines, 1):
+            fenced ^= line.lstrip().startswith("```")
+            free = fenced or line.startswith("|") or re.search(r"`[^`]{60,}`", line)
+            if name.endswith(".md") and not name.startswith("benchmarks/results/") and not free and len(line) > MOST_COLUMNS:
+                yield f"{name}:{number}: {len(line)} columns of prose, at most {MOST_COLUMNS}"
+
+
 def registration_violations(files):
     tested_folders, cmake, left = set(), "", [""]
     while left:  # the CMakeLists.txt that the root's leads to
@@ -164,7 +175,7 @@ def fuzz_violations(root, files):
 
 def violations(root):
     files = texts(root)
-    return [*include_violations(root, files), *text_violations(files), *registration_violations(files), *fuzz_violations(root, files)]
+    return [*include_violations(root, files), *text_violations(files), *prose_violations(files), *registration_violations(files), *fuzz_violations(root, files)]
 
 
 GOOD = {
@@ -203,6 +214,7 @@ BAD = {
     "launch/long.cc": ("\n" * 401, ["launch/long.cc:401: 401 lines"]),
     "launch/long_main.cc": ("int main() {}\n" + "\n" * 150, ["launch/long_main.cc:151: 151 lines"]),
     "launch/wide.cc": ("// " + "é" * 97 + "\n// " + "e" * 98 + "\n", ["launch/wide.cc:2: 101 columns"]),
+    "docs/wide.md": ("| " + "t" * 99 + "\n```\n" + "e" * 101 + "\n```\n" + "w " * 51 + "\n", ["docs/wide.md:5: 102 columns"]),
     "launch/late.cc": ("// TO" + "DO later\n", ["launch/late.cc:1: TO" + "DO"]),
     "launch/README.md": ("\n" * 31, ["launch/README.md:31: 31 lines"]),
     "tests/commented/CMakeLists.txt": ("# candor_tests(.)\n", []),
