@@ -146,7 +146,7 @@ def report(ranks_list, step, parameters, networks):
                      [(str(r), str(32 * r), f"{step.seconds(32):.3f}", *(f"{1e3 * exchange_seconds(parameters, r, n):.2f}" for n in networks),
                        *(f"{100 * step.seconds(32) / (step.seconds(32) + exchange_seconds(parameters, r, n)):.1f} %" for n in networks)) for r in ranks_list])
     for batch in (16, 512):
-        yield f"\nThe batch stays at {batch} examples, micro-batches as large as that allows (model; one GPU takes micro-batches of 32):\n"
+        yield f"\nThe batch stays at {batch} examples, micro-batches as large as that allows\n(model; one GPU takes micro-batches of 32):\n"
         alone_rows, alone_s = share_of(batch, step)
         lines = []
         for r in ranks_list:

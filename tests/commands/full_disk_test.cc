@@ -72,6 +72,7 @@ class FullDiskTest : public TinyRun {
 };
 
 // The disk gets full at one file after the other of a whole run, which goes on each time.
+// Long: one story, whose steps need what came before.
 TEST_F(FullDiskTest, ARunThatMeetsItAtEveryFileEndsWithTheBytesOfAnUndisturbedOne) {
   make_half_of_the_answers_right();
   ASSERT_EQ(alone("run " + config()).exit_code, 0);

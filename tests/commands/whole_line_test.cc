@@ -15,6 +15,7 @@ using testing::HasSubstr;
 
 class WholeLineTest : public TinyRun {};
 
+// Long: it looks at one whole run from all sides, because a run takes seconds.
 TEST_F(WholeLineTest, RunsFromQuestionsToReportAndTheSecondTimeDoesNothing) {
   make_half_of_the_answers_right();
   const Outcome first = on_ranks(2, "run " + config());

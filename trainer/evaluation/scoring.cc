@@ -89,6 +89,53 @@ LevelReading read_levels(const Real* logits_V, int64_t vocabulary,
   return reading;
 }
 
+size_t hidden_numel_of(const LlamaModel& model, const ScoringOptions& options) {
+  if (!options.collect_hidden) return 0;
+  return static_cast<size_t>(model.config().layers * model.config().width);
+}
+
+// Appends the readings of one micro-batch, whose first example has `first_place` among the
+// examples. Returns the place of an example whose logits aren't finite, or -1.
+int64_t put_readings(const ForwardResult& result, const at::Tensor& logits_BV, int64_t first_place,
+                     const std::vector<uint32_t>& level_ids, Packet& packet) {
+  const int64_t vocabulary = logits_BV.size(1);
+  at::Tensor hidden_BLD;
+  if (result.hidden_LBD.defined())
+    hidden_BLD = result.hidden_LBD.transpose(0, 1).to(at::kCPU, at::kFloat).contiguous();
+  int64_t not_finite_at = -1;
+  for (int64_t b = 0; b < logits_BV.size(0); ++b) {
+    const int64_t row = b * vocabulary, place = first_place + b;
+    const LevelReading reading =
+        logits_BV.scalar_type() == at::kDouble
+            ? read_levels(logits_BV.const_data_ptr<double>() + row, vocabulary, level_ids)
+            : read_levels(logits_BV.const_data_ptr<float>() + row, vocabulary, level_ids);
+    if (!reading.is_finite) not_finite_at = place;
+    packet.put(place);
+    for (const double p : reading.q) packet.put(p);
+    packet.put(reading.format_mass);
+    packet.put(reading.argmax_level);
+    if (hidden_BLD.defined()) {
+      const at::Tensor hidden_LD = hidden_BLD[b];
+      packet.put(hidden_LD.const_data_ptr<float>(), static_cast<size_t>(hidden_LD.numel()));
+    }
+  }
+  return not_finite_at;
+}
+
+// The fields of an example that the token data has.
+ScoredExample described_example(const data::TokenData& data, int64_t example) {
+  const auto index = static_cast<size_t>(example);
+  ScoredExample scored;
+  scored.example_index = example;
+  scored.id = data.example_id[index];
+  scored.dataset = data.dataset[index];
+  scored.entity = data.entity[index];
+  scored.split = data.split[index];
+  scored.target = static_cast<double>(data.target[index]);
+  scored.graded = data.graded[index] != 0;
+  return scored;
+}
+
 }  // namespace
 
 ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter,
@@ -102,10 +149,6 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
   const std::vector<int> rank_of = data::assign_micro_batches(tokens, group.world_size());
   const auto mine = static_cast<int64_t>(std::count(rank_of.begin(), rank_of.end(), group.rank()));
 
-  const auto levels = data.level_ids.size();
-  const auto hidden_numel = options.collect_hidden
-                                ? static_cast<size_t>(model.config().layers * model.config().width)
-                                : 0;
   Packet packet;
   int64_t done = 0, not_finite_at = -1;
   for (size_t m = 0; m < micro_batches.size() && not_finite_at < 0; ++m) {
@@ -115,30 +158,13 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
     const ForwardResult result =
         model.forward(batch, {.adapter = adapter, .collect_hidden = options.collect_hidden},
                       start_from_base(model, batch, options.trunk, adapter));
-    const at::Tensor logits_BV = model.logits(result.head_in_RD).cpu();
-    const int64_t vocabulary = logits_BV.size(1);
-    at::Tensor hidden_BLD;
-    if (options.collect_hidden)
-      hidden_BLD = result.hidden_LBD.transpose(0, 1).to(at::kCPU, at::kFloat).contiguous();
-    for (size_t b = 0; b < micro_batches[m].size(); ++b) {
-      const auto row = static_cast<int64_t>(b) * vocabulary;
-      const LevelReading reading =
-          logits_BV.scalar_type() == at::kDouble
-              ? read_levels(logits_BV.const_data_ptr<double>() + row, vocabulary, data.level_ids)
-              : read_levels(logits_BV.const_data_ptr<float>() + row, vocabulary, data.level_ids);
-      const int64_t place =
-          static_cast<int64_t>(m) * options.batch_examples + static_cast<int64_t>(b);
-      if (!reading.is_finite) not_finite_at = place;
-      packet.put(place);
-      for (const double p : reading.q) packet.put(p);
-      packet.put(reading.format_mass);
-      packet.put(reading.argmax_level);
-      if (options.collect_hidden)
-        packet.put(hidden_BLD.const_data_ptr<float>() + b * hidden_numel, hidden_numel);
-    }
+    not_finite_at =
+        put_readings(result, model.logits(result.head_in_RD).cpu(),
+                     static_cast<int64_t>(m) * options.batch_examples, data.level_ids, packet);
     if (options.on_progress) options.on_progress(++done, mine);
   }
 
+  const size_t hidden_numel = hidden_numel_of(model, options);
   ScoringResult result;
   result.examples.resize(examples.size());
   if (options.collect_hidden)
@@ -155,19 +181,12 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
     }
     while (!reader.done()) {
       const auto place = static_cast<size_t>(reader.get<int64_t>());
-      const auto index = static_cast<size_t>(examples[place]);
       ScoredExample& scored = result.examples.at(place);
-      for (size_t i = 0; i < levels; ++i) scored.q.push_back(reader.get<double>());
+      scored = described_example(data, examples[place]);
+      for (size_t i = 0; i < data.level_ids.size(); ++i) scored.q.push_back(reader.get<double>());
       scored.format_mass = reader.get<double>();
       scored.argmax_level = reader.get<int32_t>();
       if (options.collect_hidden) reader.get(result.hidden[place].data(), hidden_numel);
-      scored.example_index = examples[place];
-      scored.id = data.example_id[index];
-      scored.dataset = data.dataset[index];
-      scored.entity = data.entity[index];
-      scored.split = data.split[index];
-      scored.target = static_cast<double>(data.target[index]);
-      scored.graded = data.graded[index] != 0;
     }
   }
   return result;

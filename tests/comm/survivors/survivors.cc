@@ -101,7 +101,8 @@ int survive(int argc, char** argv) {
 }  // namespace
 }  // namespace candor::comm
 
-// MPI's profiling interface: this definition stands before the library's.
+// This definition stands before the library's, as MPI's profiling interface has it.
+// Parameters: those of MPI.
 extern "C" int MPI_Allgather(const void* sent, int sent_count, MPI_Datatype sent_type, void* got,
                              int got_count, MPI_Datatype got_type, MPI_Comm communicator) {
   while (candor::comm::holds_up) ::pause();  // its heart goes on beating
