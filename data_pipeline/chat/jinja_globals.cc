@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 #include "data_pipeline/chat/jinja_lexer.h"
+#include "data_pipeline/chat/jinja_named.h"
 
 namespace candor::data::jinja {
 namespace {
@@ -45,20 +48,28 @@ Value make_range(const Arguments& arguments, Site line) {
   return list;
 }
 
+Value make_dict(const Arguments& arguments, Site) { return Dict(arguments.named); }
+
+Value raise_exception(const Arguments& arguments, Site line) {
+  fail(line, "the template refuses these messages: " + to_text(arguments.get(0), line));
+}
+
+constexpr std::array kGlobals = std::to_array<Named<Value (*)(const Arguments&, Site)>>({
+    {"dict", make_dict},
+    {"namespace", make_namespace},
+    {"raise_exception", raise_exception},
+    {"range", make_range},
+});
+
 }  // namespace
 
 Dict global_functions() {
   Dict functions;
-  functions.emplace_back("namespace", Function(make_namespace));
-  functions.emplace_back("range", Function(make_range));
-  functions.emplace_back("dict", Function([](const Arguments& arguments, int) {
-                           return Value(Dict(arguments.named));
-                         }));
-  functions.emplace_back(
-      "raise_exception", Function([](const Arguments& arguments, Site line) -> Value {
-        fail(line, "the template refuses these messages: " + to_text(arguments.get(0), line));
-      }));
+  for (const auto& [name, function] : kGlobals)
+    functions.emplace_back(std::string(name), Function(function));
   return functions;
 }
+
+std::string function_names() { return names_of(kGlobals); }
 
 }  // namespace candor::data::jinja

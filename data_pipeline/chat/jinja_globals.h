@@ -2,10 +2,14 @@
 // throws std::invalid_argument with its words.
 #pragma once
 
+#include <string>
+
 #include "data_pipeline/chat/jinja_value.h"
 
 namespace candor::data::jinja {
 
 Dict global_functions();
+// Their names, for messages.
+std::string function_names();
 
 }  // namespace candor::data::jinja

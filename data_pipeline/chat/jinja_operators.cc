@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data_pipeline/chat/jinja_builtins.h"
+#include "data_pipeline/chat/jinja_attributes.h"
 #include "data_pipeline/chat/jinja_lexer.h"
 
 namespace candor::data::jinja {

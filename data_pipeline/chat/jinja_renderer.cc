@@ -7,10 +7,12 @@
 #include <memory>
 #include <optional>
 
-#include "data_pipeline/chat/jinja_builtins.h"
+#include "data_pipeline/chat/jinja_attributes.h"
+#include "data_pipeline/chat/jinja_filters.h"
 #include "data_pipeline/chat/jinja_globals.h"
 #include "data_pipeline/chat/jinja_lexer.h"
 #include "data_pipeline/chat/jinja_operators.h"
+#include "data_pipeline/chat/jinja_tests.h"
 
 namespace candor::data::jinja {
 namespace {
@@ -190,21 +192,8 @@ class Renderer {
         const Value* found = scope.find(e.name);
         return found != nullptr ? spent(*found, e.line) : Value(Undefined{e.name});
       }
-      case Kind::kList: {
-        List list;
-        budget_.spend(e.parts.size() * kElementWork, e.line);
-        for (const ExpressionPtr& part : e.parts) list.push_back(value_of(*part, scope));
-        return list;
-      }
-      case Kind::kDict: {
-        Dict dict;
-        budget_.spend(e.parts.size() * kElementWork, e.line);
-        for (size_t i = 0; i + 1 < e.parts.size(); i += 2) {
-          std::string key = to_text(value_of(*e.parts[i], scope), site(e.line));
-          dict.emplace_back(std::move(key), value_of(*e.parts[i + 1], scope));
-        }
-        return dict;
-      }
+      case Kind::kList: return list(e, scope);
+      case Kind::kDict: return dict(e, scope);
       case Kind::kAttribute:
         return spent(attribute_of(value_of(*e.parts[0], scope), e.name, site(e.line)), e.line);
       case Kind::kItem:
@@ -218,15 +207,7 @@ class Renderer {
       case Kind::kTest:
         return apply_test(e.name, value_of(*e.parts[0], scope), arguments_of(e, scope),
                           site(e.line)) != e.negated;
-      case Kind::kUnary: {
-        const Value value = value_of(*e.parts[0], scope);
-        if (!value.is_number())
-          fail(e.line, fmt::format("\"{}\" before {}", e.name, kind_name(value)));
-        if (e.name == "+") return value;
-        if (!value.is<double>() && value.integer() == INT64_MIN)
-          fail(e.line, "an integer is too large");
-        return value.is<double>() ? Value(-value.as<double>()) : Value(-value.integer());
-      }
+      case Kind::kUnary: return signed_number(e, value_of(*e.parts[0], scope));
       case Kind::kBinary:
         return binary(e.name, value_of(*e.parts[0], scope), value_of(*e.parts[1], scope),
                       site(e.line));
@@ -247,7 +228,32 @@ class Renderer {
     return {};
   }
 
-  // What copying it costs: a text's bytes; lists and mappings are shared.
+  Value list(const Expression& e, Scope& scope) {
+    List list;
+    budget_.spend(e.parts.size() * kElementWork, e.line);
+    for (const ExpressionPtr& part : e.parts) list.push_back(value_of(*part, scope));
+    return list;
+  }
+
+  Value dict(const Expression& e, Scope& scope) {
+    Dict dict;
+    budget_.spend(e.parts.size() * kElementWork, e.line);
+    for (size_t i = 0; i + 1 < e.parts.size(); i += 2) {
+      std::string key = to_text(value_of(*e.parts[i], scope), site(e.line));
+      dict.emplace_back(std::move(key), value_of(*e.parts[i + 1], scope));
+    }
+    return dict;
+  }
+
+  static Value signed_number(const Expression& e, const Value& value) {
+    if (!value.is_number()) fail(e.line, fmt::format("\"{}\" before {}", e.name, kind_name(value)));
+    if (e.name == "+") return value;
+    if (!value.is<double>() && value.integer() == INT64_MIN)
+      fail(e.line, "an integer is too large");
+    return value.is<double>() ? Value(-value.as<double>()) : Value(-value.integer());
+  }
+
+  // Spends what copying it costs: a text's bytes; lists and mappings are shared.
   Value spent(Value value, int line) {
     if (value.is<std::string>()) budget_.spend(value.as<std::string>().size(), line);
     return value;
@@ -289,7 +295,9 @@ class Renderer {
   Value call(const Expression& e, Scope& scope) {
     const Value function = value_of(*e.parts[0], scope);
     if (!function.is_function()) {
-      fail(e.line, fmt::format("\"{}\" isn't a function that is supported here", e.parts[0]->name));
+      const bool is_method = e.parts[0]->kind == Kind::kAttribute;
+      fail(e.line, fmt::format("\"{}\" isn't a function that is supported here; supported are {}",
+                               e.parts[0]->name, is_method ? method_names() : function_names()));
     }
     return (*function.as<std::shared_ptr<Function>>())(arguments_of(e, scope), site(e.line));
   }

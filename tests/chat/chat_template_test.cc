@@ -75,9 +75,16 @@ TEST(ChatTemplate, RaisedExceptionsSpeakInTheTemplatesWords) {
 TEST(ChatTemplate, UnsupportedConstructsAreNamedWithTheirLine) {
   EXPECT_THAT(error_of("x\n\n{% include 'other' %}"),
               AllOf(HasSubstr("line 3"), HasSubstr("include")));
-  EXPECT_THAT(error_of("{{ 'a' | wordwrap }}"), AllOf(HasSubstr("line 1"), HasSubstr("wordwrap")));
-  EXPECT_THAT(error_of("{{ 1 is prime }}"), AllOf(HasSubstr("line 1"), HasSubstr("prime")));
-  EXPECT_THAT(error_of("{{ lipsum() }}"), AllOf(HasSubstr("line 1"), HasSubstr("lipsum")));
+  EXPECT_THAT(error_of("{{ 'a' | wordwrap }}"),
+              AllOf(HasSubstr("line 1"), HasSubstr("wordwrap"), HasSubstr("trim, unique, upper")));
+  EXPECT_THAT(error_of("{{ 'a' | abs }}"), HasSubstr("\"abs\" isn't supported for a text"));
+  EXPECT_THAT(error_of("{{ 1 is prime }}"),
+              AllOf(HasSubstr("line 1"), HasSubstr("prime"), HasSubstr("boolean, callable")));
+  EXPECT_THAT(error_of("{{ lipsum() }}"),
+              AllOf(HasSubstr("line 1"), HasSubstr("lipsum"), HasSubstr("raise_exception, range")));
+  EXPECT_THAT(error_of("{{ 'a'.swapcase() }}"),
+              AllOf(HasSubstr("swapcase"), HasSubstr("split, startswith, strip, title, upper of "
+                                                     "texts and get, items, keys, values of")));
 }
 
 TEST(ChatTemplate, SyntaxErrorsNameTheirLine) {
