@@ -19,6 +19,56 @@ constexpr const char* kGpt2Pattern =
       "pre_tokenizer: {}; read are Sequence, Split, Digits and, as the last one, ByteLevel", what));
 }
 
+struct Part {
+  ByteRange range;
+  bool is_delimiter;
+};
+
+// The parts are the matches in the piece and what is between them, in order and without gaps.
+std::vector<Part> parts_of(const Pattern& pattern, bool invert, std::string_view text,
+                           ByteRange piece) {
+  std::vector<Part> parts;
+  std::size_t previous_end = piece.begin;
+  for (const ByteRange match :
+       pattern.find_all(text.substr(piece.begin, piece.end - piece.begin))) {
+    if (previous_end < piece.begin + match.begin)
+      parts.push_back({{previous_end, piece.begin + match.begin}, invert});
+    previous_end = piece.begin + match.end;
+    parts.push_back({{piece.begin + match.begin, previous_end}, !invert});
+  }
+  if (previous_end < piece.end) parts.push_back({{previous_end, piece.end}, invert});
+  return parts;
+}
+
+// Each part is merged into the one before it where merges(that is a delimiter, this is one) holds.
+template <class Merges>
+void append_merged(const std::vector<Part>& parts, std::vector<ByteRange>& pieces,
+                   const Merges& merges) {
+  const std::size_t first = pieces.size();
+  bool before = false;
+  for (const Part& part : parts) {
+    if (pieces.size() > first && merges(before, part.is_delimiter))
+      pieces.back().end = part.range.end;
+    else
+      pieces.push_back(part.range);
+    before = part.is_delimiter;
+  }
+}
+
+// This goes from the last part to the first, so that of several delimiters only the last is merged.
+void append_merged_with_next(const std::vector<Part>& parts, std::vector<ByteRange>& pieces) {
+  const std::size_t first = pieces.size();
+  bool next = false;
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    if (part->is_delimiter && !next && pieces.size() > first)
+      pieces.back().begin = part->range.begin;
+    else
+      pieces.push_back(part->range);
+    next = part->is_delimiter;
+  }
+  std::reverse(pieces.begin() + static_cast<std::ptrdiff_t>(first), pieces.end());
+}
+
 }  // namespace
 
 PreTokenizer::PreTokenizer(const json& description) {
@@ -80,61 +130,24 @@ void PreTokenizer::add_byte_level(const json& description) {
 
 void PreTokenizer::split(const SplitStep& step, std::string_view text, ByteRange piece,
                          std::vector<ByteRange>& pieces) {
-  struct Part {
-    ByteRange range;
-    bool is_delimiter;
-  };
-  std::vector<Part> parts;  // of the whole piece, in order
-  std::size_t previous_end = piece.begin;
-  for (const ByteRange match :
-       step.pattern.find_all(text.substr(piece.begin, piece.end - piece.begin))) {
-    if (previous_end < piece.begin + match.begin)
-      parts.push_back({{previous_end, piece.begin + match.begin}, step.invert});
-    previous_end = piece.begin + match.end;
-    parts.push_back({{piece.begin + match.begin, previous_end}, !step.invert});
-  }
-  if (previous_end < piece.end) parts.push_back({{previous_end, piece.end}, step.invert});
-
+  const std::vector<Part> parts = parts_of(step.pattern, step.invert, text, piece);
   const std::size_t first = pieces.size();
-  const auto put = [&pieces](ByteRange range) { pieces.push_back(range); };
-  bool previous = false;
   switch (step.behaviour) {
     case Behaviour::kIsolated:
-      for (const Part& part : parts) put(part.range);
+      for (const Part& part : parts) pieces.push_back(part.range);
       break;
     case Behaviour::kRemoved:
       for (const Part& part : parts) {
-        if (!part.is_delimiter) put(part.range);
+        if (!part.is_delimiter) pieces.push_back(part.range);
       }
       break;
     case Behaviour::kContiguous:
-      for (const Part& part : parts) {
-        if (part.is_delimiter == previous && pieces.size() > first)
-          pieces.back().end = part.range.end;
-        else
-          put(part.range);
-        previous = part.is_delimiter;
-      }
+      append_merged(parts, pieces, [](bool before, bool part) { return part == before; });
       break;
     case Behaviour::kMergedWithPrevious:
-      for (const Part& part : parts) {
-        if (part.is_delimiter && !previous && pieces.size() > first)
-          pieces.back().end = part.range.end;
-        else
-          put(part.range);
-        previous = part.is_delimiter;
-      }
+      append_merged(parts, pieces, [](bool before, bool part) { return part && !before; });
       break;
-    case Behaviour::kMergedWithNext:
-      for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
-        if (part->is_delimiter && !previous && pieces.size() > first)
-          pieces.back().begin = part->range.begin;
-        else
-          put(part->range);
-        previous = part->is_delimiter;
-      }
-      std::reverse(pieces.begin() + static_cast<std::ptrdiff_t>(first), pieces.end());
-      break;
+    case Behaviour::kMergedWithNext: append_merged_with_next(parts, pieces); break;
   }
   const auto is_empty = [](ByteRange range) { return range.begin == range.end; };
   pieces.erase(
