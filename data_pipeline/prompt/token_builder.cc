@@ -9,14 +9,30 @@
 #include "data_pipeline/prompt/prefix.h"
 
 namespace candor::data {
+namespace {
 
-TokenData build_token_data(const std::vector<GradedQuestion>& questions,
-                           const PromptBuilder& prompt, const BuildOptions& options) {
-  if (questions.empty())
+PromptBuilder::Scored checked_prompt(const GradedQuestion& question, const std::string& record,
+                                     const PromptBuilder& prompt, size_t max_tokens) {
+  // This is written so that NaN fails too.
+  if (question.correct && !(*question.correct >= 0.0 && *question.correct <= 1.0)) {
+    throw std::invalid_argument(fmt::format(
+        "{}: \"correct\" must be null or between 0 and 1, got {}", record, *question.correct));
+  }
+  PromptBuilder::Scored example = prompt.scored_prompt(question.question, question.response);
+  if (example.ids.size() > max_tokens) {
     throw std::invalid_argument(
-        "prepare: there are no graded questions to tokenise; check the input file and the data "
-        "sets chosen");
-  TokenData data;
+        fmt::format("{}: it has {} tokens, the limit max_tokens is {}; raise the limit or "
+                    "shorten or remove the record",
+                    record, example.ids.size(), max_tokens));
+  }
+  if (example.response_begin == 0)
+    throw std::invalid_argument(
+        fmt::format("{}: the chat template gives no tokens before the response", record));
+  return example;
+}
+
+std::vector<PromptBuilder::Scored> checked_prompts(const std::vector<GradedQuestion>& questions,
+                                                   const PromptBuilder& prompt, size_t max_tokens) {
   std::vector<PromptBuilder::Scored> scored;
   scored.reserve(questions.size());
   std::unordered_map<std::string, size_t> record_of_id;
@@ -27,24 +43,22 @@ TokenData build_token_data(const std::vector<GradedQuestion>& questions,
     if (!is_new)
       throw std::invalid_argument(fmt::format(
           "{}: its id is also that of record {}; ids must be distinct", record, earlier->second));
-    // Written so that NaN fails too.
-    if (question.correct && !(*question.correct >= 0.0 && *question.correct <= 1.0)) {
-      throw std::invalid_argument(fmt::format(
-          "{}: \"correct\" must be null or between 0 and 1, got {}", record, *question.correct));
-    }
-    scored.push_back(prompt.scored_prompt(question.question, question.response));
-    const PromptBuilder::Scored& example = scored.back();
-    if (example.ids.size() > options.max_tokens) {
-      throw std::invalid_argument(
-          fmt::format("{}: it has {} tokens, the limit max_tokens is {}; raise the limit or "
-                      "shorten or remove the record",
-                      record, example.ids.size(), options.max_tokens));
-    }
-    if (example.response_begin == 0)
-      throw std::invalid_argument(
-          fmt::format("{}: the chat template gives no tokens before the response", record));
+    scored.push_back(checked_prompt(question, record, prompt, max_tokens));
   }
+  return scored;
+}
 
+}  // namespace
+
+TokenData build_token_data(const std::vector<GradedQuestion>& questions,
+                           const PromptBuilder& prompt, const BuildOptions& options) {
+  if (questions.empty())
+    throw std::invalid_argument(
+        "prepare: there are no graded questions to tokenise; check the input file and the data "
+        "sets chosen");
+  const std::vector<PromptBuilder::Scored> scored =
+      checked_prompts(questions, prompt, options.max_tokens);
+  TokenData data;
   const size_t prefix_length = common_prefix_length(scored);
   data.prefix_offsets.push_back(0);
   if (prefix_length > 0) {

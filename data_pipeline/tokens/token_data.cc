@@ -40,6 +40,34 @@ void check_names(const std::vector<std::string>& names, size_t expected, std::st
   }
 }
 
+void check_example(const TokenData& data, size_t i, std::string_view where) {
+  const uint64_t length = data.offsets[i + 1] - data.offsets[i];
+  const auto fail = [&](std::string_view what) {
+    throw std::invalid_argument(
+        fmt::format("{}: example \"{}\" (number {}): {}", where, data.example_id[i], i, what));
+  };
+  if (data.prefix_index[i] < -1 || data.prefix_index[i] >= static_cast<int64_t>(data.prefixes()))
+    fail(fmt::format("there is no prefix {}", data.prefix_index[i]));
+  if (data.confidence_position[i] >= length ||
+      data.marker_position[i] > data.confidence_position[i]) {
+    fail(fmt::format("marker at {} and confidence at {} don't fit a suffix of {} tokens",
+                     data.marker_position[i], data.confidence_position[i], length));
+  }
+  if (data.response_begin[i] < 1 || data.response_begin[i] > data.response_end[i] ||
+      data.response_end[i] > length) {
+    fail(fmt::format(
+        "response tokens [{}, {}) don't fit a suffix of {} tokens that begins before them",
+        data.response_begin[i], data.response_end[i], length));
+  }
+  if (data.response_end[i] > data.marker_position[i]) {
+    fail(fmt::format("the response ends at token {}, behind the marker's begin at {}",
+                     data.response_end[i], data.marker_position[i]));
+  }
+  if (!(data.target[i] >= 0.0F && data.target[i] <= 1.0F))
+    fail(fmt::format("the target must be between 0 and 1, got {}", data.target[i]));
+  if (data.graded[i] > 1) fail(fmt::format("graded must be 0 or 1, got {}", data.graded[i]));
+}
+
 }  // namespace
 
 std::span<const uint32_t> TokenData::suffix(size_t example) const {
@@ -98,33 +126,7 @@ void validate_token_data(const TokenData& data, std::string_view where) {
                       data.prefix_parent[p]));
     }
   }
-  for (size_t i = 0; i < examples; ++i) {
-    const uint64_t length = data.offsets[i + 1] - data.offsets[i];
-    const auto fail = [&](std::string_view what) {
-      throw std::invalid_argument(
-          fmt::format("{}: example \"{}\" (number {}): {}", where, data.example_id[i], i, what));
-    };
-    if (data.prefix_index[i] < -1 || data.prefix_index[i] >= static_cast<int64_t>(prefixes))
-      fail(fmt::format("there is no prefix {}", data.prefix_index[i]));
-    if (data.confidence_position[i] >= length ||
-        data.marker_position[i] > data.confidence_position[i]) {
-      fail(fmt::format("marker at {} and confidence at {} don't fit a suffix of {} tokens",
-                       data.marker_position[i], data.confidence_position[i], length));
-    }
-    if (data.response_begin[i] < 1 || data.response_begin[i] > data.response_end[i] ||
-        data.response_end[i] > length) {
-      fail(fmt::format(
-          "response tokens [{}, {}) don't fit a suffix of {} tokens that begins before them",
-          data.response_begin[i], data.response_end[i], length));
-    }
-    if (data.response_end[i] > data.marker_position[i]) {
-      fail(fmt::format("the response ends at token {}, behind the marker's begin at {}",
-                       data.response_end[i], data.marker_position[i]));
-    }
-    if (!(data.target[i] >= 0.0F && data.target[i] <= 1.0F))
-      fail(fmt::format("the target must be between 0 and 1, got {}", data.target[i]));
-    if (data.graded[i] > 1) fail(fmt::format("graded must be 0 or 1, got {}", data.graded[i]));
-  }
+  for (size_t i = 0; i < examples; ++i) check_example(data, i, where);
   for (const double value : data.level_values) {
     if (!(value >= 0.0 && value <= 1.0))
       throw std::invalid_argument(

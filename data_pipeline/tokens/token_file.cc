@@ -73,16 +73,8 @@ Hdf5Handle open_token_file(const std::string& path) {
   return file;
 }
 
-}  // namespace
-
-void write_token_file(const std::string& path, const TokenData& data) {
-  validate_token_data(data, path);
-  TemporaryName temporary(path);
-  write_columns(temporary.name(), path, data);
-  temporary.publish();
-}
-
-TokenData read_token_file(const std::string& path) {
+// It throws for what can't be a token file, and returns how many bytes one has.
+uint64_t checked_file_bytes(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
     throw std::system_error(
@@ -95,59 +87,81 @@ TokenData read_token_file(const std::string& path) {
   if (status.st_size == 0)
     throw FileError(
         fmt::format("{}: truncated, the file is empty; run `candor prepare` again", path));
+  return static_cast<uint64_t>(status.st_size);
+}
 
+void check_format(const ColumnReader& in, const std::string& path) {
+  if (!in.has_attribute("format") || in.text_attribute("format") != kFormatName) {
+    throw FileError(
+        fmt::format("{}: an HDF5 file, but not a token file; `candor prepare` makes one", path));
+  }
+  if (const int64_t version = in.integer_attribute("format_version");
+      version != kTokenFileVersion) {
+    throw FileError(fmt::format(
+        "{}: format version {}, this program reads version {}; run `candor prepare` again", path,
+        version, kTokenFileVersion));
+  }
+}
+
+TokenData read_columns(const ColumnReader& in, const std::string& path) {
+  TokenData data;
+  data.tokenizer_sha256 = in.text_attribute("tokenizer_sha256");
+  data.template_sha256 = in.text_attribute("template_sha256");
+  data.prompt_sha256 = in.text_attribute("prompt_sha256");
+  data.model_identity = in.text_attribute("model_identity");
+  data.prefix_tokens = in.column<uint32_t>("prefix_tokens");
+  data.prefix_offsets = in.column<uint64_t>("prefix_offsets");
+  data.prefix_parent = in.column<int32_t>("prefix_parent");
+  data.prefix_index = in.column<int32_t>("prefix_index");
+  data.tokens = in.column<uint32_t>("tokens");
+  data.offsets = in.column<uint64_t>("offsets");
+  data.confidence_position = in.column<uint32_t>("confidence_position");
+  data.marker_position = in.column<uint32_t>("marker_position");
+  data.response_begin = in.column<uint32_t>("response_begin");
+  data.response_end = in.column<uint32_t>("response_end");
+  data.target = in.column<float>("target");
+  data.graded = in.column<uint8_t>("graded");
+  data.example_id = in.strings("example_id");
+  data.dataset = in.strings("dataset");
+  data.entity = in.strings("entity");
+  data.split = in.strings("split");
+  data.level_ids = in.column<uint32_t>("level_ids");
+  data.level_values = in.column<double>("level_values");
+  const auto same = [](int64_t count, size_t got) {
+    return count >= 0 && static_cast<uint64_t>(count) == got;
+  };
+  if (!same(in.integer_attribute("examples"), data.examples()) ||
+      !same(in.integer_attribute("prefixes"), data.prefixes()) ||
+      !same(in.integer_attribute("suffix_tokens"), data.tokens.size())) {
+    throw FileError(
+        fmt::format("{}: its counts don't agree with its columns; the file is damaged: run "
+                    "`candor prepare` again",
+                    path));
+  }
+  return data;
+}
+
+}  // namespace
+
+void write_token_file(const std::string& path, const TokenData& data) {
+  validate_token_data(data, path);
+  TemporaryName temporary(path);
+  write_columns(temporary.name(), path, data);
+  temporary.publish();
+}
+
+TokenData read_token_file(const std::string& path) {
+  const uint64_t file_bytes = checked_file_bytes(path);
   TokenData data;
   {
     const Hdf5Session session;
-    const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
-    if (is_hdf5 == 0)
+    if (H5Fis_hdf5(path.c_str()) == 0)
       throw FileError(fmt::format(
           "{}: not a token file (no HDF5 signature); `candor prepare` makes one", path));
     const Hdf5Handle file = open_token_file(path);
-    const ColumnReader in(file, path, static_cast<uint64_t>(status.st_size));
-    if (!in.has_attribute("format") || in.text_attribute("format") != kFormatName) {
-      throw FileError(
-          fmt::format("{}: an HDF5 file, but not a token file; `candor prepare` makes one", path));
-    }
-    if (const int64_t version = in.integer_attribute("format_version");
-        version != kTokenFileVersion) {
-      throw FileError(fmt::format(
-          "{}: format version {}, this program reads version {}; run `candor prepare` again", path,
-          version, kTokenFileVersion));
-    }
-    data.tokenizer_sha256 = in.text_attribute("tokenizer_sha256");
-    data.template_sha256 = in.text_attribute("template_sha256");
-    data.prompt_sha256 = in.text_attribute("prompt_sha256");
-    data.model_identity = in.text_attribute("model_identity");
-    data.prefix_tokens = in.column<uint32_t>("prefix_tokens");
-    data.prefix_offsets = in.column<uint64_t>("prefix_offsets");
-    data.prefix_parent = in.column<int32_t>("prefix_parent");
-    data.prefix_index = in.column<int32_t>("prefix_index");
-    data.tokens = in.column<uint32_t>("tokens");
-    data.offsets = in.column<uint64_t>("offsets");
-    data.confidence_position = in.column<uint32_t>("confidence_position");
-    data.marker_position = in.column<uint32_t>("marker_position");
-    data.response_begin = in.column<uint32_t>("response_begin");
-    data.response_end = in.column<uint32_t>("response_end");
-    data.target = in.column<float>("target");
-    data.graded = in.column<uint8_t>("graded");
-    data.example_id = in.strings("example_id");
-    data.dataset = in.strings("dataset");
-    data.entity = in.strings("entity");
-    data.split = in.strings("split");
-    data.level_ids = in.column<uint32_t>("level_ids");
-    data.level_values = in.column<double>("level_values");
-    const auto same = [](int64_t count, size_t got) {
-      return count >= 0 && static_cast<uint64_t>(count) == got;
-    };
-    if (!same(in.integer_attribute("examples"), data.examples()) ||
-        !same(in.integer_attribute("prefixes"), data.prefixes()) ||
-        !same(in.integer_attribute("suffix_tokens"), data.tokens.size())) {
-      throw FileError(
-          fmt::format("{}: its counts don't agree with its columns; the file is damaged: run "
-                      "`candor prepare` again",
-                      path));
-    }
+    const ColumnReader in(file, path, file_bytes);
+    check_format(in, path);
+    data = read_columns(in, path);
   }
   validate_token_data(data, path);
   return data;
