@@ -1,6 +1,6 @@
 #include "data_pipeline/prompt/token_builder.h"
 
-#include <limits>
+#include <span>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -48,6 +48,24 @@ std::vector<PromptBuilder::Scored> checked_prompts(const std::vector<GradedQuest
   return scored;
 }
 
+Example example_of(const GradedQuestion& question, const PromptBuilder::Scored& scored,
+                   size_t prefix_length) {
+  const auto in_suffix = [&](size_t position) {
+    return static_cast<uint32_t>(position - prefix_length);
+  };
+  return {.id = question.id,
+          .dataset = question.dataset,
+          .entity = question.entity,
+          .split = question.split,
+          .prefix = prefix_length > 0 ? 0 : -1,
+          .confidence_position = in_suffix(scored.ids.size() - 1),
+          .marker_position = in_suffix(scored.marker_position),
+          .response_begin = in_suffix(scored.response_begin),
+          .response_end = in_suffix(scored.response_end),
+          .target = static_cast<float>(question.correct.value_or(0.0)),
+          .graded = question.correct.has_value()};
+}
+
 }  // namespace
 
 TokenData build_token_data(const std::vector<GradedQuestion>& questions,
@@ -60,42 +78,15 @@ TokenData build_token_data(const std::vector<GradedQuestion>& questions,
       checked_prompts(questions, prompt, options.max_tokens);
   TokenData data;
   const size_t prefix_length = common_prefix_length(scored);
-  data.prefix_offsets.push_back(0);
-  if (prefix_length > 0) {
-    data.prefix_tokens.assign(scored[0].ids.begin(),
-                              scored[0].ids.begin() + static_cast<std::ptrdiff_t>(prefix_length));
-    data.prefix_offsets.push_back(prefix_length);
-    data.prefix_parent.push_back(-1);
-  }
-  data.offsets.push_back(0);
-  for (size_t i = 0; i < questions.size(); ++i) {
-    const GradedQuestion& question = questions[i];
-    const PromptBuilder::Scored& example = scored[i];
-    const auto in_suffix = [&](size_t position) {
-      return static_cast<uint32_t>(position - prefix_length);
-    };
-    data.tokens.insert(data.tokens.end(),
-                       example.ids.begin() + static_cast<std::ptrdiff_t>(prefix_length),
-                       example.ids.end());
-    data.offsets.push_back(data.tokens.size());
-    data.prefix_index.push_back(prefix_length > 0 ? 0 : -1);
-    data.confidence_position.push_back(in_suffix(example.ids.size() - 1));
-    data.marker_position.push_back(in_suffix(example.marker_position));
-    data.response_begin.push_back(in_suffix(example.response_begin));
-    data.response_end.push_back(in_suffix(example.response_end));
-    data.target.push_back(static_cast<float>(question.correct.value_or(0.0)));
-    data.graded.push_back(question.correct.has_value() ? 1 : 0);
-    data.example_id.push_back(question.id);
-    data.dataset.push_back(question.dataset);
-    data.entity.push_back(question.entity);
-    data.split.push_back(question.split);
-  }
-  data.level_ids = prompt.level_ids();
-  data.level_values = prompt.level_values();
-  data.tokenizer_sha256 = prompt.tokenizer_sha256();
-  data.template_sha256 = prompt.template_sha256();
-  data.prompt_sha256 = prompt.sha256();
-  data.model_identity = options.model_identity;
+  if (prefix_length > 0) data.add_prefix(std::span(scored[0].ids).first(prefix_length));
+  for (size_t i = 0; i < questions.size(); ++i)
+    data.add_example(example_of(questions[i], scored[i], prefix_length),
+                     std::span(scored[i].ids).subspan(prefix_length));
+  data.levels = {.ids = prompt.level_ids(), .values = prompt.level_values()};
+  data.origin = {.tokenizer_sha256 = prompt.tokenizer_sha256(),
+                 .template_sha256 = prompt.template_sha256(),
+                 .prompt_sha256 = prompt.sha256(),
+                 .model_identity = options.model_identity};
   validate_token_data(data, "prepare");
   return data;
 }

@@ -12,7 +12,7 @@
 
 #include "data_pipeline/prompt/prompt.h"
 #include "data_pipeline/questions/question.h"
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 
 namespace candor::data {
 

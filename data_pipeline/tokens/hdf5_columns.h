@@ -3,8 +3,8 @@
 // that a damaged or foreign file can't make it allocate more than the file holds.
 //
 // Usage, within a Hdf5Session:
-//   ColumnWriter out(file, path);  out.column("tokens", data.tokens);
-//   const ColumnReader in(file, path, file_bytes);  data.tokens = in.column<uint32_t>("tokens");
+//   ColumnWriter out(file, path);  out.column("tokens", ids);
+//   const ColumnReader in(file, path, file_bytes);  ids = in.column<uint32_t>("tokens");
 // Both keep a reference to `path`, which their messages name. They throw FileError.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <fmt/format.h>
@@ -164,27 +165,17 @@ class ColumnReader {
 
   template <class T>
   std::vector<T> column(const char* name) const {
-    const Hdf5Handle set = open(name);
-    const Hdf5Handle type(hdf5_check(H5Dget_type(set), path_, name), H5Tclose);
-    if (H5Tequal(type, file_type<T>()) <= 0)
-      fail(name, "has another element type than this version writes");
-    std::vector<T> values(checked_elements(set, name, sizeof(T)));
-    read(set, memory_type<T>(), name, values.data(), values.size());
-    return values;
-  }
-
-  std::vector<std::string> strings(const char* name) const {
-    const Hdf5Handle set = open(name);
-    const Hdf5Handle type(hdf5_check(H5Dget_type(set), path_, name), H5Tclose);
-    const size_t width = string_width(type, name);
-    std::string bytes(checked_elements(set, name, width) * width, '\0');
-    const size_t count = bytes.size() / width;
-    read(set, type, name, bytes.data(), count);
-    std::vector<std::string> values;
-    values.reserve(count);
-    for (size_t i = 0; i < count; ++i)
-      values.push_back(trimmed(std::string_view(bytes).substr(i * width, width)));
-    return values;
+    if constexpr (std::is_same_v<T, std::string>) {
+      return strings(name);
+    } else {
+      const Hdf5Handle set = open(name);
+      const Hdf5Handle type(hdf5_check(H5Dget_type(set), path_, name), H5Tclose);
+      if (H5Tequal(type, file_type<T>()) <= 0)
+        fail(name, "has another element type than this version writes");
+      std::vector<T> values(checked_elements(set, name, sizeof(T)));
+      read(set, memory_type<T>(), name, values.data(), values.size());
+      return values;
+    }
   }
 
   std::string text_attribute(const char* name) const {
@@ -210,6 +201,20 @@ class ColumnReader {
   bool has_attribute(const char* name) const { return H5Aexists(file_, name) > 0; }
 
  private:
+  std::vector<std::string> strings(const char* name) const {
+    const Hdf5Handle set = open(name);
+    const Hdf5Handle type(hdf5_check(H5Dget_type(set), path_, name), H5Tclose);
+    const size_t width = string_width(type, name);
+    std::string bytes(checked_elements(set, name, width) * width, '\0');
+    const size_t count = bytes.size() / width;
+    read(set, type, name, bytes.data(), count);
+    std::vector<std::string> values;
+    values.reserve(count);
+    for (size_t i = 0; i < count; ++i)
+      values.push_back(trimmed(std::string_view(bytes).substr(i * width, width)));
+    return values;
+  }
+
   [[noreturn]] void fail(std::string_view name, std::string_view what) const {
     throw FileError(
         fmt::format("{}: \"{}\" {}; the file is damaged or not ours: run `candor prepare` again",

@@ -10,8 +10,9 @@ namespace candor::data {
 namespace {
 
 size_t checked_example(const TokenData& data, int64_t example) {
-  if (example < 0 || static_cast<size_t>(example) >= data.examples()) {
-    throw std::out_of_range(fmt::format("micro-batch: example {} of {}", example, data.examples()));
+  if (example < 0 || static_cast<size_t>(example) >= data.examples.size()) {
+    throw std::out_of_range(
+        fmt::format("micro-batch: example {} of {}", example, data.examples.size()));
   }
   return static_cast<size_t>(example);
 }
@@ -26,7 +27,7 @@ MicroBatch make_micro_batch(const TokenData& data, std::span<const int64_t> exam
   std::map<int32_t, int64_t> segment_of_prefix;
   if (share_prefix) {
     for (const int64_t example : examples) {  // in the order of first use
-      const int32_t prefix = data.prefix_index[checked_example(data, example)];
+      const int32_t prefix = data.examples[checked_example(data, example)].prefix;
       if (prefix < 0 || segment_of_prefix.contains(prefix)) continue;
       const std::vector<uint32_t> tokens = data.full_prefix(prefix);
       segment_of_prefix[prefix] = rows(batch.segments.size());
@@ -39,13 +40,13 @@ MicroBatch make_micro_batch(const TokenData& data, std::span<const int64_t> exam
   }
   for (const int64_t example : examples) {
     const size_t i = checked_example(data, example);
-    const int32_t prefix = data.prefix_index[i];
+    const Example& of = data.examples[i];
     Segment segment{.begin = rows(batch.tokens_T.size()), .length = 0, .parent = -1, .position = 0};
-    if (share_prefix && prefix >= 0) {
-      segment.parent = segment_of_prefix.at(prefix);
+    if (share_prefix && of.prefix >= 0) {
+      segment.parent = segment_of_prefix.at(of.prefix);
       segment.position = batch.segments[static_cast<size_t>(segment.parent)].length;
     } else {
-      const std::vector<uint32_t> tokens = data.full_prefix(prefix);
+      const std::vector<uint32_t> tokens = data.full_prefix(of.prefix);
       batch.tokens_T.insert(batch.tokens_T.end(), tokens.begin(), tokens.end());
     }
     const int64_t suffix_row = rows(batch.tokens_T.size());
@@ -53,12 +54,12 @@ MicroBatch make_micro_batch(const TokenData& data, std::span<const int64_t> exam
     batch.tokens_T.insert(batch.tokens_T.end(), suffix.begin(), suffix.end());
     segment.length = rows(batch.tokens_T.size()) - segment.begin;
     batch.segments.push_back(segment);
-    batch.confidence_row_B.push_back(suffix_row + data.confidence_position[i]);
-    batch.marker_row_B.push_back(suffix_row + data.marker_position[i]);
+    batch.confidence_row_B.push_back(suffix_row + of.confidence_position);
+    batch.marker_row_B.push_back(suffix_row + of.marker_position);
     batch.example_B.push_back(example);
-    batch.target_B.push_back(data.target[i]);
-    batch.response_rows_B.emplace_back(suffix_row + data.response_begin[i],
-                                       suffix_row + data.response_end[i]);
+    batch.target_B.push_back(of.target);
+    batch.response_rows_B.emplace_back(suffix_row + of.response_begin,
+                                       suffix_row + of.response_end);
   }
   return batch;
 }
@@ -69,8 +70,8 @@ int64_t micro_batch_tokens(const TokenData& data, std::span<const int64_t> examp
   std::map<int32_t, bool> seen;
   for (const int64_t example : examples) {
     const size_t i = checked_example(data, example);
-    const bool again = share_prefix && data.prefix_index[i] >= 0 &&
-                       !seen.emplace(data.prefix_index[i], true).second;
+    const int32_t prefix = data.examples[i].prefix;
+    const bool again = share_prefix && prefix >= 0 && !seen.emplace(prefix, true).second;
     total += again ? rows(data.suffix(i).size()) : rows(data.example_length(i));
   }
   return total;

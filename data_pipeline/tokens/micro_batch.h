@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 
 namespace candor::data {
 

@@ -34,8 +34,9 @@ class SplitMix64 {
 std::vector<int64_t> examples_of_split(const TokenData& data, std::string_view split,
                                        bool graded_only) {
   std::vector<int64_t> result;
-  for (size_t i = 0; i < data.examples(); ++i) {
-    if (data.split[i] == split && (!graded_only || data.graded[i] != 0))
+  for (size_t i = 0; i < data.examples.size(); ++i) {
+    const Example& example = data.examples[i];
+    if (example.split == split && (!graded_only || example.graded))
       result.push_back(static_cast<int64_t>(i));
   }
   return result;

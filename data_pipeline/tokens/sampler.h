@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 
 namespace candor::data {
 

@@ -3,7 +3,10 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <stdexcept>
 #include <system_error>
+#include <type_traits>
+#include <utility>
 
 #include "data_pipeline/files/file_error.h"
 #include "data_pipeline/tokens/hdf5_columns.h"
@@ -14,6 +17,80 @@ namespace candor::data {
 namespace {
 
 constexpr const char* kFormatName = "candor tokens";
+
+// Gives every column's name and where its values lie, in the order of the file: a vector, or the
+// member of Example that has one value of it.
+template <class Data, class Visit>
+void visit_columns(Data& data, const Visit& visit) {
+  visit("prefix_tokens", data.prefixes.ids);
+  visit("prefix_offsets", data.prefixes.offsets);
+  visit("prefix_parent", data.prefix_parent);
+  visit("prefix_index", &Example::prefix);
+  visit("tokens", data.suffixes.ids);
+  visit("offsets", data.suffixes.offsets);
+  visit("confidence_position", &Example::confidence_position);
+  visit("marker_position", &Example::marker_position);
+  visit("response_begin", &Example::response_begin);
+  visit("response_end", &Example::response_end);
+  visit("target", &Example::target);
+  visit("graded", &Example::graded);
+  visit("example_id", &Example::id);
+  visit("dataset", &Example::dataset);
+  visit("entity", &Example::entity);
+  visit("split", &Example::split);
+  visit("level_ids", data.levels.ids);
+  visit("level_values", data.levels.values);
+}
+
+// A bool is a byte in the file.
+template <class Field>
+using Stored = std::conditional_t<std::is_same_v<Field, bool>, uint8_t, Field>;
+
+struct WriteColumn {
+  ColumnWriter& out;
+  const std::vector<Example>& examples;
+
+  template <class T>
+  void operator()(const char* name, const std::vector<T>& values) const {
+    out.column(name, values);
+  }
+  template <class Field>
+  void operator()(const char* name, Field Example::*field) const {
+    std::vector<Stored<Field>> values;
+    values.reserve(examples.size());
+    for (const Example& example : examples) values.push_back(example.*field);
+    out.column(name, values);
+  }
+};
+
+struct ReadColumn {
+  const ColumnReader& in;
+  std::vector<Example>& examples;
+  const std::string& path;
+
+  template <class T>
+  void operator()(const char* name, std::vector<T>& values) const {
+    values = in.column<T>(name);
+  }
+  template <class Field>
+  void operator()(const char* name, Field Example::*field) const {
+    std::vector<Stored<Field>> values = in.column<Stored<Field>>(name);
+    if (examples.empty()) examples.resize(values.size());  // This is the first one.
+    if (values.size() != examples.size())
+      throw std::invalid_argument(fmt::format("{}: {} has {} elements, expected {}", path, name,
+                                              values.size(), examples.size()));
+    for (size_t i = 0; i < values.size(); ++i) {
+      if constexpr (std::is_same_v<Field, bool>) {
+        if (values[i] > 1)
+          throw std::invalid_argument(fmt::format(
+              "{}: example number {}: {} must be 0 or 1, got {}", path, i, name, values[i]));
+        examples[i].*field = values[i] == 1;
+      } else {
+        examples[i].*field = std::move(values[i]);
+      }
+    }
+  }
+};
 
 void write_columns(const std::string& name, const std::string& path, const TokenData& data) {
   const Hdf5Session session;
@@ -30,31 +107,14 @@ void write_columns(const std::string& name, const std::string& path, const Token
   ColumnWriter out(file, path);
   out.attribute("format", std::string(kFormatName));
   out.attribute("format_version", kTokenFileVersion);
-  out.attribute("tokenizer_sha256", data.tokenizer_sha256);
-  out.attribute("template_sha256", data.template_sha256);
-  out.attribute("prompt_sha256", data.prompt_sha256);
-  out.attribute("model_identity", data.model_identity);
-  out.attribute("examples", static_cast<int64_t>(data.examples()));
-  out.attribute("prefixes", static_cast<int64_t>(data.prefixes()));
-  out.attribute("suffix_tokens", static_cast<int64_t>(data.tokens.size()));
-  out.column("prefix_tokens", data.prefix_tokens);
-  out.column("prefix_offsets", data.prefix_offsets);
-  out.column("prefix_parent", data.prefix_parent);
-  out.column("prefix_index", data.prefix_index);
-  out.column("tokens", data.tokens);
-  out.column("offsets", data.offsets);
-  out.column("confidence_position", data.confidence_position);
-  out.column("marker_position", data.marker_position);
-  out.column("response_begin", data.response_begin);
-  out.column("response_end", data.response_end);
-  out.column("target", data.target);
-  out.column("graded", data.graded);
-  out.column("example_id", data.example_id);
-  out.column("dataset", data.dataset);
-  out.column("entity", data.entity);
-  out.column("split", data.split);
-  out.column("level_ids", data.level_ids);
-  out.column("level_values", data.level_values);
+  out.attribute("tokenizer_sha256", data.origin.tokenizer_sha256);
+  out.attribute("template_sha256", data.origin.template_sha256);
+  out.attribute("prompt_sha256", data.origin.prompt_sha256);
+  out.attribute("model_identity", data.origin.model_identity);
+  out.attribute("examples", static_cast<int64_t>(data.examples.size()));
+  out.attribute("prefixes", static_cast<int64_t>(data.prefixes.size()));
+  out.attribute("suffix_tokens", static_cast<int64_t>(data.suffixes.ids.size()));
+  visit_columns(data, WriteColumn{out, data.examples});
   hdf5_check(H5Fflush(file, H5F_SCOPE_GLOBAL), path, "flush");
   hdf5_check(file.close_now(), path, "close");
 }
@@ -105,34 +165,17 @@ void check_format(const ColumnReader& in, const std::string& path) {
 
 TokenData read_columns(const ColumnReader& in, const std::string& path) {
   TokenData data;
-  data.tokenizer_sha256 = in.text_attribute("tokenizer_sha256");
-  data.template_sha256 = in.text_attribute("template_sha256");
-  data.prompt_sha256 = in.text_attribute("prompt_sha256");
-  data.model_identity = in.text_attribute("model_identity");
-  data.prefix_tokens = in.column<uint32_t>("prefix_tokens");
-  data.prefix_offsets = in.column<uint64_t>("prefix_offsets");
-  data.prefix_parent = in.column<int32_t>("prefix_parent");
-  data.prefix_index = in.column<int32_t>("prefix_index");
-  data.tokens = in.column<uint32_t>("tokens");
-  data.offsets = in.column<uint64_t>("offsets");
-  data.confidence_position = in.column<uint32_t>("confidence_position");
-  data.marker_position = in.column<uint32_t>("marker_position");
-  data.response_begin = in.column<uint32_t>("response_begin");
-  data.response_end = in.column<uint32_t>("response_end");
-  data.target = in.column<float>("target");
-  data.graded = in.column<uint8_t>("graded");
-  data.example_id = in.strings("example_id");
-  data.dataset = in.strings("dataset");
-  data.entity = in.strings("entity");
-  data.split = in.strings("split");
-  data.level_ids = in.column<uint32_t>("level_ids");
-  data.level_values = in.column<double>("level_values");
+  data.origin = {.tokenizer_sha256 = in.text_attribute("tokenizer_sha256"),
+                 .template_sha256 = in.text_attribute("template_sha256"),
+                 .prompt_sha256 = in.text_attribute("prompt_sha256"),
+                 .model_identity = in.text_attribute("model_identity")};
+  visit_columns(data, ReadColumn{in, data.examples, path});
   const auto same = [](int64_t count, size_t got) {
     return count >= 0 && static_cast<uint64_t>(count) == got;
   };
-  if (!same(in.integer_attribute("examples"), data.examples()) ||
-      !same(in.integer_attribute("prefixes"), data.prefixes()) ||
-      !same(in.integer_attribute("suffix_tokens"), data.tokens.size())) {
+  if (!same(in.integer_attribute("examples"), data.suffixes.size()) ||
+      !same(in.integer_attribute("prefixes"), data.prefixes.size()) ||
+      !same(in.integer_attribute("suffix_tokens"), data.suffixes.ids.size())) {
     throw FileError(
         fmt::format("{}: its counts don't agree with its columns; the file is damaged: run "
                     "`candor prepare` again",
@@ -165,6 +208,26 @@ TokenData read_token_file(const std::string& path) {
   }
   validate_token_data(data, path);
   return data;
+}
+
+void check_token_file_matches(const TokenOrigin& origin, std::string_view path,
+                              const TokenOrigin& expected) {
+  const auto compare = [path](std::string_view what, std::string_view got, std::string_view wanted,
+                              std::string_view hint) {
+    if (wanted.empty() || got == wanted) return;
+    throw std::invalid_argument(
+        fmt::format("{} was made with another {} (file: {:.12}, this run: {:.12}); {}, or run "
+                    "`candor prepare` again",
+                    path, what, got, wanted, hint));
+  };
+  compare("tokenizer", origin.tokenizer_sha256, expected.tokenizer_sha256,
+          "use the model folder it was made with");
+  compare("chat template", origin.template_sha256, expected.template_sha256,
+          "use the template it was made with");
+  compare("prompt", origin.prompt_sha256, expected.prompt_sha256,
+          "undo the change in the prompt: block");
+  compare("model", origin.model_identity, expected.model_identity,
+          "use the model it was made with");
 }
 
 }  // namespace candor::data

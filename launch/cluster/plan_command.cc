@@ -94,7 +94,7 @@ class Planner {
     const bool from_marker = config_.lora.active_from == "confidence_marker";
     const trainer::PassShape shape = trainer::pass_shape(data_, members, share, from_marker),
                              whole = trainer::pass_shape(data_, members, false, from_marker);
-    const auto levels = static_cast<int64_t>(data_.level_ids.size());
+    const auto levels = static_cast<int64_t>(data_.levels.ids.size());
     trainer::PassShape all_last = shape;
     all_last.head_rows = shape.rows;
     all_last.last_scores = shape.scores;

@@ -15,8 +15,11 @@ RunTokens RunContext::tokens(const RunConfig& config) {
   const data::PromptBuilder& prompt = text(config).prompt();
   hosts.send({path});
   RunTokens tokens{data::read_token_file(path), data::sha256_file_hex(path)};
-  data::check_token_file_matches(tokens.data, path, prompt.tokenizer_sha256(),
-                                 prompt.template_sha256(), prompt.sha256(), identity);
+  data::check_token_file_matches(tokens.data.origin, path,
+                                 {.tokenizer_sha256 = prompt.tokenizer_sha256(),
+                                  .template_sha256 = prompt.template_sha256(),
+                                  .prompt_sha256 = prompt.sha256(),
+                                  .model_identity = identity});
   return tokens;
 }
 

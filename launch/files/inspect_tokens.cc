@@ -44,19 +44,18 @@ class TokenPrinter {
   // one is seen.
   std::string example(size_t e) const {
     const std::span<const uint32_t> suffix = data_.suffix(e);
-    const size_t begin = data_.response_begin[e], end = data_.response_end[e],
-                 marker = data_.marker_position[e];
+    const data::Example& of = data_.examples[e];
+    const size_t begin = of.response_begin, end = of.response_end, marker = of.marker_position;
     std::string out = fmt::format(
-        "example {}: id {}, {} / {}, entity {}, prefix {}, {} + {} tokens, target {}\n", e,
-        data_.example_id[e], data_.dataset[e], data_.split[e], data_.entity[e],
-        data_.prefix_index[e], data_.example_length(e) - suffix.size(), suffix.size(),
-        data_.graded[e] != 0 ? fmt::format("{}", data_.target[e]) : "none (not graded)");
+        "example {}: id {}, {} / {}, entity {}, prefix {}, {} + {} tokens, target {}\n", e, of.id,
+        of.dataset, of.split, of.entity, of.prefix, data_.example_length(e) - suffix.size(),
+        suffix.size(), of.graded ? fmt::format("{}", of.target) : "none (not graded)");
     out += fmt::format("{}[[{}]]{}(({}))\n", text(suffix.first(begin)),
                        text(suffix.subspan(begin, end - begin)),
                        text(suffix.subspan(end, marker - end)), text(suffix.subspan(marker)));
     return out + fmt::format("  the level is predicted at token {} of the suffix: {}\n",
-                             data_.confidence_position[e],
-                             text(suffix.subspan(data_.confidence_position[e], 1)));
+                             of.confidence_position,
+                             text(suffix.subspan(of.confidence_position, 1)));
   }
 
  private:
@@ -71,22 +70,23 @@ std::string inspect_token_file(const std::string& path, int64_t max_records,
   const data::TokenData data = data::read_token_file(path);
   std::string out =
       fmt::format("token file {}: version {}, {} examples, {} prefixes, {} suffix tokens\n", path,
-                  data::kTokenFileVersion, data.examples(), data.prefixes(), data.tokens.size());
+                  data::kTokenFileVersion, data.examples.size(), data.prefixes.size(),
+                  data.suffixes.ids.size());
   out += fmt::format("  tokenizer {}\n  template  {}\n  prompt    {}\n  model     {}\n",
-                     data.tokenizer_sha256, data.template_sha256, data.prompt_sha256,
-                     data.model_identity);
-  out += fmt::format("  level ids {}\n", fmt::join(data.level_ids, " "));
+                     data.origin.tokenizer_sha256, data.origin.template_sha256,
+                     data.origin.prompt_sha256, data.origin.model_identity);
+  out += fmt::format("  level ids {}\n", fmt::join(data.levels.ids, " "));
 
   struct Count {
     int64_t examples = 0, graded = 0;
     double target = 0;
   };
   std::map<std::string, Count> counts;
-  for (size_t e = 0; e < data.examples(); ++e) {
-    Count& count = counts[data.dataset[e] + " / " + data.split[e]];
+  for (const data::Example& example : data.examples) {
+    Count& count = counts[example.dataset + " / " + example.split];
     ++count.examples;
-    count.graded += data.graded[e] != 0 ? 1 : 0;
-    count.target += data.graded[e] != 0 ? static_cast<double>(data.target[e]) : 0;
+    count.graded += example.graded ? 1 : 0;
+    count.target += example.graded ? static_cast<double>(example.target) : 0;
   }
   for (const auto& [name, count] : counts) {
     out += fmt::format("  {}: {} examples, {} graded, mean target {:.3f}\n", name, count.examples,
@@ -96,11 +96,11 @@ std::string inspect_token_file(const std::string& path, int64_t max_records,
 
   const TokenPrinter printer(data, find_tokenizer(path, tokenizer));
   if (max_records > 0) {
-    for (size_t p = 0; p < data.prefixes(); ++p)
+    for (size_t p = 0; p < data.prefixes.size(); ++p)
       out += fmt::format("\nprefix {}:\n{}\n", p,
                          printer.text(data.full_prefix(static_cast<int32_t>(p))));
   }
-  for (size_t e = 0; e < std::min(data.examples(), static_cast<size_t>(max_records)); ++e)
+  for (size_t e = 0; e < std::min(data.examples.size(), static_cast<size_t>(max_records)); ++e)
     out += "\n" + printer.example(e);
   return out;
 }

@@ -2,7 +2,7 @@
 // than after.
 #pragma once
 
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 #include "launch/config/run_config.h"
 
 namespace candor::launch {

@@ -17,10 +17,11 @@ int prepare_command(const RunConfig& config, RunContext& context) {
         questions, text.prompt(),
         {.max_tokens = static_cast<size_t>(config.prepare.max_tokens), .model_identity = identity});
     data::write_token_file(paths.tokens(), data);
-    const size_t shared = data.prefixes() > 0 ? data.full_prefix(0).size() : 0;
-    fmt::print(stderr, "prepare  {} examples; {} tokens shared by all, {:.1f} of its own in each\n",
-               data.examples(), shared,
-               static_cast<double>(data.tokens.size()) / static_cast<double>(data.examples()));
+    const size_t shared = data.prefixes.size() > 0 ? data.full_prefix(0).size() : 0;
+    fmt::print(
+        stderr, "prepare  {} examples; {} tokens shared by all, {:.1f} of its own in each\n",
+        data.examples.size(), shared,
+        static_cast<double>(data.suffixes.ids.size()) / static_cast<double>(data.examples.size()));
   }
   context.group.barrier();
   return 0;

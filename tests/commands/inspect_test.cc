@@ -51,24 +51,20 @@ TEST_F(InspectTest, JsonLinesAreCountedByDatasetAndSplit) {
 
 TEST_F(InspectTest, TokenFileWithoutATokenizerShowsIds) {
   data::TokenData data;
-  data.prefix_tokens = {1, 2};
-  data.prefix_offsets = {0, 2};
-  data.prefix_parent = {-1};
-  data.prefix_index = {0};
-  data.tokens = {10, 11, 12, 13};
-  data.offsets = {0, 4};
-  data.confidence_position = {3};
-  data.marker_position = {2};
-  data.response_begin = {1};
-  data.response_end = {2};
-  data.target = {1};
-  data.graded = {1};
-  data.example_id = {"q1"};
-  data.dataset = {"capital"};
-  data.entity = {"France"};
-  data.split = {"train"};
-  data.level_ids = {32, 33};
-  data.level_values = {0, 1};
+  data.add_prefix(std::vector<uint32_t>{1, 2});
+  data.add_example({.id = "q1",
+                    .dataset = "capital",
+                    .entity = "France",
+                    .split = "train",
+                    .prefix = 0,
+                    .confidence_position = 3,
+                    .marker_position = 2,
+                    .response_begin = 1,
+                    .response_end = 2,
+                    .target = 1,
+                    .graded = true},
+                   std::vector<uint32_t>{10, 11, 12, 13});
+  data.levels = {.ids = {32, 33}, .values = {0, 1}};
   data::write_token_file(path("tokens.h5"), data);
   EXPECT_THAT(show("tokens.h5"), HasSubstr("10[[11]]((12 13))"));
   EXPECT_THAT(show("tokens.h5"),

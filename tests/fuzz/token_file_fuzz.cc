@@ -6,10 +6,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   return candor::data::expecting_refusals([&] {
     const candor::data::InputFile input(data, size_bytes);
     const candor::data::TokenData read = candor::data::read_token_file(input.path());
-    for (std::size_t e = 0; e < read.examples(); ++e) {
-      candor::data::require(read.full_prefix(read.prefix_index[e]).size() + read.suffix(e).size() ==
-                                read.example_length(e),
-                            "lengths add up");
+    for (std::size_t e = 0; e < read.examples.size(); ++e) {
+      candor::data::require(
+          read.full_prefix(read.examples[e].prefix).size() + read.suffix(e).size() ==
+              read.example_length(e),
+          "lengths add up");
     }
   });
 }

@@ -40,8 +40,8 @@ PassShape counted(const data::MicroBatch& batch, bool from_marker) {
 
 TEST(PassCost, LengthsGiveTheShapeOfThePackedMicroBatch) {
   data::TokenData data = small_data();
-  data.confidence_position[1] = 4;  // a row before the last
-  data.marker_position[1] = 2;
+  data.examples[1].confidence_position = 4;  // a row before the last
+  data.examples[1].marker_position = 2;
   for (const std::vector<int64_t>& examples :
        {std::vector<int64_t>{0}, {4}, {0, 1, 2, 3, 4}, {2, 0, 4, 1}}) {
     for (const bool share : {true, false}) {
@@ -62,14 +62,16 @@ TEST(PassCost, LengthsGiveTheShapeOfThePackedMicroBatch) {
 // each is read.
 PassShape small_shape() {
   data::TokenData data;
-  data.prefix_tokens = {1, 1, 1, 1};
-  data.prefix_offsets = {0, 4};
-  data.prefix_parent = {-1};
-  data.prefix_index = {0, 0, -1};
-  data.tokens.resize(7);
-  data.offsets = {0, 3, 5, 7};
-  data.confidence_position = {2, 1, 1};
-  data.marker_position = {1, 0, 0};
+  const std::vector<uint32_t> tokens(4, 1);
+  data.add_prefix(tokens);
+  const auto add = [&](int32_t prefix, uint32_t length) {
+    data.add_example(
+        {.prefix = prefix, .confidence_position = length - 1, .marker_position = length - 2},
+        std::span(tokens).first(length));
+  };
+  add(0, 3);
+  add(0, 2);
+  add(-1, 2);
   return pass_shape(data, std::vector<int64_t>{0, 1, 2}, /*share_prefix=*/true);
 }
 

@@ -31,32 +31,27 @@ class RandomData {
   data::TokenData examples(int64_t count, int64_t prefixes, int64_t longest_prefix,
                            int64_t longest_suffix) {
     data::TokenData data;
-    data.prefix_offsets = {0};
-    data.offsets = {0};
-    for (int64_t p = 0; p < prefixes; ++p) {
-      add_tokens(data.prefix_tokens, between(0, 3) == 0 ? 1 : between(1, longest_prefix));
-      data.prefix_offsets.push_back(data.prefix_tokens.size());
-      data.prefix_parent.push_back(-1);
-    }
+    for (int64_t p = 0; p < prefixes; ++p)
+      data.add_prefix(tokens(between(0, 3) == 0 ? 1 : between(1, longest_prefix)));
     for (int64_t e = 0; e < count; ++e) {
       const int64_t length = between(0, 3) == 0 ? 1 : between(1, longest_suffix);
-      add_tokens(data.tokens, length);
-      data.offsets.push_back(data.tokens.size());
-      data.prefix_index.push_back(
-          static_cast<int32_t>(between(between(0, 4) == 0 ? -1 : 0, prefixes - 1)));
-      data.confidence_position.push_back(static_cast<uint32_t>(between(0, length - 1)));
-      data.marker_position.push_back(data.confidence_position.back());
-      data.response_begin.push_back(static_cast<uint32_t>(length));
-      data.response_end.push_back(static_cast<uint32_t>(length));
-      data.target.push_back(0);
+      const std::vector<uint32_t> suffix = tokens(length);
+      data::Example example;
+      example.prefix = static_cast<int32_t>(between(between(0, 4) == 0 ? -1 : 0, prefixes - 1));
+      example.confidence_position = static_cast<uint32_t>(between(0, length - 1));
+      example.marker_position = example.confidence_position;
+      example.response_begin = example.response_end = static_cast<uint32_t>(length);
+      data.add_example(std::move(example), suffix);
     }
     return data;
   }
 
  private:
-  void add_tokens(std::vector<uint32_t>& to, int64_t count) {
+  std::vector<uint32_t> tokens(int64_t count) {
+    std::vector<uint32_t> ids;
     for (int64_t t = 0; t < count; ++t)
-      to.push_back(static_cast<uint32_t>(between(0, kVocabulary - 1)));
+      ids.push_back(static_cast<uint32_t>(between(0, kVocabulary - 1)));
+    return ids;
   }
   std::mt19937 random_;
 };

@@ -21,7 +21,7 @@
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/safetensors.h"
 #include "data_pipeline/tokens/micro_batch.h"
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 #include "trainer/model/adapter_files.h"
 #include "trainer/model/llama.h"
 #include "trainer/training/micro_batch_gradient.h"
@@ -31,32 +31,28 @@ namespace {
 
 data::TokenData token_data_of(const nlohmann::json& json) {
   data::TokenData data;
-  data.prefix_tokens = json.at("prefix").get<std::vector<uint32_t>>();
-  data.prefix_offsets = {0, data.prefix_tokens.size()};
-  data.prefix_parent = {-1};
-  data.offsets = {0};
+  data.add_prefix(json.at("prefix").get<std::vector<uint32_t>>());
   for (const auto& example : json.at("examples")) {
     const auto suffix = example.at("suffix").get<std::vector<uint32_t>>();
     const auto response = example.at("response").get<std::vector<uint32_t>>();
-    data.tokens.insert(data.tokens.end(), suffix.begin(), suffix.end());
-    data.offsets.push_back(data.tokens.size());
-    data.prefix_index.push_back(0);
-    data.confidence_position.push_back(static_cast<uint32_t>(suffix.size()) - 1);
-    data.marker_position.push_back(response.at(1));
-    data.response_begin.push_back(response.at(0));
-    data.response_end.push_back(response.at(1));
-    data.target.push_back(example.at("target").get<float>());
-    data.graded.push_back(1);
-    data.example_id.push_back(std::to_string(data.example_id.size()));
-    data.dataset.emplace_back("oracle");
-    data.entity.push_back(data.example_id.back());
-    data.split.emplace_back("train");
+    const std::string id = std::to_string(data.examples.size());
+    data.add_example({.id = id,
+                      .dataset = "oracle",
+                      .entity = id,
+                      .split = "train",
+                      .prefix = 0,
+                      .confidence_position = static_cast<uint32_t>(suffix.size()) - 1,
+                      .marker_position = response.at(1),
+                      .response_begin = response.at(0),
+                      .response_end = response.at(1),
+                      .target = example.at("target").get<float>(),
+                      .graded = true},
+                     suffix);
   }
-  data.level_ids = json.at("level_ids").get<std::vector<uint32_t>>();
-  for (size_t level = 0; level < data.level_ids.size(); ++level) {
-    data.level_values.push_back(static_cast<double>(level) /
-                                static_cast<double>(data.level_ids.size() - 1));
-  }
+  data.levels.ids = json.at("level_ids").get<std::vector<uint32_t>>();
+  const size_t levels = data.levels.ids.size();
+  for (size_t level = 0; level < levels; ++level)
+    data.levels.values.push_back(static_cast<double>(level) / static_cast<double>(levels - 1));
   data::validate_token_data(data, "the probe's batch");
   return data;
 }
@@ -80,7 +76,7 @@ void write_gradients(const std::vector<std::string>& arguments) {
   const LoraAdapter adapter = read_adapter(arguments.at(1), model.config(), dtype);
   const nlohmann::json json = nlohmann::json::parse(data::read_file(arguments.at(2)));
   const data::TokenData data = token_data_of(json);
-  std::vector<int64_t> examples(data.examples());
+  std::vector<int64_t> examples(data.examples.size());
   std::iota(examples.begin(), examples.end(), int64_t{0});
   const std::vector<std::string> names = adapter.names();
   const std::vector<int64_t> numels = adapter.numels();
@@ -96,7 +92,7 @@ void write_gradients(const std::vector<std::string>& arguments) {
       for (const auto& [loss, weight] : parts.at("losses").items())
         options.losses.push_back({loss_from_name(loss), weight.get<double>()});
       options.lm_weight_per_token = parts.at("lm_weight_per_token").get<double>();
-      options.level_ids = data.level_ids;
+      options.level_ids = data.levels.ids;
       at::Tensor gradient = at::zeros_like(adapter.parameters());
       const double loss = add_micro_batch_gradient(model, adapter, batch, options, gradient);
       results[packing + objective + ".loss"] = at::full({1}, loss, at::kDouble);

@@ -64,27 +64,32 @@ TEST_F(TokenBuilderTest, PrefixAndSuffixTogetherAreTheWholePrompt) {
                                               question("c", "Why?", "No", std::nullopt)};
   const TokenData data =
       build_token_data(questions, prompt_, {.max_tokens = 500, .model_identity = "tiny"});
-  ASSERT_EQ(data.examples(), 3U);
-  ASSERT_EQ(data.prefixes(), 1U);
-  EXPECT_EQ(tokenizer_.decode(data.prefix_tokens, false),
+  ASSERT_EQ(data.examples.size(), 3U);
+  ASSERT_EQ(data.prefixes.size(), 1U);
+  EXPECT_EQ(tokenizer_.decode(data.prefixes.ids, false),
             "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\n");
   for (size_t i = 0; i < questions.size(); ++i) {
     const auto scored = prompt_.scored_prompt(questions[i].question, questions[i].response);
-    std::vector<uint32_t> joined = data.full_prefix(data.prefix_index[i]);
+    std::vector<uint32_t> joined = data.full_prefix(data.examples[i].prefix);
+    const Example& example = data.examples[i];
     const auto suffix = data.suffix(i);
     joined.insert(joined.end(), suffix.begin(), suffix.end());
     EXPECT_EQ(joined, scored.ids);
-    EXPECT_EQ(data.confidence_position[i] + 1, suffix.size());
-    EXPECT_EQ(tokenizer_.decode(suffix.subspan(data.response_begin[i],
-                                               data.response_end[i] - data.response_begin[i])),
+    EXPECT_EQ(example.confidence_position + 1, suffix.size());
+    EXPECT_EQ(tokenizer_.decode(suffix.subspan(example.response_begin,
+                                               example.response_end - example.response_begin)),
               questions[i].response);
-    EXPECT_EQ(tokenizer_.decode(suffix.subspan(data.marker_position[i])), prompt_.options().marker);
+    EXPECT_EQ(tokenizer_.decode(suffix.subspan(example.marker_position)), prompt_.options().marker);
   }
-  EXPECT_THAT(data.graded, testing::ElementsAre(1, 1, 0));
-  EXPECT_THAT(data.target, testing::ElementsAre(1.0F, 0.25F, 0.0F));
-  EXPECT_EQ(data.prompt_sha256, prompt_.sha256());
-  EXPECT_EQ(data.tokenizer_sha256, tokenizer_.sha256());
-  EXPECT_EQ(data.model_identity, "tiny");
+  const auto labelled = [](bool graded, float target) {
+    return testing::AllOf(testing::Field(&Example::graded, graded),
+                          testing::Field(&Example::target, target));
+  };
+  EXPECT_THAT(data.examples, testing::ElementsAre(labelled(true, 1.0F), labelled(true, 0.25F),
+                                                  labelled(false, 0.0F)));
+  EXPECT_EQ(data.origin.prompt_sha256, prompt_.sha256());
+  EXPECT_EQ(data.origin.tokenizer_sha256, tokenizer_.sha256());
+  EXPECT_EQ(data.origin.model_identity, "tiny");
 }
 
 TEST_F(TokenBuilderTest, BadRecordsAreNamed) {

@@ -54,13 +54,12 @@ TEST(TokenFileTest, RoundTrip) {
 TEST(TokenFileTest, RoundTripWithoutPrefixesAndWithManyChunks) {
   const TemporaryFolder folder;
   TokenData data = small_data();
-  data.prefix_tokens.clear();
-  data.prefix_offsets = {0};
+  data.prefixes = {};
   data.prefix_parent.clear();
-  data.prefix_index.assign(5, -1);
-  data.model_identity.clear();
-  data.tokens.resize(50'000, 9);
-  data.offsets.back() = data.tokens.size();
+  for (Example& example : data.examples) example.prefix = -1;
+  data.origin.model_identity.clear();
+  data.suffixes.ids.resize(50'000, 9);
+  data.suffixes.offsets.back() = data.suffixes.ids.size();
   write_token_file(folder.file("t.h5"), data);
   EXPECT_EQ(read_token_file(folder.file("t.h5")), data);
 }
@@ -137,21 +136,21 @@ TEST(TokenFileTest, ContradictionsAreNotWritten) {
     }
     return "no error";
   };
-  EXPECT_THAT(error_with([](TokenData& d) { d.target[1] = 1.5F; }),
+  EXPECT_THAT(error_with([](TokenData& d) { d.examples[1].target = 1.5F; }),
               testing::AllOf(HasSubstr("\"q1\""), HasSubstr("1.5")));
-  EXPECT_THAT(error_with([](TokenData& d) { d.graded.pop_back(); }), HasSubstr("graded has 4"));
-  EXPECT_THAT(error_with([](TokenData& d) { d.offsets[1] = 0; }), HasSubstr("offsets"));
-  EXPECT_THAT(error_with([](TokenData& d) { d.offsets.back() += 1; }), HasSubstr("offsets"));
-  EXPECT_THAT(error_with([](TokenData& d) { d.confidence_position[0] = 4; }),
+  EXPECT_THAT(error_with([](TokenData& d) { d.examples.pop_back(); }), HasSubstr("examples has 4"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.suffixes.offsets[1] = 0; }), HasSubstr("offsets"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.suffixes.offsets.back() += 1; }),
+              HasSubstr("offsets"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.examples[0].confidence_position = 4; }),
               HasSubstr("confidence at 4"));
-  EXPECT_THAT(error_with([](TokenData& d) { d.prefix_index[0] = 2; }), HasSubstr("no prefix 2"));
+  EXPECT_THAT(error_with([](TokenData& d) { d.examples[0].prefix = 2; }), HasSubstr("no prefix 2"));
   EXPECT_THAT(error_with([](TokenData& d) { d.prefix_parent[0] = 0; }), HasSubstr("parent 0"));
-  EXPECT_THAT(error_with([](TokenData& d) { d.response_begin[0] = 0; }),
+  EXPECT_THAT(error_with([](TokenData& d) { d.examples[0].response_begin = 0; }),
               HasSubstr("response tokens"));
-  EXPECT_THAT(error_with([](TokenData& d) { d.entity[0] = std::string("a\0b", 3); }),
+  EXPECT_THAT(error_with([](TokenData& d) { d.examples[0].entity = std::string("a\0b", 3); }),
               HasSubstr("NUL"));
-  EXPECT_THAT(error_with([](TokenData& d) { d = TokenData{}, d.offsets = d.prefix_offsets = {0}; }),
-              HasSubstr("no examples"));
+  EXPECT_THAT(error_with([](TokenData& d) { d = TokenData{}; }), HasSubstr("no examples"));
   EXPECT_FALSE(std::filesystem::exists(folder.file("t.h5")));
 }
 
@@ -172,8 +171,8 @@ TEST(TokenFileTest, FullDiskLeavesTheOldFileAndNothingElse) {
   const TokenData old_data = small_data();
   write_token_file(path, old_data);
   TokenData data = old_data;
-  data.tokens.resize(200'000, 9);
-  data.offsets.back() = data.tokens.size();
+  data.suffixes.ids.resize(200'000, 9);
+  data.suffixes.offsets.back() = data.suffixes.ids.size();
   std::signal(SIGXFSZ, SIG_IGN);
   rlimit unlimited{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
@@ -197,26 +196,25 @@ TEST(TokenFileTest, FullDiskLeavesTheOldFileAndNothingElse) {
 }
 
 TEST(TokenFileTest, AnotherTokenizerTemplatePromptOrModelIsNamed) {
-  const TokenData data = small_data();
+  const TokenOrigin origin = small_data().origin;
   const std::string a(64, 'a'), b(64, 'b'), c(64, 'c'), other(64, 'f');
-  check_token_file_matches(data, "t.h5", a, b, c, "tiny");
-  check_token_file_matches(data, "t.h5", a, b, c, "");
-  const auto error_of = [&](const std::string& tokenizer, const std::string& chat,
-                            const std::string& prompt, const std::string& model) -> std::string {
+  check_token_file_matches(origin, "t.h5", {a, b, c, "tiny"});
+  check_token_file_matches(origin, "t.h5", {a, b, c, ""});
+  const auto error_of = [&](const TokenOrigin& expected) -> std::string {
     try {
-      check_token_file_matches(data, "t.h5", tokenizer, chat, prompt, model);
+      check_token_file_matches(origin, "t.h5", expected);
     } catch (const std::invalid_argument& error) {
       return error.what();
     }
     return "no error";
   };
   EXPECT_THAT(
-      error_of(other, b, c, "tiny"),
+      error_of({other, b, c, "tiny"}),
       HasSubstr(
           "t.h5 was made with another tokenizer (file: aaaaaaaaaaaa, this run: ffffffffffff)"));
-  EXPECT_THAT(error_of(a, other, c, "tiny"), HasSubstr("another chat template"));
-  EXPECT_THAT(error_of(a, b, other, "tiny"), HasSubstr("another prompt"));
-  EXPECT_THAT(error_of(a, b, c, "big"), HasSubstr("another model"));
+  EXPECT_THAT(error_of({a, other, c, "tiny"}), HasSubstr("another chat template"));
+  EXPECT_THAT(error_of({a, b, other, "tiny"}), HasSubstr("another prompt"));
+  EXPECT_THAT(error_of({a, b, c, "big"}), HasSubstr("another model"));
 }
 
 // Files that HDF5 itself reads: each has "tokens" stored as this program doesn't store it.
@@ -230,9 +228,17 @@ TEST(TokenFileTest, ForeignStorageIsRefused) {
   EXPECT_THAT(read_error(folder + "deflated"), HasSubstr("a filter that this program doesn't use"));
 }
 
+// Files with checksums that are right and columns that don't fit each other.
+TEST(TokenFileTest, ContradictionsAreNotRead) {
+  const std::string folder = CANDOR_SOURCE_DIR "/tests/fuzz/corpus/token_file/";
+  EXPECT_THAT(read_error(folder + "graded_has_4"), HasSubstr("graded has 4 elements, expected 5"));
+  EXPECT_THAT(read_error(folder + "graded_is_7"),
+              HasSubstr("example number 2: graded must be 0 or 1, got 7"));
+}
+
 TEST(TokenFileTest, AResponseEndsBeforeItsMarker) {
   TokenData data = small_data();
-  data.response_end[0] = data.marker_position[0] + 1;
+  data.examples[0].response_end = data.examples[0].marker_position + 1;
   try {
     validate_token_data(data, "x");
     ADD_FAILURE() << "nothing was thrown";

@@ -14,7 +14,7 @@
 
 #include "data_pipeline/chat/chat_template.h"
 #include "data_pipeline/tokenizer/tokenizer.h"
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 
 namespace candor::testing_support {
 
@@ -125,32 +125,31 @@ inline data::ChatTemplate chat_ml() {
 // last has no prefix, the third no grade.
 inline data::TokenData small_data() {
   data::TokenData data;
-  data.prefix_tokens = {1, 2, 3, 7, 8};
-  data.prefix_offsets = {0, 3, 5};
-  data.prefix_parent = {-1, -1};
-  data.prefix_index = {0, 0, 1, 0, -1};
-  data.offsets = {0};
+  data.add_prefix(std::vector<uint32_t>{1, 2, 3});
+  data.add_prefix(std::vector<uint32_t>{7, 8});
   const std::vector<uint32_t> lengths{4, 6, 5, 4, 7};
+  const std::vector<int32_t> prefixes{0, 0, 1, 0, -1};
   for (uint32_t i = 0; i < 5; ++i) {
-    for (uint32_t k = 0; k < lengths[i]; ++k) data.tokens.push_back(100 * (i + 1) + k);
-    data.offsets.push_back(data.tokens.size());
-    data.confidence_position.push_back(lengths[i] - 1);
-    data.marker_position.push_back(lengths[i] - 2);
-    data.response_begin.push_back(1);
-    data.response_end.push_back(lengths[i] - 2);
-    data.target.push_back(i == 2 ? 0.0F : 0.25F * static_cast<float>(i));
-    data.graded.push_back(i == 2 ? 0 : 1);
-    data.example_id.push_back(fmt::format("q{}", i));
-    data.dataset.push_back(i % 2 == 0 ? "capitals" : "éléments");
-    data.entity.push_back(i == 3 ? "" : fmt::format("entity-{}", i));
-    data.split.push_back(i < 4 ? "train" : "test");
+    std::vector<uint32_t> suffix;
+    for (uint32_t k = 0; k < lengths[i]; ++k) suffix.push_back(100 * (i + 1) + k);
+    data.add_example({.id = fmt::format("q{}", i),
+                      .dataset = i % 2 == 0 ? "capitals" : "éléments",
+                      .entity = i == 3 ? "" : fmt::format("entity-{}", i),
+                      .split = i < 4 ? "train" : "test",
+                      .prefix = prefixes[i],
+                      .confidence_position = lengths[i] - 1,
+                      .marker_position = lengths[i] - 2,
+                      .response_begin = 1,
+                      .response_end = lengths[i] - 2,
+                      .target = i == 2 ? 0.0F : 0.25F * static_cast<float>(i),
+                      .graded = i != 2},
+                     suffix);
   }
-  data.level_ids = {32, 33, 34};
-  data.level_values = {0.0, 0.5, 1.0};
-  data.tokenizer_sha256 = std::string(64, 'a');
-  data.template_sha256 = std::string(64, 'b');
-  data.prompt_sha256 = std::string(64, 'c');
-  data.model_identity = "tiny";
+  data.levels = {.ids = {32, 33, 34}, .values = {0.0, 0.5, 1.0}};
+  data.origin = {.tokenizer_sha256 = std::string(64, 'a'),
+                 .template_sha256 = std::string(64, 'b'),
+                 .prompt_sha256 = std::string(64, 'c'),
+                 .model_identity = "tiny"};
   return data;
 }
 

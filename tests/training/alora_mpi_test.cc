@@ -16,9 +16,10 @@ using namespace testing_support;
 // Every example's marker is two tokens.
 data::TokenData data_with_marker() {
   data::TokenData data = synthetic_data(24);
-  for (size_t e = 0; e < data.examples(); ++e) {
-    data.tokens[data.offsets[e] + data.marker_position[e]] = 20;
-    data.tokens[data.offsets[e] + data.confidence_position[e]] = 21;
+  for (size_t e = 0; e < data.examples.size(); ++e) {
+    uint32_t* const suffix = data.suffixes.ids.data() + data.suffixes.offsets[e];
+    suffix[data.examples[e].marker_position] = 20;
+    suffix[data.examples[e].confidence_position] = 21;
   }
   data::validate_token_data(data, "test");
   return data;
@@ -38,7 +39,7 @@ class AloraTest : public testing::Test {
     return add_micro_batch_gradient(
         model_, adapter_, data::make_micro_batch(data_, members, share_prefix),
         {.losses = {{Loss::kSoftTarget, 0.4}, {Loss::kTokenizedBrier, 0.6}},
-         .level_ids = data_.level_ids,
+         .level_ids = data_.levels.ids,
          .trunk = trunk},
         gradient == nullptr ? unused : *gradient);
   }
@@ -112,7 +113,7 @@ TEST_F(AloraTest, KeptStatesOfTheBaseModelGiveWhatComputingThemGives) {
 }
 
 TEST_F(AloraTest, AnExampleWithAnotherMarkerIsRefused) {
-  data_.tokens[data_.offsets[17] + data_.confidence_position[17]] = 22;
+  data_.suffixes.ids[data_.suffixes.offsets[17] + data_.examples[17].confidence_position] = 22;
   EXPECT_THROW(loss(nullptr, nullptr, true), std::invalid_argument);
 }
 

@@ -21,11 +21,9 @@ using namespace testing_support;
 // Examples behind one prefix, behind one that continues it, and behind none.
 data::TokenData data_with_prefixes() {
   data::TokenData data = synthetic_data(47);
-  data.prefix_tokens.insert(data.prefix_tokens.end(), {9, 2, 1});
-  data.prefix_offsets.push_back(data.prefix_tokens.size());
-  data.prefix_parent.push_back(0);
-  for (size_t i = 0; i < data.prefix_index.size(); ++i)
-    data.prefix_index[i] = i % 3 == 1 ? 1 : i % 5 == 3 ? -1 : 0;
+  data.add_prefix(std::vector<uint32_t>{9, 2, 1}, /*parent=*/0);
+  for (size_t i = 0; i < data.examples.size(); ++i)
+    data.examples[i].prefix = i % 3 == 1 ? 1 : i % 5 == 3 ? -1 : 0;
   data::validate_token_data(data, "test");
   return data;
 }
@@ -67,7 +65,7 @@ TEST_F(FrozenTrunkTest, LossAndGradientAreThoseOfComputingAllLayers) {
     GradientOptions gradient_options{.losses = {{Loss::kTokenizedBrier, 1.0}},
                                      .lm_weight_per_token = 0.3,
                                      .dropout_key = 5,
-                                     .level_ids = data_.level_ids};
+                                     .level_ids = data_.levels.ids};
     at::Tensor whole = at::zeros_like(weights), from_trunk = at::zeros_like(weights);
     const double loss = add_micro_batch_gradient(model_, adapter, batch, gradient_options, whole);
     gradient_options.trunk = &trunk;

@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 
 #include "comm/process_group.h"
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 
 namespace candor::testing_support {
 
@@ -58,33 +58,34 @@ class SharedFolder {
 // its first token. Every fifth is validation.
 inline data::TokenData synthetic_data(int examples) {
   data::TokenData data;
-  data.prefix_tokens = {3, 4, 5, 6, 7, 8};
-  data.prefix_offsets = {0, 6};
-  data.prefix_parent = {-1};
-  data.offsets = {0};
+  data.add_prefix(std::vector<uint32_t>{3, 4, 5, 6, 7, 8});
   for (int i = 0; i < examples; ++i) {
     const auto length = static_cast<uint32_t>(5 + (i * 7) % 5);
     const bool right = (i * 13) % 7 < 3;
+    std::vector<uint32_t> suffix;
     for (uint32_t k = 0; k < length; ++k)
-      data.tokens.push_back(k == 0 ? (right ? 40U : 50U)
-                                   : 10 + (static_cast<uint32_t>(i) * 5 + k * 3) % 28);
-    data.offsets.push_back(data.tokens.size());
-    data.prefix_index.push_back(0);
-    data.confidence_position.push_back(length - 1);
-    data.marker_position.push_back(length - 2);
-    data.response_begin.push_back(1);
-    data.response_end.push_back(3);
-    data.target.push_back(right ? 1.0F : 0.0F);
-    data.graded.push_back(1);
-    data.example_id.push_back(fmt::format("q{}", i));
-    data.dataset.push_back("synthetic");
-    data.entity.push_back(fmt::format("e{}", i));
-    data.split.push_back(i % 5 == 4 ? "validation" : "train");
+      suffix.push_back(k == 0 ? (right ? 40U : 50U)
+                              : 10 + (static_cast<uint32_t>(i) * 5 + k * 3) % 28);
+    data.add_example({.id = fmt::format("q{}", i),
+                      .dataset = "synthetic",
+                      .entity = fmt::format("e{}", i),
+                      .split = i % 5 == 4 ? "validation" : "train",
+                      .prefix = 0,
+                      .confidence_position = length - 1,
+                      .marker_position = length - 2,
+                      .response_begin = 1,
+                      .response_end = 3,
+                      .target = right ? 1.0F : 0.0F,
+                      .graded = true},
+                     suffix);
   }
-  data.level_ids = {51, 52, 53, 54, 55, 56, 57, 58, 59, 60};
-  for (int i = 0; i < 10; ++i) data.level_values.push_back(i / 9.0);
-  data.tokenizer_sha256 = data.template_sha256 = data.prompt_sha256 = std::string(64, 'a');
-  data.model_identity = "tiny";
+  data.levels.ids = {51, 52, 53, 54, 55, 56, 57, 58, 59, 60};
+  for (int i = 0; i < 10; ++i) data.levels.values.push_back(i / 9.0);
+  const std::string hash(64, 'a');
+  data.origin = {.tokenizer_sha256 = hash,
+                 .template_sha256 = hash,
+                 .prompt_sha256 = hash,
+                 .model_identity = "tiny"};
   return data;
 }
 

@@ -264,10 +264,10 @@ TEST_F(TrainerTest, PlainSumTrainsTooAndNonFiniteWeightsEndAllRanks) {
 constexpr uint32_t kPoison = 50;
 
 data::TokenData with_poison(data::TokenData data, size_t victim) {
-  for (uint32_t& token : data.tokens) token = token == kPoison ? kPoison - 1 : token;
-  for (uint32_t& token : data.prefix_tokens) token = token == kPoison ? kPoison - 1 : token;
-  for (const uint32_t level : data.level_ids) EXPECT_NE(level, kPoison);
-  data.tokens[data.offsets[victim]] = kPoison;
+  for (uint32_t& token : data.suffixes.ids) token = token == kPoison ? kPoison - 1 : token;
+  for (uint32_t& token : data.prefixes.ids) token = token == kPoison ? kPoison - 1 : token;
+  for (const uint32_t level : data.levels.ids) EXPECT_NE(level, kPoison);
+  data.suffixes.ids[data.suffixes.offsets[victim]] = kPoison;
   return data;
 }
 
@@ -288,7 +288,7 @@ TEST_F(TrainerTest, AScoreThatIsNotFiniteNamesItsExampleOnAllRanks) {
     score_examples(poisoned, nullptr, data, examples, {.batch_examples = 2}, *all_);
     ADD_FAILURE() << "expected an error";
   } catch (const comm::NonFiniteError& error) {
-    EXPECT_THAT(error.what(), HasSubstr(data.example_id[victim] + ";"));
+    EXPECT_THAT(error.what(), HasSubstr(data.examples[victim].id + ";"));
   }
   examples.erase(examples.begin() + static_cast<int64_t>(victim));
   EXPECT_EQ(score_examples(poisoned, nullptr, data, examples, {.batch_examples = 2}, *all_)
@@ -315,11 +315,11 @@ TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
   } catch (const comm::NonFiniteError& error) {
     EXPECT_THAT(error.what(),
                 AllOf(HasSubstr("step 2"), HasSubstr("micro-batch 2"),
-                      HasSubstr(data.example_id[victim]), HasSubstr("candor inspect")));
+                      HasSubstr(data.examples[victim].id), HasSubstr("candor inspect")));
   }
   all_->barrier();
   const std::string text = replay(stop.non_finite_dir + "/step_000002_micro_batch_2", poisoned);
-  EXPECT_THAT(text, testing::ContainsRegex("example " + data.example_id[victim] +
+  EXPECT_THAT(text, testing::ContainsRegex("example " + data.examples[victim].id +
                                            " by itself: loss -?nan  <- not finite"));
   EXPECT_THAT(text, Not(HasSubstr("gradient not finite in 0 of")));
   EXPECT_EQ(count_of("<- not finite", text), 1);
@@ -387,10 +387,10 @@ TEST_F(TrainerTest, ScoresHaveTheSameDigitsOnAnyNumberOfRanks) {
 
 TEST_F(TrainerTest, DataThatCannotBeTrainedOnIsRefused) {
   data::TokenData none = data_;
-  for (uint8_t& graded : none.graded) graded = 0;
+  for (data::Example& example : none.examples) example.graded = false;
   EXPECT_THROW(Trainer(model_, none, options("none"), *all_), std::invalid_argument);
   data::TokenData no_validation = data_;
-  for (std::string& split : no_validation.split) split = "train";
+  for (data::Example& example : no_validation.examples) example.split = "train";
   EXPECT_THROW(Trainer(model_, no_validation, options("none"), *all_), std::invalid_argument);
   all_->barrier();
 }

@@ -153,7 +153,7 @@ TEST(MicroBatchGradient, MatchesDifferences) {
       const GradientOptions options{.losses = {{loss, 0.7}, {Loss::kMeanBrier, 0.3}},
                                     .lm_weight_per_token = 0.25,
                                     .dropout_key = 99,
-                                    .level_ids = data.level_ids,
+                                    .level_ids = data.levels.ids,
                                     .weight_B = {0.5, 2, 1, 0}};
       at::Tensor gradient = at::zeros_like(adapter.parameters());
       add_micro_batch_gradient(model, adapter, batch, options, gradient);
@@ -176,10 +176,11 @@ TEST(MicroBatchGradient, MatchesDifferences) {
 data::TokenData data_with_responses(const std::vector<std::pair<uint32_t, float>>& responses) {
   data::TokenData data = synthetic_data(static_cast<int>(responses.size()));
   for (size_t i = 0; i < responses.size(); ++i) {
-    data.split[i] = "train";
-    data.target[i] = responses[i].second;
-    for (uint64_t t = data.offsets[i] + 1; t < data.offsets[i] + 3; ++t)
-      data.tokens[t] = responses[i].first;
+    data::Example& example = data.examples[i];
+    example.split = "train";
+    example.target = responses[i].second;
+    uint32_t* const suffix = data.suffixes.ids.data() + data.suffixes.offsets[i];
+    std::fill(suffix + example.response_begin, suffix + example.response_end, responses[i].first);
   }
   return data;
 }
@@ -199,16 +200,16 @@ TEST(TrainExamples, LeavesOutResponsesThatAreNeverRightAndKeepsTheBaseRate) {
   for (size_t i = 0; i < chosen.examples.size(); ++i) {
     sum += chosen.weight[i];
     right += chosen.weight[i] *
-             static_cast<double>(data.target[static_cast<size_t>(chosen.examples[i])]);
+             static_cast<double>(data.examples[static_cast<size_t>(chosen.examples[i])].target);
   }
   EXPECT_NEAR(sum, 7, 1e-12) << "mean 1";
   EXPECT_NEAR(right / sum, 0.2, 1e-12) << "two of ten were right";
 
   // The same response in another data set is another response; an ungraded one doesn't count.
-  data.dataset[6] = "other";
+  data.examples[6].dataset = "other";
   EXPECT_EQ(choose_train_examples(data, 3).left_out, 0);
-  data.dataset[6] = data.dataset[0];
-  data.graded[6] = 0;
+  data.examples[6].dataset = data.examples[0].dataset;
+  data.examples[6].graded = false;
   EXPECT_EQ(choose_train_examples(data, 3).left_out, 0);
   // If nothing wrong would be left, there is nothing to tell apart.
   EXPECT_EQ(choose_train_examples(data_with_responses({{11, 0}, {11, 0}, {14, 1}}), 2).left_out, 0);

@@ -68,8 +68,8 @@ FrozenTrunk::FrozenTrunk(const LlamaModel& model, const data::TokenData& data,
     : model_(model),
       data_(data),
       options_(std::move(options)),
-      suffix_(data.examples()),
-      prefix_(data.prefixes()) {
+      suffix_(data.examples.size()),
+      prefix_(data.prefixes.size()) {
   plan(examples);
   std::string text = fmt::format("{}\n{}\n{}\nmicro-batches of {}\nexamples", kLayout,
                                  options_.identity, rows_text(), options_.batch_examples);
@@ -108,7 +108,7 @@ void FrozenTrunk::plan(std::span<const int64_t> examples) {
       const auto example = static_cast<size_t>(members[b]);
       if (suffix.parent >= 0) {
         const data::Segment& prefix = batch.segments[static_cast<size_t>(suffix.parent)];
-        store(prefix_[static_cast<size_t>(data_.prefix_index[example])], prefix.begin,
+        store(prefix_[static_cast<size_t>(data_.examples[example].prefix)], prefix.begin,
               prefix.length);
       }
       store(suffix_[example], suffix.begin, suffix.length);
@@ -217,7 +217,7 @@ void FrozenTrunk::each_piece(const data::MicroBatch& batch, F&& f) const {
     if (suffix_.at(example).micro_batch < 0)
       throw std::out_of_range(fmt::format("frozen trunk: example {} isn't stored", example));
     const data::Segment& segment = batch.segments[first_suffix + b];
-    const int32_t prefix = data_.prefix_index[example];
+    const int32_t prefix = data_.examples[example].prefix;
     int64_t suffix_begin = segment.begin;
     if (prefix >= 0) {
       const Place& place = prefix_[static_cast<size_t>(prefix)];

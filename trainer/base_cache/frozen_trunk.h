@@ -24,7 +24,7 @@
 #include "comm/process_group.h"
 #include "data_pipeline/files/safetensors.h"
 #include "data_pipeline/tokens/micro_batch.h"
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 #include "trainer/hosts/host_files.h"
 #include "trainer/model/llama.h"
 

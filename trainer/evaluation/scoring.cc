@@ -124,15 +124,15 @@ int64_t put_readings(const ForwardResult& result, const at::Tensor& logits_BV, i
 
 // The fields of an example that the token data has.
 ScoredExample described_example(const data::TokenData& data, int64_t example) {
-  const auto index = static_cast<size_t>(example);
+  const data::Example& of = data.examples[static_cast<size_t>(example)];
   ScoredExample scored;
   scored.example_index = example;
-  scored.id = data.example_id[index];
-  scored.dataset = data.dataset[index];
-  scored.entity = data.entity[index];
-  scored.split = data.split[index];
-  scored.target = static_cast<double>(data.target[index]);
-  scored.graded = data.graded[index] != 0;
+  scored.id = of.id;
+  scored.dataset = of.dataset;
+  scored.entity = of.entity;
+  scored.split = of.split;
+  scored.target = static_cast<double>(of.target);
+  scored.graded = of.graded;
   return scored;
 }
 
@@ -160,7 +160,7 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
                       start_from_base(model, batch, options.trunk, adapter));
     not_finite_at =
         put_readings(result, model.logits(result.head_in_RD).cpu(),
-                     static_cast<int64_t>(m) * options.batch_examples, data.level_ids, packet);
+                     static_cast<int64_t>(m) * options.batch_examples, data.levels.ids, packet);
     if (options.on_progress) options.on_progress(++done, mine);
   }
 
@@ -177,13 +177,13 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
       const auto index = static_cast<size_t>(examples[static_cast<size_t>(place)]);
       throw comm::NonFiniteError(
           fmt::format("scoring: the model's logits aren't finite for {}; is the adapter damaged?",
-                      data.example_id[index]));
+                      data.examples[index].id));
     }
     while (!reader.done()) {
       const auto place = static_cast<size_t>(reader.get<int64_t>());
       ScoredExample& scored = result.examples.at(place);
       scored = described_example(data, examples[place]);
-      for (size_t i = 0; i < data.level_ids.size(); ++i) scored.q.push_back(reader.get<double>());
+      for (size_t i = 0; i < data.levels.ids.size(); ++i) scored.q.push_back(reader.get<double>());
       scored.format_mass = reader.get<double>();
       scored.argmax_level = reader.get<int32_t>();
       if (options.collect_hidden) reader.get(result.hidden[place].data(), hidden_numel);

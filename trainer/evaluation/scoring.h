@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "comm/process_group.h"
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 #include "trainer/base_cache/frozen_trunk.h"
 #include "trainer/evaluation/scored_example.h"
 #include "trainer/model/llama.h"

@@ -41,14 +41,15 @@ PassShape pass_shape(const data::TokenData& data, std::span<const int64_t> examp
   std::set<int32_t> met;
   for (const int64_t example : examples) {
     const auto i = static_cast<size_t>(example);
+    const data::Example& of = data.examples[i];
     const auto suffix = static_cast<int64_t>(data.suffix(i).size()),
                prefix = static_cast<int64_t>(data.example_length(i)) - suffix;
-    const int64_t read = prefix + data.confidence_position[i];
+    const int64_t read = prefix + of.confidence_position;
     int64_t begin = 0, end = prefix + suffix;
     if (from_marker) {
-      begin = prefix + data.marker_position[i];
+      begin = prefix + of.marker_position;
       end = read + 1;
-    } else if (share_prefix && prefix > 0 && !met.insert(data.prefix_index[i]).second) {
+    } else if (share_prefix && prefix > 0 && !met.insert(of.prefix).second) {
       begin = prefix;
     }
     shape.rows += end - begin;

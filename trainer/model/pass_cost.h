@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <span>
 
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 #include "trainer/model/lora.h"
 #include "trainer/model/model_config.h"
 

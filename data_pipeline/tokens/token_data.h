@@ -1,0 +1,80 @@
+// The tokenised examples of a run in memory; token_file.h keeps them in tokens.h5.
+//
+// An example is [tokens of its prefix | tokens of its suffix]. Positions in an example count from
+// the start of its *suffix*.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace candor::data {
+
+// Token sequences behind each other: sequence i is ids[offsets[i], offsets[i + 1]).
+struct PackedTokens {
+  std::vector<uint32_t> ids;
+  std::vector<uint64_t> offsets{0};
+
+  size_t size() const { return offsets.empty() ? 0 : offsets.size() - 1; }
+  std::span<const uint32_t> at(size_t sequence) const;
+  void push_back(std::span<const uint32_t> sequence);
+
+  bool operator==(const PackedTokens&) const = default;
+};
+
+struct Example {
+  std::string id{}, dataset{}, entity{}, split{};
+  int32_t prefix = -1;               // -1: it has none
+  uint32_t confidence_position = 0;  // the row that predicts the level
+  uint32_t marker_position = 0;      // first token of the marker
+  uint32_t response_begin = 1;  // at least 1, so that the row which predicts the first response
+                                // token is in the suffix
+  uint32_t response_end = 1;
+  float target = 0;     // in [0, 1]; 0 where not graded
+  bool graded = false;  // false: it has no label and is left out of losses and metrics
+
+  bool operator==(const Example&) const = default;
+};
+
+// The tokens that state a confidence, in rising order, and what each states.
+struct ConfidenceLevels {
+  std::vector<uint32_t> ids;
+  std::vector<double> values;  // in [0, 1]
+
+  bool operator==(const ConfidenceLevels&) const = default;
+};
+
+// What the tokens were made with.
+struct TokenOrigin {
+  std::string tokenizer_sha256{}, template_sha256{}, prompt_sha256{}, model_identity{};
+
+  bool operator==(const TokenOrigin&) const = default;
+};
+
+struct TokenData {
+  PackedTokens prefixes;
+  std::vector<int32_t> prefix_parent;  // -1, or an earlier prefix whose tokens come first
+  PackedTokens suffixes;               // one an example
+  std::vector<Example> examples;
+  ConfidenceLevels levels;
+  TokenOrigin origin;
+
+  std::span<const uint32_t> suffix(size_t example) const { return suffixes.at(example); }
+  std::vector<uint32_t> full_prefix(
+      int32_t prefix) const;  // with the tokens of its parents in front; empty for -1
+  size_t example_length(size_t example) const;  // of prefix and suffix
+
+  void add_prefix(std::span<const uint32_t> tokens, int32_t parent = -1);
+  void add_example(Example example, std::span<const uint32_t> suffix_tokens);
+
+  bool operator==(const TokenData&) const = default;
+};
+
+// Checks that sizes, offsets, positions, targets and indices fit each other; throws
+// std::invalid_argument, in which `where` names the source.
+void validate_token_data(const TokenData& data, std::string_view where);
+
+}  // namespace candor::data
