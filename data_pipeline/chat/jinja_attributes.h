@@ -1,4 +1,5 @@
-// What an object has under a name: the entries of mappings, and the methods of texts and mappings.
+// This is what an object has under a name: mappings have entries, and texts and mappings have
+// methods.
 #pragma once
 
 #include <string>
@@ -7,12 +8,12 @@
 
 namespace candor::data::jinja {
 
-// object.name and object["name"]: undefined where there is none; fail() for an attribute of an
-// undefined value.
+// This is object.name and object["name"]. It is undefined where there is none; an undefined value
+// has no attributes, so that asking for one is fail().
 Value attribute_of(const Value& object, const std::string& name, Site site);
-// The method `name` of the object as a function; undefined where it has none.
+// Returns the method `name` of the object as a function, or undefined where it has none.
 Value method_of(const Value& object, const std::string& name, Site site);
-// The names of all methods, for messages.
+// Messages list them.
 std::string method_names();
 
 // These two are filters as well as methods.

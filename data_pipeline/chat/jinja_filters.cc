@@ -30,7 +30,7 @@ Value length_of(const Value& value, const Arguments&, Site site) {
   fail(site, fmt::format("{} has no length", kind_name(value)));
 }
 
-// The whole part; none beyond 64 bits, where the conversion isn't defined.
+// There is none beyond 64 bits, where the conversion isn't defined.
 std::optional<int64_t> whole_part(double number) {
   if (!(number > -9.2e18 && number < 9.2e18)) return std::nullopt;
   return static_cast<int64_t>(number);
@@ -144,7 +144,7 @@ Value sorted(const Value& value, const Arguments& arguments, Site site) {
   return all;
 }
 
-// As in selectattr("role", "equalto", "user").
+// selectattr("role", "equalto", "user") has the attribute first, then the test and its arguments.
 template <bool by_attribute, bool keep>
 Value selected(const Value& value, const Arguments& arguments, Site site) {
   List out;

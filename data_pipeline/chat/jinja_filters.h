@@ -1,4 +1,4 @@
-// Jinja's filters: {{ value | name(arguments) }}.
+// These are Jinja's filters: {{ value | name(arguments) }}.
 #pragma once
 
 #include <string>

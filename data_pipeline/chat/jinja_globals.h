@@ -1,5 +1,5 @@
-// The functions that every template may call: namespace, range, dict and raise_exception, which
-// throws std::invalid_argument with its words.
+// Every template may call the functions namespace, range, dict and raise_exception, which throws
+// std::invalid_argument with its words.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 namespace candor::data::jinja {
 
 Dict global_functions();
-// Their names, for messages.
+// Messages list their names.
 std::string function_names();
 
 }  // namespace candor::data::jinja

@@ -1,4 +1,4 @@
-// Tables of functions under the names that templates call them by.
+// Templates call functions by names; these are tables of them.
 #pragma once
 
 #include <algorithm>
@@ -22,7 +22,7 @@ F find_named(const std::array<Named<F>, N>& table, std::string_view name) {
   return found == table.end() ? nullptr : found->function;
 }
 
-// "abs, capitalize, ..." in the order of the table.
+// Returns "abs, capitalize, ...", in the order of the table.
 template <class F, std::size_t N>
 std::string names_of(const std::array<Named<F>, N>& table) {
   std::string names;

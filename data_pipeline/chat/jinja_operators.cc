@@ -26,7 +26,7 @@ Value of_integers(const std::string& op, int64_t x, int64_t y, Site site) {
   if (op == "//" || op == "%") {
     if (y == -1) {
       if (op == "//") overflow = __builtin_sub_overflow(int64_t{0}, x, &result);
-    } else {  // Python rounds down
+    } else {  // Python rounds down.
       const int64_t down = x / y - ((x % y != 0 && (x < 0) != (y < 0)) ? 1 : 0);
       result = op == "//" ? down : x - down * y;
     }

@@ -12,9 +12,10 @@ namespace candor::data::jinja {
 // No rendered text and no repeated text may be longer.
 inline constexpr size_t kLongestText = size_t{64} << 20;
 
-// object[key]; it is undefined where there is none.
+// This is object[key], which is undefined where there is none.
 Value item(const Value& object, const Value& key, Site line);
-// a op b of + - * / // % ** and ~; integers round down as Python's do, and fail() on overflow.
+// This is a op b for + - * / // % ** and ~. Integers round down as Python's do, and fail() on
+// overflow.
 Value binary(const std::string& op, const Value& a, const Value& b, Site site);
 
 }  // namespace candor::data::jinja

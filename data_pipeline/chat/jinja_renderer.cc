@@ -22,8 +22,8 @@ constexpr int64_t kMostIterations = 1'000'000;
 
 enum class Flow { kNext, kBreak, kContinue };
 
-// Names of one template, loop pass or macro call; what isn't here is looked up in the enclosing
-// one.
+// It has the names of one template, loop pass or macro call; what isn't here is looked up in the
+// enclosing one.
 struct Scope {
   std::map<std::string, Value> names;
   const Scope* outer = nullptr;
@@ -87,7 +87,7 @@ class Renderer {
   }
 
   void assign(const Statement& s, const Value& value, Scope& scope) {
-    if (!s.text.empty()) {  // set ns.name = value
+    if (!s.text.empty()) {  // It is set ns.name = value.
       const Value* target = scope.find(s.names[0]);
       if (target == nullptr || !target->is_namespace)
         fail(s.line,

@@ -1,4 +1,4 @@
-// Jinja's tests of values: {% if value is name(arguments) %}.
+// These are Jinja's tests of values: {% if value is name(arguments) %}.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
-// Graded questions to TokenData: every question is put into the prompt, tokenised once, and cut
-// into the shared prefix and its own suffix.
+// Makes TokenData of graded questions: every question is put into the prompt, tokenised once, and
+// cut into the shared prefix and its own suffix.
 //
-// Order is kept: example i is questions[i]. A null grade becomes graded = 0, target = 0.
+// The order is kept: example i is questions[i]. A null grade becomes graded = false, target = 0.
 // Throws std::invalid_argument, naming the record, for no questions at all, an example longer than
 // max_tokens, a label outside [0, 1] or an id used twice.
 #pragma once
@@ -17,8 +17,8 @@
 namespace candor::data {
 
 struct BuildOptions {
-  size_t max_tokens = 2048;      // of prefix and suffix together
-  std::string model_identity{};  // of the model whose tokenizer and answers these are
+  size_t max_tokens = 2048;      // It counts prefix and suffix together.
+  std::string model_identity{};  // It is of the model whose tokenizer and answers these are.
 };
 
 TokenData build_token_data(const std::vector<GradedQuestion>& questions,

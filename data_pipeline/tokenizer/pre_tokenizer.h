@@ -2,7 +2,7 @@
 // Sequence, Split, Digits, and ByteLevel as the last step. Each step sees every piece of the step
 // before as a text of its own, so a look-ahead doesn't see past a piece.
 //
-// Thread-safe. Anything else in the JSON is std::invalid_argument naming it.
+// It is thread-safe. Anything else in the JSON is std::invalid_argument naming it.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@
 
 namespace candor::data {
 
-// A word: byte i of `bytes` stands for byte begin + i of the text, but never for one before
+// Byte i of `bytes` stands for byte begin + i of the text, but never for one before
 // `lowest`: a space put before the text (add_prefix_space) has no byte of its own there. `bytes`
 // lives only during the call that hands it out.
 struct Word {

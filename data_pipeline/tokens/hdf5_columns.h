@@ -1,6 +1,6 @@
-// Columns and attributes of an HDF5 file as tokens.h5 has them: one dimension, little-endian,
-// in chunks with a fletcher32 checksum, texts of fixed width. The reader takes nothing else, so
-// that a damaged or foreign file can't make it allocate more than the file holds.
+// tokens.h5 has these columns and attributes: they are of one dimension, little-endian, and in
+// chunks with a fletcher32 checksum, and texts have a fixed width. The reader takes nothing else,
+// so that a damaged or foreign file can't make it allocate more than the file holds.
 //
 // Usage, within a Hdf5Session:
 //   ColumnWriter out(file, path);  out.column("tokens", ids);
@@ -26,7 +26,7 @@ namespace candor::data {
 inline constexpr hsize_t kChunkElements = 16 * 1024;
 
 template <class T>
-hid_t file_type();  // little-endian on disk
+hid_t file_type();  // It is little-endian on disk.
 template <class T>
 hid_t memory_type();
 template <>
@@ -86,8 +86,8 @@ inline hid_t memory_type<double>() {
   return H5T_NATIVE_DOUBLE;
 }
 
-// Fixed width, zero-padded: unlike variable-length strings, which live on a heap without a
-// checksum, these are covered by fletcher32.
+// Texts have a fixed width and are padded with zeros: unlike variable-length strings, which live on
+// a heap without a checksum, these are covered by fletcher32.
 inline Hdf5Handle string_type(size_t width, const std::string& path) {
   Hdf5Handle type(hdf5_check(H5Tcopy(H5T_C_S1), path, "string type"), H5Tclose);
   hdf5_check(H5Tset_size(type, std::max<size_t>(width, 1)), path, "string type");
@@ -132,7 +132,7 @@ class ColumnWriter {
     const Hdf5Handle layout(hdf5_check(H5Pcreate(H5P_DATASET_CREATE), path_, name), H5Pclose);
     // The same data gives the same bytes at any time.
     hdf5_check(H5Pset_obj_track_times(layout, false), path_, name);
-    if (elements > 0) {  // a chunk can't be empty
+    if (elements > 0) {  // A chunk can't be empty.
       const hsize_t chunk = std::min(dims, kChunkElements);
       hdf5_check(H5Pset_chunk(layout, 1, &chunk), path_, name);
       hdf5_check(H5Pset_fletcher32(layout), path_, name);
@@ -237,8 +237,8 @@ class ColumnReader {
     return set;
   }
 
-  // Only what write_columns() makes: bytes in this file, in chunks that are no larger than ours,
-  // and without a filter that could blow them up.
+  // It takes only what write_columns() makes: bytes in this file, in chunks that are no larger than
+  // ours, and without a filter that could blow them up.
   void check_storage(hid_t set, const char* name) const {
     const Hdf5Handle creation(hdf5_check(H5Dget_create_plist(set), path_, name), H5Pclose);
     const H5D_layout_t layout = H5Pget_layout(creation);

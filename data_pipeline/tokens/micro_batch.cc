@@ -26,7 +26,7 @@ MicroBatch make_micro_batch(const TokenData& data, std::span<const int64_t> exam
   MicroBatch batch;
   std::map<int32_t, int64_t> segment_of_prefix;
   if (share_prefix) {
-    for (const int64_t example : examples) {  // in the order of first use
+    for (const int64_t example : examples) {  // Segments are in the order of first use.
       const int32_t prefix = data.examples[checked_example(data, example)].prefix;
       if (prefix < 0 || segment_of_prefix.contains(prefix)) continue;
       const std::vector<uint32_t> tokens = data.full_prefix(prefix);

@@ -17,9 +17,9 @@ class SplitMix64 {
   explicit SplitMix64(uint64_t state) : state_(state) {}
   uint64_t next() { return splitmix64_finalize(state_ += kSplitMix64Gamma); }
 
-  // Uniform on [0, bound); draws again where 2^64 isn't a multiple of the bound.
+  // It is uniform on [0, bound), because it draws again where 2^64 isn't a multiple of the bound.
   uint64_t below(uint64_t bound) {
-    const uint64_t biased = (0 - bound) % bound;  // 2^64 mod bound
+    const uint64_t biased = (0 - bound) % bound;  // This is 2^64 mod bound.
     uint64_t value = next();
     while (value < biased) value = next();
     return value % bound;

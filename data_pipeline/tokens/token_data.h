@@ -1,4 +1,4 @@
-// The tokenised examples of a run in memory; token_file.h keeps them in tokens.h5.
+// These are the tokenised examples of a run in memory; token_file.h keeps them in tokens.h5.
 //
 // An example is [tokens of its prefix | tokens of its suffix]. Positions in an example count from
 // the start of its *suffix*.
@@ -13,7 +13,7 @@
 
 namespace candor::data {
 
-// Token sequences behind each other: sequence i is ids[offsets[i], offsets[i + 1]).
+// Token sequences lie behind each other: sequence i is ids[offsets[i], offsets[i + 1]).
 struct PackedTokens {
   std::vector<uint32_t> ids;
   std::vector<uint64_t> offsets{0};
@@ -27,27 +27,27 @@ struct PackedTokens {
 
 struct Example {
   std::string id{}, dataset{}, entity{}, split{};
-  int32_t prefix = -1;               // -1: it has none
-  uint32_t confidence_position = 0;  // the row that predicts the level
-  uint32_t marker_position = 0;      // first token of the marker
-  uint32_t response_begin = 1;  // at least 1, so that the row which predicts the first response
-                                // token is in the suffix
+  int32_t prefix = -1;               // -1 stands for none.
+  uint32_t confidence_position = 0;  // This row predicts the level.
+  uint32_t marker_position = 0;      // The marker begins with this token.
+  // It is at least 1, so that the row which predicts the first response token is in the suffix.
+  uint32_t response_begin = 1;
   uint32_t response_end = 1;
-  float target = 0;     // in [0, 1]; 0 where not graded
-  bool graded = false;  // false: it has no label and is left out of losses and metrics
+  float target = 0;     // It is in [0, 1], and 0 where there is no grade.
+  bool graded = false;  // An example without a grade is left out of losses and metrics.
 
   bool operator==(const Example&) const = default;
 };
 
-// The tokens that state a confidence, in rising order, and what each states.
+// These tokens state a confidence; each has the value that it states, and values rise.
 struct ConfidenceLevels {
   std::vector<uint32_t> ids;
-  std::vector<double> values;  // in [0, 1]
+  std::vector<double> values;  // They are in [0, 1].
 
   bool operator==(const ConfidenceLevels&) const = default;
 };
 
-// What the tokens were made with.
+// The tokens were made with these.
 struct TokenOrigin {
   std::string tokenizer_sha256{}, template_sha256{}, prompt_sha256{}, model_identity{};
 
@@ -56,16 +56,17 @@ struct TokenOrigin {
 
 struct TokenData {
   PackedTokens prefixes;
-  std::vector<int32_t> prefix_parent;  // -1, or an earlier prefix whose tokens come first
-  PackedTokens suffixes;               // one an example
+  // It is an earlier prefix whose tokens come first; -1 stands for none.
+  std::vector<int32_t> prefix_parent;
+  PackedTokens suffixes;  // There is one for each example.
   std::vector<Example> examples;
   ConfidenceLevels levels;
   TokenOrigin origin;
 
   std::span<const uint32_t> suffix(size_t example) const { return suffixes.at(example); }
-  std::vector<uint32_t> full_prefix(
-      int32_t prefix) const;  // with the tokens of its parents in front; empty for -1
-  size_t example_length(size_t example) const;  // of prefix and suffix
+  // The tokens of its parents are in front; it is empty for -1.
+  std::vector<uint32_t> full_prefix(int32_t prefix) const;
+  size_t example_length(size_t example) const;  // It counts prefix and suffix.
 
   void add_prefix(std::span<const uint32_t> tokens, int32_t parent = -1);
   void add_example(Example example, std::span<const uint32_t> suffix_tokens);

@@ -1,4 +1,4 @@
-// tokens.h5: the tokenised examples of a run on disk; docs/formats.md has the file.
+// tokens.h5 keeps the tokenised examples of a run on disk; docs/formats.md has the file.
 //
 // Usage:   write_token_file(path, data);   TokenData data = read_token_file(path);
 //          check_token_file_matches(data.origin, path, {.tokenizer_sha256 = ...});
