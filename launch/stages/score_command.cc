@@ -69,7 +69,7 @@ int score_command(const RunConfig& config, RunContext& context) {
                               key_text(config, stage_named("score"))));
   }
   group.barrier();
-  const auto total = static_cast<int64_t>(data.examples()),
+  const auto total = static_cast<int64_t>(data.examples.size()),
              part_examples = kBatchesPerPart * config.evaluate.batch_examples;
   const int64_t parts = (total + part_examples - 1) / part_examples;
   Progress progress(

@@ -64,18 +64,19 @@ trainer::TrainOptions train_options(const RunConfig& config, const RunPaths& out
 // The tokens of the confidence marker, which are the same in every example.
 std::vector<uint32_t> marker_tokens(const data::TokenData& data) {
   const auto of_example = [&](size_t e) {
-    const auto marker = data.suffix(e).subspan(
-        data.marker_position[e], data.confidence_position[e] + 1 - data.marker_position[e]);
+    const data::Example& of = data.examples[e];
+    const auto marker =
+        data.suffix(e).subspan(of.marker_position, of.confidence_position + 1 - of.marker_position);
     return std::vector<uint32_t>(marker.begin(), marker.end());
   };
   const std::vector<uint32_t> first = of_example(0);
-  for (size_t e = 1; e < data.examples(); ++e) {
+  for (size_t e = 1; e < data.examples.size(); ++e) {
     if (of_example(e) == first) continue;
     throw std::invalid_argument(
         fmt::format("lora.active_from: confidence_marker needs a marker with the same tokens after "
                     "every answer, and those of {} and {} differ: let "
                     "prompt.marker begin with a line break, or leave lora.active_from out",
-                    data.example_id[0], data.example_id[e]));
+                    data.examples[0].id, data.examples[e].id));
   }
   return first;
 }

@@ -21,35 +21,23 @@ namespace {
 
 constexpr int64_t kReproducerVersion = 1;
 
-template <typename T>
-std::vector<T> chosen(const std::vector<T>& all, const std::vector<int64_t>& examples) {
-  std::vector<T> some;
-  for (const int64_t example : examples) some.push_back(all[static_cast<size_t>(example)]);
-  return some;
-}
-
 // The data of these examples alone, in this order, with all prefixes.
 data::TokenData subset(const data::TokenData& data, const std::vector<int64_t>& examples) {
   data::TokenData some = data;
-  some.tokens.clear();
-  some.offsets = {0};
+  some.suffixes = {};
+  some.examples.clear();
   for (const int64_t example : examples) {
-    const auto suffix = data.suffix(static_cast<size_t>(example));
-    some.tokens.insert(some.tokens.end(), suffix.begin(), suffix.end());
-    some.offsets.push_back(some.tokens.size());
+    const auto i = static_cast<size_t>(example);
+    some.add_example(data.examples[i], data.suffix(i));
   }
-  some.prefix_index = chosen(data.prefix_index, examples);
-  some.confidence_position = chosen(data.confidence_position, examples);
-  some.marker_position = chosen(data.marker_position, examples);
-  some.response_begin = chosen(data.response_begin, examples);
-  some.response_end = chosen(data.response_end, examples);
-  some.target = chosen(data.target, examples);
-  some.graded = chosen(data.graded, examples);
-  some.example_id = chosen(data.example_id, examples);
-  some.dataset = chosen(data.dataset, examples);
-  some.entity = chosen(data.entity, examples);
-  some.split = chosen(data.split, examples);
   return some;
+}
+
+std::vector<std::string> ids_of(const data::TokenData& data, const std::vector<int64_t>& examples) {
+  std::vector<std::string> ids;
+  for (const int64_t example : examples)
+    ids.push_back(data.examples[static_cast<size_t>(example)].id);
+  return ids;
 }
 
 std::string json_path(const std::string& folder) { return folder + "/reproducer.json"; }
@@ -66,7 +54,7 @@ void write_reproducer(const std::string& folder, const Reproducer& reproducer,
                                  {"version", kReproducerVersion},
                                  {"step", reproducer.step},
                                  {"micro_batch", reproducer.micro_batch},
-                                 {"examples", chosen(data.example_id, examples)},
+                                 {"examples", ids_of(data, examples)},
                                  {"base_model", reproducer.base_model},
                                  {"dtype", reproducer.dtype},
                                  {"products", reproducer.products},
@@ -115,16 +103,16 @@ std::string replay(const std::string& folder, const LlamaModel& model) {
                                     {.losses = reproducer.losses,
                                      .lm_weight_per_token = reproducer.lm_weight_per_token,
                                      .dropout_key = reproducer.dropout_key,
-                                     .level_ids = data.level_ids,
+                                     .level_ids = data.levels.ids,
                                      .weight_B = weight_B},
                                     gradient);
   };
-  std::vector<int64_t> all(data.examples());
+  std::vector<int64_t> all(data.examples.size());
   std::iota(all.begin(), all.end(), 0);
   at::Tensor gradient = at::zeros_like(adapter.parameters());
   const double loss = compute(all, reproducer.weight_B, gradient);
   std::string text = fmt::format("step {}, micro-batch {}, {} examples, model {}\nloss of all {}\n",
-                                 reproducer.step, reproducer.micro_batch, data.examples(),
+                                 reproducer.step, reproducer.micro_batch, data.examples.size(),
                                  reproducer.base_model, loss);
   const std::vector<std::string> names = adapter.names();
   const std::vector<int64_t> numels = adapter.numels();
@@ -136,13 +124,13 @@ std::string replay(const std::string& folder, const LlamaModel& model) {
   text +=
       fmt::format("gradient not finite in {} of {} tensors; adapter {}finite\n", bad, names.size(),
                   adapter.parameters().isfinite().all().item<bool>() ? "" : "not ");
-  for (size_t e = 0; e < data.examples(); ++e) {
+  for (size_t e = 0; e < data.examples.size(); ++e) {
     at::Tensor of_one = at::zeros_like(gradient);
     const double one =
         compute({static_cast<int64_t>(e)},
                 {reproducer.weight_B.empty() ? 1.0 : reproducer.weight_B.at(e)}, of_one);
     const bool finite = std::isfinite(one) && of_one.isfinite().all().item<bool>();
-    text += fmt::format("example {} by itself: loss {}{}\n", data.example_id[e], one,
+    text += fmt::format("example {} by itself: loss {}{}\n", data.examples[e].id, one,
                         finite ? "" : "  <- not finite");
   }
   return text;

@@ -12,8 +12,9 @@ using Response = std::pair<std::string, std::vector<uint32_t>>;  // data set, to
 
 Response response_of(const data::TokenData& data, int64_t example) {
   const auto i = static_cast<size_t>(example);
-  const auto suffix = data.tokens.begin() + static_cast<std::ptrdiff_t>(data.offsets[i]);
-  return {data.dataset[i], {suffix + data.response_begin[i], suffix + data.response_end[i]}};
+  const data::Example& of = data.examples[i];
+  const auto suffix = data.suffix(i).begin();
+  return {of.dataset, {suffix + of.response_begin, suffix + of.response_end}};
 }
 
 }  // namespace
@@ -21,7 +22,7 @@ Response response_of(const data::TokenData& data, int64_t example) {
 TrainExamples choose_train_examples(const data::TokenData& data, int64_t never_right_repeats) {
   const std::vector<int64_t> all = data::examples_of_split(data, "train", /*graded_only=*/true);
   const auto target_of = [&](int64_t example) {
-    return static_cast<double>(data.target[static_cast<size_t>(example)]);
+    return static_cast<double>(data.examples[static_cast<size_t>(example)].target);
   };
   struct Count {
     int64_t given = 0;

@@ -26,8 +26,8 @@ int64_t response_tokens(const data::TokenData& data,
   int64_t tokens = 0;
   for (const std::vector<int64_t>& members : micro_batches) {
     for (const int64_t example : members) {
-      const auto i = static_cast<size_t>(example);
-      tokens += data.response_end[i] - data.response_begin[i];
+      const data::Example& of = data.examples[static_cast<size_t>(example)];
+      tokens += of.response_end - of.response_begin;
     }
   }
   return tokens;
@@ -68,7 +68,7 @@ struct Trainer::Step {
         .losses = losses,
         .lm_weight_per_token = lm_weight_per_token,
         .dropout_key = dropout_key_of(trainer.options_.seed, index, static_cast<int64_t>(m)),
-        .level_ids = trainer.data_.level_ids,
+        .level_ids = trainer.data_.levels.ids,
         .trunk = trainer.trunk_ ? &*trainer.trunk_ : nullptr};
     for (const int64_t example : micro_batches[m])
       options.weight_B.push_back(trainer.weight_of_example_[static_cast<size_t>(example)]);
@@ -115,7 +115,7 @@ void Trainer::report_non_finite(const Step& step) {
   const auto first = static_cast<size_t>(bad[0]);
   std::vector<std::string> ids;
   for (const int64_t example : step.micro_batches[first])
-    ids.push_back(data_.example_id[static_cast<size_t>(example)]);
+    ids.push_back(data_.examples[static_cast<size_t>(example)].id);
   const std::string folder =
       fmt::format("{}/step_{:06}_micro_batch_{}", options_.non_finite_dir, step.index + 1, bad[0]);
   if (group_.rank() == 0 && !options_.non_finite_dir.empty()) {
@@ -169,7 +169,7 @@ StepRecord Trainer::train_step(int64_t index) {
         pass_shape(data_, members, options_.share_prefix, !options_.lora.active_from.empty()),
         trunk_ ? trunk_->layer() : 0,
         has_soft_target(step.losses) ? model_.config().vocabulary
-                                     : static_cast<int64_t>(data_.level_ids.size()));
+                                     : static_cast<int64_t>(data_.levels.ids.size()));
     tokens.push_back(data::micro_batch_tokens(data_, members, options_.share_prefix));
     rows += tokens.back();
     unshared_rows += data::micro_batch_tokens(data_, members, false);

@@ -52,7 +52,7 @@ Trainer::Trainer(const LlamaModel& model, const data::TokenData& data, TrainOpti
       options_(std::move(options)),
       group_(group),
       train_examples_(choose_train_examples(data, options_.drop_never_right)),
-      weight_of_example_(data.examples(), 0.0),
+      weight_of_example_(data.examples.size(), 0.0),
       plan_(train_examples_.examples, options_.seed, options_.global_batch_examples,
             options_.micro_batch_examples, options_.max_steps, options_.epochs),
       adapter_(model.config(), options_.lora, model.dtype(), model.device()),
