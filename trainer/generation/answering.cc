@@ -3,26 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <stdexcept>
 
-#include "data_pipeline/files/atomic_file.h"
-#include "data_pipeline/files/file_error.h"
-#include "data_pipeline/files/journal_file.h"
-#include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/questions/response.h"
 #include "trainer/generation/greedy_generator.h"
+#include "trainer/hosts/work_journal.h"
 
 namespace candor::trainer {
 namespace {
-
-namespace fs = std::filesystem;
-
-std::string group_path(const AnsweringOptions& options, size_t index) {
-  return fmt::format("{}/group_{:06}.jsonl", options.journal_folder, index);
-}
 
 // Of everything that an answer depends on: a journal with another identity is another run's.
 std::string identity_of(const std::vector<data::Question>& questions,
@@ -30,20 +20,6 @@ std::string identity_of(const std::vector<data::Question>& questions,
   std::string text = fmt::format("answers 5\n{}\n{}\n", options.model_identity, options.identity);
   for (const data::Question& question : questions) text += to_json_line(question) + "\n";
   return data::sha256_hex(text);
-}
-
-// Keeps a journal that is this run's and clears any other.
-void open_journal(const std::string& identity, const AnsweringOptions& options) {
-  const std::string path = options.journal_folder + "/identity";
-  if (fs::exists(path) && data::read_file(path) == identity) return;
-  if (fs::exists(options.journal_folder)) {
-    if (options.on_message)
-      options.on_message(
-          "the unfinished answers are of another model, prompt or question file: starting anew");
-    fs::remove_all(options.journal_folder);
-  }
-  fs::create_directories(options.journal_folder);
-  data::write_file_atomically(path, identity);
 }
 
 // Stated confidence: what follows the marker, to the line's end.
@@ -67,6 +43,85 @@ size_t common_prefix(const std::vector<std::vector<uint32_t>>& prompts) {
   }
   return length;
 }
+
+WorkJournal open_journal(const std::vector<data::Question>& questions,
+                         const AnsweringOptions& options, comm::ProcessGroup& group) {
+  const auto group_size = static_cast<size_t>(options.group_size);
+  const size_t groups = (questions.size() + group_size - 1) / group_size;
+  WorkJournal journal(
+      {.folder = options.journal_folder,
+       .identity = identity_of(questions, options),
+       .piece_name = "group",
+       .pieces = groups,
+       .hosts = options.hosts,
+       .on_message = options.on_message,
+       .of_another = "the unfinished answers are of another model, prompt or question file",
+       .done_again = "its questions are answered again",
+       .give_again = "it answers those questions again"},
+      group);
+  const size_t done = groups - journal.missing().size();
+  if (done > 0 && group.rank() == 0 && options.on_message) {
+    options.on_message(fmt::format("going on: {} of {} questions are answered",
+                                   std::min(done * group_size, questions.size()),
+                                   questions.size()));
+  }
+  return journal;
+}
+
+// What one rank answers: whole groups, with the prompts' common beginning computed once.
+class GroupAnswerer {
+ public:
+  GroupAnswerer(const LlamaModel& model, const data::Tokenizer& tokenizer,
+                const data::PromptBuilder& prompt, const std::vector<data::Question>& questions,
+                const AnsweringOptions& options)
+      : model_(model),
+        tokenizer_(tokenizer),
+        marker_(prompt.options().marker),
+        questions_(questions),
+        options_(options) {
+    for (const data::Question& question : questions)
+      prompts_.push_back(tokenizer.encode(prompt.answer_prompt(question.question)));
+    prefix_ = static_cast<std::ptrdiff_t>(common_prefix(prompts_));
+  }
+
+  // A line for each of its questions, in order.
+  std::string lines_of_group(size_t group) {
+    if (!generator_)
+      generator_.emplace(model_,
+                         std::vector<uint32_t>(prompts_[0].begin(), prompts_[0].begin() + prefix_));
+    const auto group_size = static_cast<size_t>(options_.group_size);
+    const size_t begin = group * group_size, end = std::min(begin + group_size, questions_.size());
+    std::vector<std::vector<uint32_t>> suffixes;
+    for (size_t q = begin; q < end; ++q)
+      suffixes.emplace_back(prompts_[q].begin() + prefix_, prompts_[q].end());
+    const std::vector<std::vector<uint32_t>> generated = generator_->generate(
+        suffixes, {.max_new_tokens = options_.max_new_tokens,
+                   .slots = options_.slots,
+                   .end_tokens = model_.config().end_tokens,
+                   .is_complete = [&](std::span<const uint32_t> ids) {
+                     return answer_is_complete(tokenizer_.decode(ids), marker_);
+                   }});
+    std::string lines;
+    for (size_t q = begin; q < end; ++q) {
+      const std::string text = tokenizer_.decode(generated[q - begin]);
+      const data::AnsweredQuestion answer{questions_[q], data::cut_response(text, marker_),
+                                          stated_confidence(text, marker_),
+                                          options_.model_identity};
+      lines += to_json_line(answer) + "\n";
+    }
+    return lines;
+  }
+
+ private:
+  const LlamaModel& model_;
+  const data::Tokenizer& tokenizer_;
+  const std::string marker_;
+  const std::vector<data::Question>& questions_;
+  const AnsweringOptions& options_;
+  std::vector<std::vector<uint32_t>> prompts_;
+  std::ptrdiff_t prefix_ = 0;
+  std::optional<GreedyGenerator> generator_;  // made once there is a group to answer
+};
 
 }  // namespace
 
@@ -92,96 +147,15 @@ void answer_questions(const LlamaModel& model, const data::Tokenizer& tokenizer,
   if (questions.empty())
     throw std::invalid_argument(
         "answer: there are no questions; check data.questions and data.max_*");
-  const bool keeps_journal = options.hosts == nullptr ? group.rank() == 0 : options.hosts->keeps();
-  if (keeps_journal) open_journal(identity_of(questions, options), options);
-  group.barrier();
-
-  std::vector<std::vector<uint32_t>> prompts;
-  for (const data::Question& question : questions)
-    prompts.push_back(tokenizer.encode(prompt.answer_prompt(question.question)));
-  const auto prefix = static_cast<std::ptrdiff_t>(common_prefix(prompts));
-
-  const auto group_size = static_cast<size_t>(options.group_size);
-  const size_t groups = (questions.size() + group_size - 1) / group_size;
-  const auto collect_groups = [&] {
-    if (options.hosts == nullptr) return;
-    std::vector<std::string> paths;
-    for (size_t g = 0; g < groups; ++g) paths.push_back(group_path(options, g));
-    options.hosts->collect(
-        paths, [](const std::string& path) { return data::read_journal_file(path).has_value(); });
-  };
-  collect_groups();
-  // Rank 0 looks: a file system may show a new file to one rank before another.
-  std::string is_missing(groups, '-');
-  for (size_t g = 0; g < groups && group.rank() == 0; ++g) {
-    if (data::read_journal_file(group_path(options, g))) continue;
-    is_missing[g] = '+';
-    if (fs::exists(group_path(options, g)) && options.on_message) {
-      options.on_message(fmt::format("WARNING: {} is damaged: its questions are answered again",
-                                     group_path(options, g)));
-    }
+  WorkJournal journal = open_journal(questions, options, group);
+  GroupAnswerer answerer(model, tokenizer, prompt, questions, options);
+  const std::vector<size_t> mine = journal.deal();
+  for (size_t m = 0; m < mine.size(); ++m) {
+    journal.finish(mine[m], answerer.lines_of_group(mine[m]));
+    if (options.on_progress)
+      options.on_progress(static_cast<int64_t>(m + 1), static_cast<int64_t>(mine.size()));
   }
-  group.broadcast_bytes(is_missing, 0);
-  std::vector<size_t> missing;
-  for (size_t g = 0; g < groups; ++g) {
-    if (is_missing[g] == '+') missing.push_back(g);
-  }
-  if (missing.size() < groups && group.rank() == 0 && options.on_message) {
-    options.on_message(fmt::format(
-        "going on: {} of {} questions are answered",
-        std::min((groups - missing.size()) * group_size, questions.size()), questions.size()));
-  }
-
-  const GreedyOptions greedy{.max_new_tokens = options.max_new_tokens,
-                             .slots = options.slots,
-                             .end_tokens = model.config().end_tokens,
-                             .is_complete = [&](std::span<const uint32_t> ids) {
-                               return answer_is_complete(tokenizer.decode(ids),
-                                                         prompt.options().marker);
-                             }};
-  const auto ranks = static_cast<size_t>(group.world_size()),
-             rank = static_cast<size_t>(group.rank());
-  const auto mine = static_cast<int64_t>((missing.size() + ranks - 1 - rank) / ranks);
-  int64_t done = 0;
-  std::optional<GreedyGenerator> generator;
-  for (size_t m = rank; m < missing.size(); m += ranks) {
-    if (!generator)
-      generator.emplace(model,
-                        std::vector<uint32_t>(prompts[0].begin(), prompts[0].begin() + prefix));
-    const size_t begin = missing[m] * group_size,
-                 end = std::min(begin + group_size, questions.size());
-    std::vector<std::vector<uint32_t>> suffixes;
-    for (size_t q = begin; q < end; ++q)
-      suffixes.emplace_back(prompts[q].begin() + prefix, prompts[q].end());
-    const std::vector<std::vector<uint32_t>> generated = generator->generate(suffixes, greedy);
-    std::string lines;
-    for (size_t q = begin; q < end; ++q) {
-      const std::string text = tokenizer.decode(generated[q - begin]);
-      data::AnsweredQuestion answer{questions[q], data::cut_response(text, prompt.options().marker),
-                                    stated_confidence(text, prompt.options().marker),
-                                    options.model_identity};
-      lines += to_json_line(answer) + "\n";
-    }
-    data::write_journal_file(group_path(options, missing[m]), lines);
-    if (options.on_progress) options.on_progress(++done, mine);
-  }
-  group.barrier();
-  collect_groups();
-  if (group.rank() == 0) {
-    data::AtomicFile answers(options.answers_path);
-    for (size_t g = 0; g < groups; ++g) {
-      const std::optional<std::string> lines = data::read_journal_file(group_path(options, g));
-      if (!lines)
-        throw data::FileError(fmt::format(
-            "{} is damaged; give the same command again, it answers those questions again",
-            group_path(options, g)));
-      answers.write(*lines);
-    }
-    answers.commit();
-    fs::remove_all(options.journal_folder);
-  }
-  group.barrier();
-  if (keeps_journal && group.rank() != 0) fs::remove_all(options.journal_folder);
+  journal.join(options.answers_path);
 }
 
 }  // namespace candor::trainer

@@ -1,11 +1,8 @@
 // Lets the base model answer questions, all ranks together, resumably: the answers are the same
 // bytes for any number of ranks and after any kill.
 //
-// The questions are cut, in order, into fixed groups; a rank takes whole groups and writes each
-// finished one to a file of its own in a journal folder. A run that starts again takes from the
-// journal what is there. At the end rank 0 joins the groups in order and removes the journal.
-// Where hosts have file systems of their own there is a journal on each, and rank 0 collects them
-// at the start and at the end.
+// The questions are cut, in order, into fixed groups, which are the pieces of a journal
+// (trainer/hosts/work_journal.h); a rank answers whole groups.
 // Collective: every rank calls with the same arguments.
 // Throws std::invalid_argument for a prompt that doesn't fit, std::system_error for the disk,
 // CommError.

@@ -1,0 +1,101 @@
+#include "trainer/hosts/work_journal.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/file_error.h"
+#include "data_pipeline/files/journal_file.h"
+#include "data_pipeline/files/read_file.h"
+
+namespace candor::trainer {
+
+namespace fs = std::filesystem;
+
+WorkJournal::WorkJournal(WorkJournalOptions options, comm::ProcessGroup& group)
+    : options_(std::move(options)),
+      group_(group),
+      keeps_(options_.hosts == nullptr ? group.rank() == 0 : options_.hosts->keeps()) {
+  if (keeps_) open();
+  group_.barrier();
+  collect();
+  find_missing();
+}
+
+std::vector<size_t> WorkJournal::deal() const {
+  std::vector<size_t> mine;
+  for (auto m = static_cast<size_t>(group_.rank()); m < missing_.size();
+       m += static_cast<size_t>(group_.world_size()))
+    mine.push_back(missing_[m]);
+  return mine;
+}
+
+void WorkJournal::finish(size_t piece, const std::string& lines) const {
+  data::write_journal_file(path_of(piece), lines);
+}
+
+void WorkJournal::join(const std::string& output_path) {
+  group_.barrier();
+  collect();
+  if (group_.rank() == 0) {
+    data::AtomicFile output(output_path);
+    for (size_t piece = 0; piece < options_.pieces; ++piece) {
+      const std::optional<std::string> lines = data::read_journal_file(path_of(piece));
+      if (!lines)
+        throw data::FileError(fmt::format("{} is damaged; give the same command again, {}",
+                                          path_of(piece), options_.give_again));
+      output.write(*lines);
+    }
+    output.commit();
+    fs::remove_all(options_.folder);
+  }
+  group_.barrier();
+  if (keeps_ && group_.rank() != 0) fs::remove_all(options_.folder);
+}
+
+std::string WorkJournal::path_of(size_t piece) const {
+  return fmt::format("{}/{}_{:06}.jsonl", options_.folder, options_.piece_name, piece);
+}
+
+void WorkJournal::tell(const std::string& message) const {
+  if (group_.rank() == 0 && options_.on_message) options_.on_message(message);
+}
+
+// Keeps a journal that is this work's and clears any other.
+void WorkJournal::open() const {
+  const std::string path = options_.folder + "/identity";
+  if (fs::exists(path) && data::read_file(path) == options_.identity) return;
+  if (fs::exists(options_.folder)) {
+    tell(options_.of_another + ": starting anew");
+    fs::remove_all(options_.folder);
+  }
+  fs::create_directories(options_.folder);
+  data::write_file_atomically(path, options_.identity);
+}
+
+void WorkJournal::collect() {
+  if (options_.hosts == nullptr) return;
+  std::vector<std::string> paths;
+  for (size_t piece = 0; piece < options_.pieces; ++piece) paths.push_back(path_of(piece));
+  options_.hosts->collect(
+      paths, [](const std::string& path) { return data::read_journal_file(path).has_value(); });
+}
+
+void WorkJournal::find_missing() {
+  std::string is_missing(options_.pieces, '-');
+  for (size_t piece = 0; piece < options_.pieces && group_.rank() == 0; ++piece) {
+    if (data::read_journal_file(path_of(piece))) continue;
+    is_missing[piece] = '+';
+    if (fs::exists(path_of(piece)))
+      tell(fmt::format("WARNING: {} is damaged: {}", path_of(piece), options_.done_again));
+  }
+  group_.broadcast_bytes(is_missing, 0);
+  for (size_t piece = 0; piece < options_.pieces; ++piece) {
+    if (is_missing[piece] == '+') missing_.push_back(piece);
+  }
+}
+
+}  // namespace candor::trainer
