@@ -20,6 +20,11 @@ void append_field(std::string& out, std::string_view value) {
 
 }  // namespace
 
+size_t PromptBuilder::Scored::rows_read() const {
+  const size_t before = std::min(response_begin, ids.size());
+  return ids.size() - (before == 0 ? 0 : before - 1);
+}
+
 PromptBuilder::PromptBuilder(const Tokenizer& tokenizer, const ChatTemplate& chat_template,
                              PromptOptions options)
     : tokenizer_(&tokenizer), chat_template_(&chat_template), options_(std::move(options)) {

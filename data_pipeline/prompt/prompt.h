@@ -49,6 +49,10 @@ class PromptBuilder {
                                  // inside the response's bytes
     size_t response_end = 0;     // == response_begin for an empty response
     size_t marker_position = 0;  // first token that holds a byte of the marker
+
+    // How many rows at the end are read: those from the row that predicts the response's first
+    // token on, and at least the last.
+    size_t rows_read() const;
   };
 
   PromptBuilder(const Tokenizer& tokenizer, const ChatTemplate& chat_template,

@@ -77,7 +77,10 @@ TokenData build_token_data(const std::vector<GradedQuestion>& questions,
   const std::vector<PromptBuilder::Scored> scored =
       checked_prompts(questions, prompt, options.max_tokens);
   TokenData data;
-  const size_t prefix_length = common_prefix_length(scored);
+  std::vector<PrefixedSequence> sequences;
+  for (const PromptBuilder::Scored& example : scored)
+    sequences.push_back({example.ids, example.rows_read()});
+  const size_t prefix_length = common_prefix_length(sequences);
   if (prefix_length > 0) data.add_prefix(std::span(scored[0].ids).first(prefix_length));
   for (size_t i = 0; i < questions.size(); ++i)
     data.add_example(example_of(questions[i], scored[i], prefix_length),

@@ -17,6 +17,61 @@ std::string lower_case(std::string_view text) {
   return lower;
 }
 
+std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+
+std::string_view without_space_before(std::string_view text) {
+  return text.substr(std::min(text.find_first_not_of(kSpace), text.size()));
+}
+
+// The words that a stated confidence comes after, as found in a text.
+struct StatedWords {
+  size_t begin = std::string_view::npos;  // npos: there is none
+  size_t end = std::string_view::npos;
+  bool is_there() const { return begin != std::string_view::npos; }
+};
+
+// The first; of two that begin at the same place the longer.
+StatedWords find_stated_words(std::string_view generated, const std::string& marker_words) {
+  const std::string lower = lower_case(generated);
+  StatedWords first;
+  for (const std::string_view words : {kStated, std::string_view(marker_words)}) {
+    const size_t begin = words.empty() ? std::string::npos : lower.find(words);
+    if (begin == std::string::npos || begin > first.begin) continue;
+    const size_t end = begin + words.size();
+    if (begin < first.begin || end > first.end) first = {begin, end};
+  }
+  return first;
+}
+
+// stated: what follows the words.
+bool number_has_ended(std::string_view stated) {
+  const size_t begin = stated.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return false;
+  const std::string_view number = stated.substr(begin);
+  return number.find_first_not_of("0123456789") != std::string_view::npos || number.size() >= 3;
+}
+
+// Of a text in which no confidence is stated yet.
+bool none_can_follow(std::string_view generated, const std::string& marker_words) {
+  const std::string_view text = without_space_before(generated);
+  const size_t line_end = text.find('\n');
+  if (line_end == std::string_view::npos) return false;
+  const std::string_view rest = text.substr(line_end + 1), begun = without_space_before(rest);
+  const std::string_view between = rest.substr(0, rest.size() - begun.size());
+  if (std::count(between.begin(), between.end(), '\n') > 1) return true;
+  const std::string lower = lower_case(begun);
+  return !kStated.starts_with(lower) && !marker_words.starts_with(lower);
+}
+
+// "Paris (" before the words loses its bracket, and "8)" behind them the one that closes it.
+void drop_brackets(std::string_view& answer, std::string_view& stated) {
+  if (answer.empty() || (answer.back() != '(' && answer.back() != '[')) return;
+  const char closing = answer.back() == '(' ? ')' : ']';
+  answer = stripped(answer.substr(0, answer.size() - 1));
+  if (!stated.empty() && stated.back() == closing)
+    stated = stripped(stated.substr(0, stated.size() - 1));
+}
+
 }  // namespace
 
 std::string_view stripped(std::string_view text) {
@@ -25,21 +80,20 @@ std::string_view stripped(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-std::string cut_response(std::string_view generated, std::string_view marker) {
-  // The marker may come with other white space around it than the prompt's.
-  const std::string lower = lower_case(generated);
-  size_t end = lower.find(kStated);
-  if (const std::string word = lower_case(stripped(marker)); !word.empty())
-    end = std::min(end, lower.find(word));
-  std::string_view text = stripped(generated.substr(0, end));
-  const size_t line_end = text.find('\n');
-  text = stripped(text.substr(0, line_end));
-  // "Paris (confidence: 8)"
-  const bool confidence_followed =
-      end != std::string_view::npos && line_end == std::string_view::npos;
-  if (confidence_followed && !text.empty() && (text.back() == '(' || text.back() == '['))
-    text.remove_suffix(1);
-  return std::string(stripped(text));
+Response read_response(std::string_view generated, std::string_view marker) {
+  const std::string marker_words = lower_case(stripped(marker));
+  const StatedWords statement = find_stated_words(generated, marker_words);
+  const std::string_view before = stripped(generated.substr(0, statement.begin));
+  std::string_view answer = stripped(first_line(before));
+  if (!statement.is_there())
+    return {.answer = std::string(answer), .is_complete = none_can_follow(generated, marker_words)};
+  const std::string_view behind = generated.substr(statement.end);
+  std::string_view stated = stripped(first_line(behind));
+  const bool on_the_answers_line = before.find('\n') == std::string_view::npos;
+  if (on_the_answers_line) drop_brackets(answer, stated);
+  return {.answer = std::string(answer),
+          .stated_confidence = std::string(stated),
+          .is_complete = number_has_ended(behind)};
 }
 
 }  // namespace candor::data

@@ -1,4 +1,10 @@
-// What counts as the answer in what a model wrote.
+// What a model wrote, read as an answer and the confidence that it stated.
+//
+// The answer is the first line that has text, up to where a confidence is stated. One is stated
+// where the marker's words (`prompt.marker`) or "confidence:" stand, in upper or lower case and
+// with any white space around them, so that no stated number reaches the text that is graded,
+// trained on or scored. The confidence is what follows them to the end of that line. White space
+// around both is dropped, and so are brackets around the statement: "Paris (confidence: 90%)".
 #pragma once
 
 #include <string>
@@ -9,9 +15,14 @@ namespace candor::data {
 // The text without the white space before and after it.
 std::string_view stripped(std::string_view text);
 
-// The answer alone: without white space around it, cut at the first line's end and before the
-// marker (`prompt.marker`) or a "confidence:", in upper or lower case, so that no stated number
-// reaches the text that is graded, trained on or scored.
-std::string cut_response(std::string_view generated, std::string_view marker);
+struct Response {
+  std::string answer{};
+  std::string stated_confidence{};  // empty where none was stated
+  // More tokens wouldn't matter: the stated number has ended or has three digits, or the answer's
+  // line has ended and what follows, behind at most one empty line, can't become a statement.
+  bool is_complete = false;
+};
+
+Response read_response(std::string_view generated, std::string_view marker);
 
 }  // namespace candor::data

@@ -14,8 +14,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     candor::data::AnsweredQuestion answer;
     answer.answers = {text.substr(0, line_end)};
     if (answer.answers[0].empty()) answer.answers[0] = "42";
-    answer.response = candor::data::cut_response(
+    const candor::data::Response response = candor::data::read_response(
         line_end == std::string::npos ? text : text.substr(line_end + 1), "\nConfidence: ");
+    answer.response = response.answer;
+    candor::data::require(response.stated_confidence.find('\n') == std::string::npos,
+                          "a stated confidence is one line");
     candor::data::require(answer.response.find('\n') == std::string::npos, "an answer is one line");
     std::string lower = answer.response;
     for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

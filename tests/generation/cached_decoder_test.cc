@@ -4,7 +4,6 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "trainer/generation/answering.h"
 #include "trainer/generation/greedy_generator.h"
 
 namespace candor::trainer {
@@ -132,19 +131,6 @@ TEST(GreedyGenerator, ASequenceTakesTheSlotOfOneThatEnded) {
     EXPECT_EQ(generator.generate(suffixes, options), expected) << slots << " slots";
   }
   EXPECT_TRUE(generator.generate({}, alone).empty());
-}
-
-TEST(AnswerIsComplete, KnowsWhereAnAnswerEnds) {
-  const std::string marker = "\nConfidence: ";
-  for (const char* open : {"", "\n", "Paris", "Paris\n", "Paris\nConf", "Paris\nConfidence:",
-                           "Paris\nConfidence: ", "Paris\nConfidence: 8", "\nParis", "Paris\n\n"}) {
-    EXPECT_FALSE(answer_is_complete(open, marker)) << open;
-  }
-  for (const char* done :
-       {"Paris\nIt is", "Paris\n\n\n", "Paris\nConfidence: 8\n", "Paris\nConfidence: 100",
-        "Paris\nConfidence: high", "Paris\nConfidence: 8%"}) {
-    EXPECT_TRUE(answer_is_complete(done, marker)) << done;
-  }
 }
 
 }  // namespace

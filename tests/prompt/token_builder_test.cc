@@ -12,6 +12,13 @@ namespace {
 
 using testing::HasSubstr;
 
+size_t prefix_of(const std::vector<PromptBuilder::Scored>& examples) {
+  std::vector<PrefixedSequence> sequences;
+  for (const PromptBuilder::Scored& example : examples)
+    sequences.push_back({example.ids, example.rows_read()});
+  return common_prefix_length(sequences);
+}
+
 TEST(PrefixTest, StopsAtTheFirstDifferenceAndLeavesTheRowsThatAreRead) {
   using Scored = PromptBuilder::Scored;
   const Scored a{
@@ -20,12 +27,24 @@ TEST(PrefixTest, StopsAtTheFirstDifferenceAndLeavesTheRowsThatAreRead) {
       .ids = {1, 2, 9, 4, 5, 6}, .response_begin = 4, .response_end = 5, .marker_position = 5};
   const Scored short_one{
       .ids = {1, 2}, .response_begin = 2, .response_end = 2, .marker_position = 2};
-  EXPECT_EQ(common_prefix_length(std::vector<Scored>{}), 0U);
-  EXPECT_EQ(common_prefix_length(std::vector<Scored>{a, b}), 2U);
-  EXPECT_EQ(common_prefix_length(std::vector<Scored>{a, a}), 3U)
-      << "row 3 predicts the response, so it stays in the suffix";
-  EXPECT_EQ(common_prefix_length(std::vector<Scored>{a, short_one}), 1U)
-      << "a suffix keeps a token";
+  EXPECT_EQ(prefix_of({}), 0U);
+  EXPECT_EQ(prefix_of({a, b}), 2U);
+  EXPECT_EQ(prefix_of({a, a}), 3U) << "row 3 predicts the response, so it stays in the suffix";
+  EXPECT_EQ(prefix_of({a, short_one}), 1U) << "a suffix keeps a token";
+  EXPECT_EQ(prefix_of({Scored{}, a}), 0U);
+}
+
+TEST(PrefixTest, LeavesEachSequenceItsOwnRows) {
+  const std::vector<uint32_t> five = {1, 2, 3, 4, 5}, four = {1, 2, 3, 4}, none;
+  const auto length = [](std::vector<PrefixedSequence> sequences) {
+    return common_prefix_length(sequences);
+  };
+  EXPECT_EQ(length({{five}, {five}}), 4U);
+  EXPECT_EQ(length({{five, 0}, {five, 0}}), 5U);
+  EXPECT_EQ(length({{five}, {four}}), 3U);
+  EXPECT_EQ(length({{four}, {five, 3}}), 2U);
+  EXPECT_EQ(length({{five, 9}, {five}}), 0U) << "more than it has";
+  EXPECT_EQ(length({{five}, {none}}), 0U);
 }
 
 class TokenBuilderTest : public testing::Test {

@@ -1,9 +1,7 @@
-// Graders and the cutting of responses, with the mistakes that grading programs are known for.
+// Graders, with the mistakes that grading programs are known for.
 #include "data_pipeline/questions/grading.h"
 
 #include <gtest/gtest.h>
-
-#include "data_pipeline/questions/response.h"
 
 namespace candor::data {
 namespace {
@@ -90,20 +88,6 @@ TEST(Graders, UnknownNamesAreRefusedWithTheKnownOnes) {
   } catch (const std::invalid_argument& error) {
     EXPECT_NE(std::string(error.what()).find("alias_match, numeric, yes_no"), std::string::npos);
   }
-}
-
-TEST(CutResponse, LeavesNoStatedConfidence) {
-  const std::string marker = "\nConfidence: ";
-  EXPECT_EQ(cut_response(" Paris \nConfidence: 8", marker), "Paris");
-  EXPECT_EQ(cut_response("Paris Confidence: 8", marker), "Paris");
-  EXPECT_EQ(cut_response("\n\nParis\nIt is big", marker), "Paris");
-  EXPECT_EQ(cut_response("Confidence: 3", marker), "");
-  EXPECT_EQ(cut_response("", marker), "");
-  EXPECT_EQ(cut_response("Paris CONFIDENCE: 8", marker), "Paris");
-  EXPECT_EQ(cut_response("Paris (confidence: 90%)", marker), "Paris");
-  EXPECT_EQ(cut_response("Paris. Sure: 8", " sure: "), "Paris.");
-  EXPECT_EQ(cut_response("Paris Confidence: 8", " sure: "), "Paris") << "whatever the marker is";
-  EXPECT_EQ(cut_response("f(\nx Confidence: 8", marker), "f(");
 }
 
 }  // namespace

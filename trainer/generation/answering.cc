@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "data_pipeline/files/sha256.h"
+#include "data_pipeline/prompt/prefix.h"
 #include "data_pipeline/questions/response.h"
 #include "trainer/generation/greedy_generator.h"
 #include "trainer/hosts/work_journal.h"
@@ -17,31 +18,9 @@ namespace {
 // Of everything that an answer depends on: a journal with another identity is another run's.
 std::string identity_of(const std::vector<data::Question>& questions,
                         const AnsweringOptions& options) {
-  std::string text = fmt::format("answers 5\n{}\n{}\n", options.model_identity, options.identity);
+  std::string text = fmt::format("answers 6\n{}\n{}\n", options.model_identity, options.identity);
   for (const data::Question& question : questions) text += to_json_line(question) + "\n";
   return data::sha256_hex(text);
-}
-
-// Stated confidence: what follows the marker, to the line's end.
-std::string stated_confidence(std::string_view generated, std::string_view marker) {
-  const size_t at = generated.find(marker);
-  if (at == std::string_view::npos) return "";
-  std::string_view rest = generated.substr(at + marker.size());
-  rest = rest.substr(0, rest.find('\n'));
-  while (!rest.empty() && rest.back() == ' ') rest.remove_suffix(1);
-  return std::string(rest);
-}
-
-size_t common_prefix(const std::vector<std::vector<uint32_t>>& prompts) {
-  size_t length = prompts[0].size();
-  for (const std::vector<uint32_t>& prompt : prompts) {
-    length = std::min(length, prompt.size());
-    const auto mismatch = std::mismatch(
-        prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(length), prompts[0].begin());
-    length = static_cast<size_t>(mismatch.first - prompt.begin());
-    length = std::min(length, prompt.size() - 1);  // every prompt keeps a token of its own
-  }
-  return length;
 }
 
 WorkJournal open_journal(const std::vector<data::Question>& questions,
@@ -81,7 +60,9 @@ class GroupAnswerer {
         options_(options) {
     for (const data::Question& question : questions)
       prompts_.push_back(tokenizer.encode(prompt.answer_prompt(question.question)));
-    prefix_ = static_cast<std::ptrdiff_t>(common_prefix(prompts_));
+    std::vector<data::PrefixedSequence> sequences;
+    for (const std::vector<uint32_t>& ids : prompts_) sequences.push_back({ids});
+    prefix_ = static_cast<std::ptrdiff_t>(data::common_prefix_length(sequences));
   }
 
   // A line for each of its questions, in order.
@@ -99,14 +80,14 @@ class GroupAnswerer {
                    .slots = options_.slots,
                    .end_tokens = model_.config().end_tokens,
                    .is_complete = [&](std::span<const uint32_t> ids) {
-                     return answer_is_complete(tokenizer_.decode(ids), marker_);
+                     return data::read_response(tokenizer_.decode(ids), marker_).is_complete;
                    }});
     std::string lines;
     for (size_t q = begin; q < end; ++q) {
-      const std::string text = tokenizer_.decode(generated[q - begin]);
-      const data::AnsweredQuestion answer{questions_[q], data::cut_response(text, marker_),
-                                          stated_confidence(text, marker_),
-                                          options_.model_identity};
+      const data::Response response =
+          data::read_response(tokenizer_.decode(generated[q - begin]), marker_);
+      const data::AnsweredQuestion answer{questions_[q], response.answer,
+                                          response.stated_confidence, options_.model_identity};
       lines += to_json_line(answer) + "\n";
     }
     return lines;
@@ -124,21 +105,6 @@ class GroupAnswerer {
 };
 
 }  // namespace
-
-bool answer_is_complete(std::string_view generated, std::string_view marker) {
-  const size_t text = generated.find_first_not_of(" \n\t");
-  if (text == std::string_view::npos) return false;
-  const size_t marker_at = generated.find(marker, text);
-  if (marker_at != std::string_view::npos) {
-    const std::string_view number = generated.substr(marker_at + marker.size());
-    return number.find_first_not_of("0123456789") != std::string_view::npos || number.size() >= 3;
-  }
-  const size_t line_end = generated.find('\n', text);
-  if (line_end == std::string_view::npos) return false;
-  // The marker may begin at the line's end, or after it.
-  const std::string_view rest = generated.substr(line_end), trimmed = rest.substr(1);
-  return !marker.starts_with(rest) && !marker.starts_with(trimmed);
-}
 
 void answer_questions(const LlamaModel& model, const data::Tokenizer& tokenizer,
                       const data::PromptBuilder& prompt,

@@ -40,9 +40,4 @@ void answer_questions(const LlamaModel& model, const data::Tokenizer& tokenizer,
                       const std::vector<data::Question>& questions, const AnsweringOptions& options,
                       comm::ProcessGroup& group);
 
-// Whether more tokens could still matter: an answer is complete once its first line has ended and
-// what follows isn't the marker, or is the marker
-// and a number that has ended.
-bool answer_is_complete(std::string_view generated, std::string_view marker);
-
 }  // namespace candor::trainer
