@@ -1,5 +1,5 @@
-// candor's command line: subcommands and their options. Parsing only; run_candor.h does what it
-// asks for.
+// candor's command line, by the table of its commands. Parsing only; run_candor.h does what it asks
+// for.
 #pragma once
 
 #include <string>
@@ -13,11 +13,12 @@ namespace candor::launch {
 struct CommandLine {
   std::string
       command;  // "train"; empty: nothing is left to do but print `text` and leave with `exit_code`
-  std::string config_path;             // empty for import, inspect, doctor
+  std::string config_path;             // empty: it needs none
   std::vector<std::string> overrides;  // of --set, in order
   CommandArguments arguments;
-  SweepArguments sweep;  // of the command sweep, which takes no --set
-  std::string text;      // --help, --version, `help config`
+  SweepArguments sweep;    // of the command sweep, which takes no --set
+  std::string help_topic;  // of the command help
+  std::string text;        // --help, --version, `help config`
   int exit_code = 0;
 };
 

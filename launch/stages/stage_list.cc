@@ -42,112 +42,129 @@ Files scored_files(const RunConfig& config) {
   return files;
 }
 
-std::vector<StageDeclaration> declared() {
+StageDeclaration answer_stage() {
+  return {.name = "answer",
+          .purpose = "Let the base model answer every question; goes on where a killed one was",
+          .result_keys = joined(
+              {kModelNumbers,
+               {"data.max_train", "data.max_validation", "data.max_test", "prompt", "answer"}}),
+          .other_keys = joined({kModelPlace, {"run.dir", "data.questions"}}),
+          .file_keys = {"data.questions"},
+          .reads_model = true,
+          .inputs = [](const RunConfig& config) { return Files{config.data.questions}; },
+          .outputs = [](const RunConfig& config) { return Files{paths_of(config).answers()}; },
+          .run = answer_command};
+}
+
+StageDeclaration grade_stage() {
+  return {.name = "grade",
+          .purpose = "Compare the answers with the accepted ones",
+          .result_keys = {"grade"},
+          .other_keys = {"run.dir"},
+          .inputs = [](const RunConfig& config) { return Files{paths_of(config).answers()}; },
+          .outputs = [](const RunConfig& config) { return Files{paths_of(config).graded()}; },
+          .run = grade_command};
+}
+
+StageDeclaration prepare_stage() {
+  return {.name = "prepare",
+          .purpose = "Make token files: chat template, tokenizer, confidence tokens",
+          .result_keys = {"prompt", "prepare"},
+          .other_keys = {"run.dir", "model"},
+          .reads_model = true,
+          .inputs = [](const RunConfig& config) { return Files{paths_of(config).graded()}; },
+          .outputs = [](const RunConfig& config) { return Files{paths_of(config).tokens()}; },
+          .nobody_edits = true,
+          .run = prepare_command};
+}
+
+StageDeclaration train_stage() {
   return {
-      {.name = "answer",
-       .purpose = "Let the base model answer every question; goes on where a killed one was",
-       .result_keys =
-           joined({kModelNumbers,
-                   {"data.max_train", "data.max_validation", "data.max_test", "prompt", "answer"}}),
-       .other_keys = joined({kModelPlace, {"run.dir", "data.questions"}}),
-       .file_keys = {"data.questions"},
-       .reads_model = true,
-       .inputs = [](const RunConfig& config) { return Files{config.data.questions}; },
-       .outputs = [](const RunConfig& config) { return Files{paths_of(config).answers()}; },
-       .run = answer_command},
-      {.name = "grade",
-       .purpose = "Compare the answers with the accepted ones",
-       .result_keys = {"grade"},
-       .other_keys = {"run.dir"},
-       .inputs = [](const RunConfig& config) { return Files{paths_of(config).answers()}; },
-       .outputs = [](const RunConfig& config) { return Files{paths_of(config).graded()}; },
-       .run = grade_command},
-      {.name = "prepare",
-       .purpose = "Make token files: chat template, tokenizer, confidence tokens",
-       .result_keys = {"prompt", "prepare"},
-       .other_keys = {"run.dir", "model"},
-       .reads_model = true,
-       .inputs = [](const RunConfig& config) { return Files{paths_of(config).graded()}; },
-       .outputs = [](const RunConfig& config) { return Files{paths_of(config).tokens()}; },
-       .nobody_edits = true,
-       .run = prepare_command},
-      {.name = "train",
-       .purpose = "Fit the adapter",
-       // Validation chooses the checkpoint that becomes the adapter, so how often and on what it is
-       // made belongs here; prompt and questions are in tokens.h5.
-       .result_keys = joined({kModelNumbers,
-                              {"run.seed",
-                               "run.threads_per_rank",
-                               "lora",
-                               "objective",
-                               "objective_lm_weight",
-                               "train.max_steps",
-                               "train.epochs",
-                               "train.global_batch_examples",
-                               "train.micro_batch_examples",
-                               "train.learning_rate",
-                               "train.schedule",
-                               "train.warmup_steps",
-                               "train.step_gamma",
-                               "train.weight_decay",
-                               "train.beta1",
-                               "train.beta2",
-                               "train.epsilon",
-                               "train.clip_norm",
-                               "train.validate_every",
-                               "train.validation_examples",
-                               "train.drop_never_right",
-                               "train.share_prefix",
-                               "train.frozen_trunk",
-                               "train.on_non_finite",
-                               "train.gradient_sum",
-                               "evaluate.batch_examples"}}),
-       .other_keys = joined({kModelPlace,
-                             {"run.dir", "prompt", "train.checkpoint_every",
-                              "train.keep_checkpoints", "train.verify_every", "train.trunk_dir"}}),
-       .reads_model = true,
-       .inputs = [](const RunConfig& config) { return Files{paths_of(config).tokens()}; },
-       .outputs =
-           [](const RunConfig& config) {
-             return Files{paths_of(config).adapter_weights(), paths_of(config).adapter_config()};
-           },
-       .nobody_edits = true,
-       .run = train_command},
-      {.name = "evaluate",
-       .purpose = "Score the test questions before and after, and write the report",
-       .result_keys =
-           joined({kModelNumbers,
-                   {"prompt", "objective", "train.share_prefix", "train.drop_never_right",
-                    "train.frozen_trunk", "evaluate", "compare_objectives", "compare_alora"}}),
-       .other_keys = joined({kModelPlace, {"run.dir", "run.threads_per_rank"}}),
-       .reads_model = true,
-       .inputs = scored_files,
-       .outputs =
-           [](const RunConfig& config) {
-             return Files{paths_of(config).report_json(), paths_of(config).report_html()};
-           },
-       .run = evaluate_command},
-      {.name = "score",
-       .purpose =
-           "Confidences for questions and responses of any model; goes on where a killed one "
-           "was",
-       .result_keys = joined(
-           {kModelNumbers, {"prompt", "prepare", "train.share_prefix", "evaluate.batch_examples"}}),
-       .other_keys = joined({kModelPlace, {"run.dir"}}),
-       .reads_model = true,
-       .inputs =
-           [](const RunConfig& config) {
-             return Files{paths_of(config).adapter_weights(), paths_of(config).adapter_config()};
-           },
-       .outputs = [](const RunConfig&) { return Files{}; },  // --output
-       .run = score_command},
-  };
+      .name = "train",
+      .purpose = "Fit the adapter",
+      // Validation chooses the checkpoint that becomes the adapter, so how often and on what it is
+      // made belongs here; prompt and questions are in tokens.h5.
+      .result_keys = joined({kModelNumbers,
+                             {"run.seed",
+                              "run.threads_per_rank",
+                              "lora",
+                              "objective",
+                              "objective_lm_weight",
+                              "train.max_steps",
+                              "train.epochs",
+                              "train.global_batch_examples",
+                              "train.micro_batch_examples",
+                              "train.learning_rate",
+                              "train.schedule",
+                              "train.warmup_steps",
+                              "train.step_gamma",
+                              "train.weight_decay",
+                              "train.beta1",
+                              "train.beta2",
+                              "train.epsilon",
+                              "train.clip_norm",
+                              "train.validate_every",
+                              "train.validation_examples",
+                              "train.drop_never_right",
+                              "train.share_prefix",
+                              "train.frozen_trunk",
+                              "train.on_non_finite",
+                              "train.gradient_sum",
+                              "evaluate.batch_examples"}}),
+      .other_keys = joined({kModelPlace,
+                            {"run.dir", "prompt", "train.checkpoint_every",
+                             "train.keep_checkpoints", "train.verify_every", "train.trunk_dir"}}),
+      .reads_model = true,
+      .inputs = [](const RunConfig& config) { return Files{paths_of(config).tokens()}; },
+      .outputs =
+          [](const RunConfig& config) {
+            return Files{paths_of(config).adapter_weights(), paths_of(config).adapter_config()};
+          },
+      .nobody_edits = true,
+      .run = train_command};
+}
+
+StageDeclaration evaluate_stage() {
+  return {.name = "evaluate",
+          .purpose = "Score the test questions before and after, and write the report",
+          .result_keys =
+              joined({kModelNumbers,
+                      {"prompt", "objective", "train.share_prefix", "train.drop_never_right",
+                       "train.frozen_trunk", "evaluate", "compare_objectives", "compare_alora"}}),
+          .other_keys = joined({kModelPlace, {"run.dir", "run.threads_per_rank"}}),
+          .reads_model = true,
+          .inputs = scored_files,
+          .outputs =
+              [](const RunConfig& config) {
+                return Files{paths_of(config).report_json(), paths_of(config).report_html()};
+              },
+          .run = evaluate_command};
+}
+
+StageDeclaration score_stage() {
+  return {
+      .name = "score",
+      .purpose =
+          "Confidences for questions and responses of any model; goes on where a killed one "
+          "was",
+      .result_keys = joined(
+          {kModelNumbers, {"prompt", "prepare", "train.share_prefix", "evaluate.batch_examples"}}),
+      .other_keys = joined({kModelPlace, {"run.dir"}}),
+      .reads_model = true,
+      .inputs =
+          [](const RunConfig& config) {
+            return Files{paths_of(config).adapter_weights(), paths_of(config).adapter_config()};
+          },
+      .outputs = [](const RunConfig&) { return Files{}; },  // --output
+      .run = score_command};
 }
 
 }  // namespace
 
 const std::vector<StageDeclaration>& stage_list() {
-  static const std::vector<StageDeclaration> list = declared();
+  static const std::vector<StageDeclaration> list = {answer_stage(),   grade_stage(),
+                                                     prepare_stage(),  train_stage(),
+                                                     evaluate_stage(), score_stage()};
   return list;
 }
 

@@ -1,8 +1,11 @@
 #include "launch/program/command_line.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <stdexcept>
+
+#include "launch/program/command_table.h"
 
 namespace candor::launch {
 namespace {
@@ -22,10 +25,14 @@ std::string error_of(const std::vector<const char*>& words) {
 }
 
 TEST(CommandLine, EveryCommandOfAConfigTakesSet) {
-  for (const char* name : {"answer", "grade", "prepare", "train", "evaluate", "run", "export"}) {
-    const CommandLine line = parse(
-        {name, "--set", "train.max_steps=3", "my.yaml", "--set", "lora.modules=[q_proj, v_proj]"});
-    EXPECT_EQ(line.command, name);
+  for (const Command& command : command_table()) {
+    if (!command.takes_config) continue;
+    std::vector<const char*> words = {
+        command.name.c_str(),           "--set", "train.max_steps=3", "my.yaml", "--set",
+        "lora.modules=[q_proj, v_proj]"};
+    if (command.name == "score") words.insert(words.end(), {"--input", "a", "--output", "b"});
+    const CommandLine line = parse(words);
+    EXPECT_EQ(line.command, command.name);
     EXPECT_EQ(line.config_path, "my.yaml");
     EXPECT_THAT(line.overrides,
                 testing::ElementsAre("train.max_steps=3", "lora.modules=[q_proj, v_proj]"));
@@ -88,14 +95,17 @@ TEST(CommandLine, RequestTextTellsRequestsApart) {
 }
 
 TEST(CommandLine, HelpEverywhere) {
-  for (const char* name : {"import", "answer", "grade", "prepare", "train", "evaluate", "run",
-                           "export", "score", "inspect", "k8s", "doctor"}) {
+  const std::string of_all = parse({"--help"}).text;
+  for (const Command& command : command_table()) {
+    const char* name = command.name.c_str();
     const CommandLine line = parse({name, "--help"});
     EXPECT_EQ(line.command, "");
     EXPECT_EQ(line.exit_code, 0);
-    EXPECT_THAT(line.text, testing::HasSubstr(name));
+    EXPECT_THAT(line.text, testing::StartsWith(command.purpose.substr(0, 20)));
+    EXPECT_THAT(line.text, testing::HasSubstr("candor " + command.name));
     EXPECT_EQ(parse({"help", name}).text, line.text);
-    EXPECT_THAT(parse({"--help"}).text, testing::HasSubstr(name));
+    const std::string listed = fmt::format("\n  {} ", name);
+    EXPECT_EQ(of_all.find(listed) != std::string::npos, command.is_listed) << name;
   }
   EXPECT_THAT(parse({"help", "config"}).text, testing::HasSubstr("learning_rate:"));
   EXPECT_THAT(parse({"--version"}).text, testing::StartsWith("candor 0."));

@@ -1,0 +1,69 @@
+#include "launch/program/request.h"
+
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "launch/ranks/processor.h"
+#include "launch/ranks/rank_agreement.h"
+#include "launch/ranks/thread_environment.h"
+
+namespace candor::launch {
+namespace {
+
+std::optional<int> agreed_failure(const Request& request, comm::ProcessGroup& group) {
+  const nlohmann::json mine = request.failure ? nlohmann::json{{"code", request.failure->exit_code}}
+                                              : nlohmann::json(nullptr);
+  const std::vector<std::string> all = group.all_gather_bytes(mine.dump());
+  for (size_t rank = 0; rank < all.size(); ++rank) {
+    const nlohmann::json theirs = nlohmann::json::parse(all[rank]);
+    if (theirs.is_null()) continue;
+    if (static_cast<int>(rank) == group.rank())
+      tell(*request.failure, group.rank(), group.world_size());
+    return theirs.at("code").get<int>();
+  }
+  return std::nullopt;
+}
+
+RankReport report_of(const Request& request) {
+  RankReport report{.command = request_text(request.line)};
+  if (!request.has_config())
+    return report;  // doctor, import, inspect: any threads and processors will do
+  RunConfig without_threads = request.config;
+  without_threads.run.threads_per_rank = 0;
+  report.config_yaml = to_yaml(without_threads);
+  report.threads = request.config.run.threads_per_rank;
+  report.processor = this_processor().kind;
+  return report;
+}
+
+}  // namespace
+
+Request read_request(int argc, char** argv) {
+  Request request;
+  try {
+    request.line = parse_command_line(argc, argv);
+    request.command = find_command(request.line.command);
+    if (request.command == nullptr) return request;
+    if (request.has_config())
+      request.config = read_run_config(request.line.config_path, request.line.overrides);
+    if (request.command->without_ranks != nullptr) return request;
+    if (!request.has_config() && request.command->run_section != nullptr)
+      request.config.run = request.command->run_section(request.line.arguments.doctor);
+    request.config.run.threads_per_rank =
+        resolve_threads_per_rank(request.config.run.threads_per_rank);
+    apply_thread_environment(request.config.run.threads_per_rank, argv);
+  } catch (...) {
+    request.failure = describe_failure(std::current_exception());
+  }
+  return request;
+}
+
+std::optional<int> agree_on_request(const Request& request, comm::ProcessGroup& group) {
+  if (const std::optional<int> failed = agreed_failure(request, group)) return failed;
+  check_ranks_agree(report_of(request), group);
+  return std::nullopt;
+}
+
+}  // namespace candor::launch
