@@ -15,10 +15,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <sstream>
 
 #include "benchmarks/synthetic_examples.h"
+#include "benchmarks/training_shape.h"
 #include "comm/device_group.h"
 #include "comm/mpi_session.h"
 #include "trainer/kernels/gemm_peak.h"
@@ -42,6 +41,72 @@ double peak_memory(at::Device device) {
   return static_cast<double>(usage.ru_maxrss) * 1024;
 }
 
+// Of a step's products, and how many rows it computes.
+struct StepWork {
+  PassCost cost;
+  int64_t rows = 0;
+};
+
+StepWork work_of_a_step(const StepPlan& plan, const data::TokenData& data,
+                        const ModelConfig& config, const LoraOptions& lora) {
+  StepWork work;
+  for (const std::vector<int64_t>& members : plan.micro_batches_of(0)) {
+    const PassShape shape = pass_shape(data, members, true);
+    work.cost += training_cost(config, lora, shape, lora.layer_begin, 10);
+    work.rows += shape.rows;
+  }
+  return work;
+}
+
+// Over all ranks; collective.
+struct Measured {
+  double gemm_peak_fp32, gemm_peak_bf16, peak_bytes;
+};
+
+Measured measure(double peak_bytes, comm::ProcessGroup& group) {
+  group.barrier();  // all ranks at once, as when training
+  at::Tensor sums = at::tensor({measured_gemm_peak(at::kFloat, group.device()),
+                                measured_gemm_peak(at::kBFloat16, group.device()), peak_bytes},
+                               at::kDouble);
+  group.all_reduce_sum(sums);
+  return {sums[0].item<double>(), sums[1].item<double>(), sums[2].item<double>()};
+}
+
+void print_result(std::vector<double> seconds, const StepWork& work, const Measured& measured,
+                  int ranks) {
+  std::sort(seconds.begin(), seconds.end());
+  fmt::print(
+      "{{\"seconds\": [{:.4f}], \"rows\": {}, \"flops\": {:.0f}, \"attention_flops\": {:.0f}, "
+      "\"gemm_peak_fp32\": {:.0f}, \"gemm_peak_bf16\": "
+      "{:.0f}, "
+      "\"peak_bytes\": {:.0f}, \"ranks\": {}, \"threads\": {}}}\n",
+      fmt::join(seconds, ", "), work.rows, work.cost.total(), work.cost.attention,
+      measured.gemm_peak_fp32, measured.gemm_peak_bf16, measured.peak_bytes, ranks,
+      at::get_num_threads());
+}
+
+void train_and_print(const TrainingShape& shape, comm::ProcessGroup& group) {
+  const LlamaModel model(shape.model_dir, shape.bf16 ? at::kBFloat16 : at::kFloat, group.device(),
+                         Products::kBf16);
+  const data::TokenData data =
+      synthetic_examples(shape.prefix, shape.suffix, shape.examples, 1, model.config().vocabulary);
+  const TrainOptions options = options_of(shape);
+  TrainOptions watched = options;
+  std::vector<double> seconds;
+  watched.callbacks.on_step = [&](const StepRecord& record) {
+    if (record.step > 1)
+      seconds.push_back(static_cast<double>(shape.examples) / record.examples_per_s);
+  };
+  Trainer trainer(model, data, std::move(watched), group);
+  trainer.run();
+  const Measured measured = measure(peak_memory(group.device()), group);
+  if (group.rank() == 0) {
+    print_result(std::move(seconds),
+                 work_of_a_step(trainer.plan(), data, model.config(), options.lora), measured,
+                 group.world_size());
+  }
+}
+
 int run(int argc, char** argv) {
   if (argc != 11 && argc != 12) {
     fmt::print(stderr,
@@ -51,75 +116,15 @@ int run(int argc, char** argv) {
   }
   keep_freed_memory();
   comm::MpiSession session(&argc, &argv);
+  const TrainingShape shape = shape_of(argc, argv);
   const std::unique_ptr<comm::ProcessGroup> host = comm::make_mpi_process_group({});
-  const bool gpu = argc == 12 && std::string(argv[11]) == "cuda";
   const std::unique_ptr<comm::ProcessGroup> group =
-      comm::make_device_process_group(*host, {.device_type = gpu ? at::kCUDA : at::kCPU});
-  if (gpu) {  // as candor does
+      comm::make_device_process_group(*host, {.device_type = shape.gpu ? at::kCUDA : at::kCPU});
+  if (shape.gpu) {  // as candor does
     at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
     at::globalContext().setDeterministicFillUninitializedMemory(false);
   }
-  const auto number = [&](int i) { return static_cast<int64_t>(std::atoll(argv[i])); };
-  const int64_t prefix = number(2), suffix = number(3), examples = number(4),
-                micro_batch = number(5), steps = number(6), first_layer = number(7);
-  const std::string dtype = argv[9], folder = argv[10];
-  const LlamaModel model(argv[1], dtype == "bf16" ? at::kBFloat16 : at::kFloat, group->device(),
-                         Products::kBf16);
-  const data::TokenData data =
-      synthetic_examples(prefix, suffix, examples, 1, model.config().vocabulary);
-
-  TrainOptions options;
-  options.lora.dropout = 0;
-  options.lora.layer_begin = first_layer;
-  options.lora.modules.clear();
-  std::istringstream modules(argv[8]);
-  for (std::string module; std::getline(modules, module, ',');)
-    options.lora.modules.push_back(module);
-  options.objective = {{.loss = Loss::kTokenizedBrier}};
-  options.max_steps = steps;
-  options.global_batch_examples = examples;
-  options.micro_batch_examples = micro_batch;
-  options.validate_every = options.checkpoint_every = steps;
-  options.frozen_trunk = true;
-  options.checkpoints_dir = folder + "/checkpoints";
-  options.adapter_dir = folder + "/adapter";
-  options.metrics_path = folder + "/metrics.jsonl";
-  options.trunk_path = folder + "/trunk.safetensors";
-  options.identity = options.trunk_identity = options.base_model = "bench";
-  std::vector<double> seconds;
-  options.on_step = [&](const StepRecord& record) {
-    if (record.step > 1) seconds.push_back(static_cast<double>(examples) / record.examples_per_s);
-  };
-  const LoraOptions lora = options.lora;
-  Trainer trainer(model, data, std::move(options), *group);
-  trainer.run();
-  const double peak_bytes = peak_memory(group->device());
-
-  PassCost cost;
-  int64_t rows = 0;
-  for (const std::vector<int64_t>& members : trainer.plan().micro_batches_of(0)) {
-    const PassShape shape = pass_shape(data, members, true);
-    cost += training_cost(model.config(), lora, shape, first_layer, 10);
-    rows += shape.rows;
-  }
-  // All ranks at once, as when training.
-  group->barrier();
-  at::Tensor peaks = at::tensor({measured_gemm_peak(at::kFloat, group->device()),
-                                 measured_gemm_peak(at::kBFloat16, group->device())},
-                                at::kDouble);
-  group->all_reduce_sum(peaks);
-  at::Tensor memory = at::tensor({peak_bytes}, at::kDouble);
-  group->all_reduce_sum(memory);
-  if (group->rank() == 0) {
-    std::sort(seconds.begin(), seconds.end());
-    fmt::print(
-        "{{\"seconds\": [{:.4f}], \"rows\": {}, \"flops\": {:.0f}, \"attention_flops\": {:.0f}, "
-        "\"gemm_peak_fp32\": {:.0f}, \"gemm_peak_bf16\": "
-        "{:.0f}, "
-        "\"peak_bytes\": {:.0f}, \"ranks\": {}, \"threads\": {}}}\n",
-        fmt::join(seconds, ", "), rows, cost.total(), cost.attention, peaks[0].item<double>(),
-        peaks[1].item<double>(), memory.item<double>(), group->world_size(), at::get_num_threads());
-  }
+  train_and_print(shape, *group);
   session.finalize();
   return 0;
 }

@@ -48,8 +48,10 @@ class Planner {
   trainer::StepPlan step_plan(int64_t micro_batch) const {
     const TrainSection& train = config_.train;
     return trainer::StepPlan(examples_, static_cast<uint64_t>(config_.run.seed),
-                             train.global_batch_examples, micro_batch, train.max_steps,
-                             train.epochs);
+                             {.max_steps = train.max_steps,
+                              .epochs = train.epochs,
+                              .global_batch_examples = train.global_batch_examples,
+                              .micro_batch_examples = micro_batch});
   }
 
   Step step(int64_t micro_batch) const {

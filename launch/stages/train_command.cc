@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <memory>
 #include <stdexcept>
 
 #include "data_pipeline/files/atomic_file.h"
@@ -15,50 +16,65 @@
 namespace candor::launch {
 namespace {
 
+trainer::TrainSettings train_settings(const TrainSection& train) {
+  return {
+      .batches = {.max_steps = train.max_steps,
+                  .epochs = train.epochs,
+                  .global_batch_examples = train.global_batch_examples,
+                  .micro_batch_examples = train.micro_batch_examples},
+      .drop_never_right = train.drop_never_right,
+      .update = {.learning_rate = {.peak = train.learning_rate,
+                                   .schedule = train.schedule,
+                                   .warmup_steps = train.warmup_steps,
+                                   .step_gamma = train.step_gamma},
+                 .adamw = {.beta1 = train.beta1,
+                           .beta2 = train.beta2,
+                           .epsilon = train.epsilon,
+                           .weight_decay = train.weight_decay},
+                 .clip_norm = train.clip_norm,
+                 .on_non_finite =
+                     *trainer::choice_named<trainer::OnNonFinite>(train.on_non_finite)},
+      .validation = {.every = train.validate_every, .examples = train.validation_examples},
+      .checkpoints = {.every = train.checkpoint_every, .keep = train.keep_checkpoints},
+      .computing = {.share_prefix = train.share_prefix,
+                    .frozen_trunk = train.frozen_trunk,
+                    .gradient_sum = *trainer::choice_named<trainer::SumKind>(train.gradient_sum),
+                    .verify_every = train.verify_every}};
+}
+
 trainer::TrainOptions train_options(const RunConfig& config, const RunPaths& output) {
-  const TrainSection& train = config.train;
   trainer::TrainOptions options{.seed = static_cast<uint64_t>(config.run.seed),
                                 .lora = lora_options(config.lora),
                                 .lm_weight = config.objective_lm_weight,
-                                .max_steps = train.max_steps,
-                                .epochs = train.epochs,
-                                .global_batch_examples = train.global_batch_examples,
-                                .micro_batch_examples = train.micro_batch_examples,
-                                .learning_rate = {.peak = train.learning_rate,
-                                                  .schedule = train.schedule,
-                                                  .warmup_steps = train.warmup_steps,
-                                                  .step_gamma = train.step_gamma},
-                                .adamw = {.beta1 = train.beta1,
-                                          .beta2 = train.beta2,
-                                          .epsilon = train.epsilon,
-                                          .weight_decay = train.weight_decay},
-                                .clip_norm = train.clip_norm,
-                                .checkpoint_every = train.checkpoint_every,
-                                .keep_checkpoints = train.keep_checkpoints,
-                                .validate_every = train.validate_every,
-                                .drop_never_right = train.drop_never_right,
-                                .validation_examples = train.validation_examples,
+                                .settings = train_settings(config.train),
                                 .validation_batch_examples = config.evaluate.batch_examples,
-                                .share_prefix = train.share_prefix,
-                                .frozen_trunk = train.frozen_trunk,
-                                .skip_non_finite = train.on_non_finite == "skip",
-                                .verify_every = train.verify_every,
-                                .reproducible_sum = train.gradient_sum == "reproducible",
-                                .checkpoints_dir = output.checkpoints(),
-                                .adapter_dir = output.adapter(),
-                                .metrics_path = output.metrics(),
-                                .events_dir = output.tensorboard(),
-                                .non_finite_dir = output.non_finite(),
-                                // A comparison's training reads the same one.
-                                .trunk_path = config.lora.active_from == "start"
-                                                  ? RunPaths(config.run.dir).trunk()
-                                                  : RunPaths(config.run.dir).alora_trunk(),
-                                .base_model = config.model.path,
-                                .model_dtype = config.model.dtype,
-                                .model_products = config.model.products};
+                                .base_model = {.folder = config.model.path,
+                                               .dtype = config.model.dtype,
+                                               .products = config.model.products},
+                                .outputs = {.checkpoints_dir = output.checkpoints(),
+                                            .adapter_dir = output.adapter(),
+                                            .metrics_path = output.metrics(),
+                                            .events_dir = output.tensorboard(),
+                                            .non_finite_dir = output.non_finite()}};
   for (const StageSection& stage : config.objective)
     options.objective.push_back({trainer::loss_from_name(stage.loss), stage.until, stage.ramp_to});
   return options;
+}
+
+// A comparison's training reads that of its run, and one with train.trunk_dir that of all runs with
+// the same base model, tokens and lowest layer.
+trainer::TrunkFile trunk_file(const RunConfig& config, const std::string& identity) {
+  const RunPaths paths(config.run.dir);
+  trainer::TrunkFile file{
+      .path = config.lora.active_from == "start" ? paths.trunk() : paths.alora_trunk(),
+      .identity = identity};
+  if (config.train.trunk_dir.empty()) return file;
+  const std::string whose =
+      fmt::format("{}\n{}\n{}", identity, config.lora.layers.begin, config.lora.active_from);
+  std::filesystem::create_directories(config.train.trunk_dir);
+  file.path = fmt::format("{}/{:.16}.safetensors", config.train.trunk_dir, data::sha256_hex(whose));
+  file.of_all = true;
+  return file;
 }
 
 // The tokens of the confidence marker, which are the same in every example.
@@ -95,21 +111,80 @@ std::string step_note(const trainer::StepRecord& record) {
   return note;
 }
 
+// What a training tells the user on rank 0.
+class TrainingDisplay {
+ public:
+  explicit TrainingDisplay(std::string name) : name_(std::move(name)) {}
+
+  // Every rank is told of the frozen trunk, so the caller says whether this one shows it.
+  trainer::TrainCallbacks callbacks(bool shows_trunk) {
+    trainer::TrainCallbacks callbacks{
+        .on_step = [this](const trainer::StepRecord& record) { show_step(record); },
+        .on_message =
+            [this](const std::string& message) { fmt::print(stderr, "{}  {}\n", name_, message); }};
+    if (shows_trunk)
+      callbacks.on_trunk = [this](int64_t done, int64_t total) { show_trunk(done, total); };
+    return callbacks;
+  }
+
+  void show_result(const trainer::TrainResult& result, const std::string& adapter_dir) const {
+    if (result.finished) {
+      fmt::print(stderr,
+                 "{}  best on validation: step {} of {} (tokenized Brier {:.4f}); adapter in {}\n",
+                 name_, result.best_step, result.steps, result.best_brier, adapter_dir);
+    } else {
+      fmt::print(stderr,
+                 "{}  paused as asked: step {} is saved; best on validation so far: step {} "
+                 "(tokenized Brier {:.4f})\n",
+                 name_, result.steps, result.best_step, result.best_brier);
+    }
+  }
+
+  void finish_steps() {
+    if (steps_) steps_->finish();
+  }
+
+ private:
+  void show_trunk(int64_t done, int64_t total) {
+    if (!trunk_) {
+      trunk_ = std::make_unique<Progress>(
+          ProgressOptions{.name = name_ + " frozen layers", .unit = "batches", .total = total});
+    }
+    trunk_->update(done);
+    if (done == total) trunk_->finish();
+  }
+
+  void show_step(const trainer::StepRecord& record) {
+    if (!steps_) {
+      steps_ = std::make_unique<Progress>(ProgressOptions{.name = name_,
+                                                          .unit = "steps",
+                                                          .total = record.max_steps,
+                                                          .done_before = record.step - 1});
+    }
+    steps_->update(record.step, step_note(record));
+  }
+
+  std::string name_;
+  std::unique_ptr<Progress> steps_, trunk_;
+};
+
+void refuse_checkpoints_of_before(const std::string& checkpoints) {
+  const std::vector<int64_t> steps = trainer::checkpoint_steps(checkpoints);
+  if (steps.empty()) return;
+  throw std::invalid_argument(
+      fmt::format("{} already holds checkpoints up to step {}: add --resume to go on from there, "
+                  "or choose another run.dir",
+                  checkpoints, steps.back()));
+}
+
 }  // namespace
 
 void train_adapter(const RunConfig& config, const AdapterTraining& training, RunContext& context) {
   comm::ProcessGroup& group = context.group;
   const RunTokens tokens = context.tokens(config);
-  const data::TokenData& data = tokens.data;
   const RunPaths& output = training.output;
-  if (group.rank() == 0 && !training.resume &&
-      !trainer::checkpoint_steps(output.checkpoints()).empty()) {
-    throw std::invalid_argument(
-        fmt::format("{} already holds checkpoints up to step {}: add --resume to go on from there, "
-                    "or choose another run.dir",
-                    output.checkpoints(), trainer::checkpoint_steps(output.checkpoints()).back()));
-  }
   if (group.rank() == 0) {
+    if (!training.resume) refuse_checkpoints_of_before(output.checkpoints());
     std::filesystem::create_directories(output.dir);
     data::write_file_atomically(output.config(), to_yaml(config));
   }
@@ -118,60 +193,22 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Run
 
   trainer::TrainOptions options = train_options(config, output);
   if (config.lora.active_from == "confidence_marker")
-    options.lora.active_from = marker_tokens(data);
-  options.resume = training.resume;
-  options.pause_at = training.pause_at;
-  options.stop_request = context.stop_request;
-  options.hosts = &context.hosts;
+    options.lora.active_from = marker_tokens(tokens.data);
+  options.trunk = trunk_file(config, trunk_identity(config, context.model_identity(config),
+                                                    tokens.sha256, group.device()));
   data::WriteFence fence(output.dir);
-  options.fence = &fence;
-  options.identity = training_identity(config, tokens.sha256, group.device());
-  options.trunk_identity =
-      trunk_identity(config, context.model_identity(config), tokens.sha256, group.device());
-  if (!config.train.trunk_dir.empty()) {
-    const std::string whose = fmt::format("{}\n{}\n{}", options.trunk_identity,
-                                          config.lora.layers.begin, config.lora.active_from);
-    std::filesystem::create_directories(config.train.trunk_dir);
-    options.trunk_path =
-        fmt::format("{}/{:.16}.safetensors", config.train.trunk_dir, data::sha256_hex(whose));
-    options.trunk_of_all = true;
-  }
-  std::unique_ptr<Progress> progress, trunk_progress;
-  if (group.rank() == 0) {
-    options.on_trunk = [&](int64_t done, int64_t total) {
-      if (!trunk_progress) {
-        trunk_progress = std::make_unique<Progress>(ProgressOptions{
-            .name = training.name + " frozen layers", .unit = "batches", .total = total});
-      }
-      trunk_progress->update(done);
-      if (done == total) trunk_progress->finish();
-    };
-  }
-  options.on_step = [&](const trainer::StepRecord& record) {
-    if (!progress) {
-      progress = std::make_unique<Progress>(ProgressOptions{.name = training.name,
-                                                            .unit = "steps",
-                                                            .total = record.max_steps,
-                                                            .done_before = record.step - 1});
-    }
-    progress->update(record.step, step_note(record));
-  };
-  options.on_message = [&](const std::string& message) {
-    fmt::print(stderr, "{}  {}\n", training.name, message);
-  };
-  trainer::Trainer trainer(model, data, std::move(options), group);
+  options.continuation = {.identity = training_identity(config, tokens.sha256, group.device()),
+                          .resume = training.resume,
+                          .pause_at = training.pause_at,
+                          .fence = &fence,
+                          .stop_request = context.stop_request};
+  options.hosts = &context.hosts;
+  TrainingDisplay display(training.name);
+  options.callbacks = display.callbacks(/*shows_trunk=*/group.rank() == 0);
+  trainer::Trainer trainer(model, tokens.data, std::move(options), group);
   const trainer::TrainResult result = trainer.run();
-  if (progress) progress->finish();
-  if (group.rank() == 0 && !result.finished) {
-    fmt::print(stderr,
-               "{}  paused as asked: step {} is saved; best on validation so far: step {} "
-               "(tokenized Brier {:.4f})\n",
-               training.name, result.steps, result.best_step, result.best_brier);
-  } else if (group.rank() == 0) {
-    fmt::print(stderr,
-               "{}  best on validation: step {} of {} (tokenized Brier {:.4f}); adapter in {}\n",
-               training.name, result.best_step, result.steps, result.best_brier, output.adapter());
-  }
+  display.finish_steps();
+  if (group.rank() == 0) display.show_result(result, output.adapter());
 }
 
 int train_command(const RunConfig& config, RunContext& context) {

@@ -139,16 +139,16 @@ TEST_F(FrozenTrunkTest, TrainingFromItGivesTheSameBytesOnAnyNumberOfRanks) {
     TrainOptions options{.seed = 7,
                          .lora = {.rank = 3, .alpha = 12, .dropout = 0.1, .layer_begin = 1},
                          .objective = {{Loss::kExpectationLogLoss, 1, 0}}};
-    options.max_steps = 6;
-    options.global_batch_examples = 12;
-    options.micro_batch_examples = 3;
-    options.learning_rate = {.peak = 0.01};
-    options.frozen_trunk = frozen_trunk;
-    options.trunk_path = base + "/trunk.safetensors";
-    options.checkpoints_dir = base + "/checkpoints";
-    options.adapter_dir = base + "/adapter";
-    options.metrics_path = base + "/metrics.jsonl";
-    options.events_dir = base + "/tensorboard";
+    options.settings.batches.max_steps = 6;
+    options.settings.batches.global_batch_examples = 12;
+    options.settings.batches.micro_batch_examples = 3;
+    options.settings.update.learning_rate = {.peak = 0.01};
+    options.settings.computing.frozen_trunk = frozen_trunk;
+    options.trunk.path = base + "/trunk.safetensors";
+    options.outputs.checkpoints_dir = base + "/checkpoints";
+    options.outputs.adapter_dir = base + "/adapter";
+    options.outputs.metrics_path = base + "/metrics.jsonl";
+    options.outputs.events_dir = base + "/tensorboard";
     Trainer(model_, data_, options, group).run();
     return file_text(base + "/checkpoints/step_000006/adapter_model.safetensors");
   };

@@ -41,19 +41,18 @@ class TrainerTest : public testing::Test {
         .lora = {
             .rank = 3, .alpha = 12, .dropout = 0.1, .modules = {"q_proj", "v_proj", "down_proj"}}};
     options.objective = {{Loss::kExpectationLogLoss, 0.4, 0}, {Loss::kTokenizedBrier, 1, 0.6}};
-    options.max_steps = 10;
-    options.global_batch_examples = 12;
-    options.micro_batch_examples = 3;
-    options.learning_rate = {.peak = 0.01, .warmup_steps = 2};
-    options.checkpoint_every = 5;
-    options.validate_every = 4;
+    options.settings.batches = {
+        .max_steps = 10, .global_batch_examples = 12, .micro_batch_examples = 3};
+    options.settings.update.learning_rate = {.peak = 0.01, .warmup_steps = 2};
+    options.settings.checkpoints.every = 5;
+    options.settings.validation.every = 4;
     options.validation_batch_examples = 4;
-    options.checkpoints_dir = base + "/checkpoints";
-    options.adapter_dir = base + "/adapter";
-    options.metrics_path = base + "/metrics.jsonl";
-    options.events_dir = base + "/tensorboard";
-    options.base_model = "tiny";
-    options.identity = "run A";
+    options.outputs = {.checkpoints_dir = base + "/checkpoints",
+                       .adapter_dir = base + "/adapter",
+                       .metrics_path = base + "/metrics.jsonl",
+                       .events_dir = base + "/tensorboard"};
+    options.base_model.folder = "tiny";
+    options.continuation.identity = "run A";
     if (all_->rank() == 0) std::filesystem::create_directories(base);
     return options;
   }
@@ -99,24 +98,25 @@ TEST_F(TrainerTest, ResumeFromStepFiveGivesTheBytesOfTheUnbrokenRun) {
   Trainer(model_, data_, unbroken, *all_).run();
   const std::string whole = adapter_bytes("unbroken"),
                     last = checkpoint_bytes("unbroken", 10, "optimizer.safetensors");
-  const std::string lines = file_text(unbroken.metrics_path);
+  const std::string lines = file_text(unbroken.outputs.metrics_path);
   all_->barrier();
-  if (all_->rank() ==
-      0) {  // as if the run had been killed between steps 5 and 10, in the middle of a line
-    for (const int64_t step : checkpoint_steps(unbroken.checkpoints_dir)) {
-      if (step > 5) std::filesystem::remove_all(checkpoint_folder(unbroken.checkpoints_dir, step));
+  // As if the run had been killed between steps 5 and 10, in the middle of a line.
+  if (all_->rank() == 0) {
+    for (const int64_t step : checkpoint_steps(unbroken.outputs.checkpoints_dir)) {
+      if (step > 5)
+        std::filesystem::remove_all(checkpoint_folder(unbroken.outputs.checkpoints_dir, step));
     }
-    std::filesystem::remove_all(unbroken.adapter_dir);
-    std::ofstream(unbroken.metrics_path) << lines.substr(0, lines.size() / 2 + 100);
+    std::filesystem::remove_all(unbroken.outputs.adapter_dir);
+    std::ofstream(unbroken.outputs.metrics_path) << lines.substr(0, lines.size() / 2 + 100);
   }
   all_->barrier();
   TrainOptions resumed = unbroken;
-  resumed.resume = true;
+  resumed.continuation.resume = true;
   Trainer(model_, data_, resumed, *all_).run();
   EXPECT_EQ(adapter_bytes("unbroken"), whole);
   EXPECT_EQ(checkpoint_bytes("unbroken", 10, "optimizer.safetensors"), last);
   if (all_->rank() == 0) {
-    std::istringstream stream(file_text(resumed.metrics_path));
+    std::istringstream stream(file_text(resumed.outputs.metrics_path));
     int64_t step = 0;
     for (std::string line; std::getline(stream, line);)
       EXPECT_EQ(nlohmann::json::parse(line).at("step").get<int64_t>(), ++step);
@@ -129,23 +129,23 @@ TEST_F(TrainerTest, PausesGiveTheBytesOfAnUnbrokenTraining) {
   all_->barrier();
   Trainer(model_, data_, unbroken, *all_).run();
   TrainOptions paused = options("paused");
-  paused.resume = true;
+  paused.continuation.resume = true;
   for (const int64_t step : {4, 4, 7}) {  // where it is already, a pause does nothing
-    paused.pause_at = step;
+    paused.continuation.pause_at = step;
     const TrainResult result = Trainer(model_, data_, paused, *all_).run();
     EXPECT_EQ(result.steps, step);
     EXPECT_FALSE(result.finished);
-    EXPECT_FALSE(std::filesystem::exists(paused.adapter_dir));
-    EXPECT_EQ(checkpoint_steps(paused.checkpoints_dir).back(), step);
+    EXPECT_FALSE(std::filesystem::exists(paused.outputs.adapter_dir));
+    EXPECT_EQ(checkpoint_steps(paused.outputs.checkpoints_dir).back(), step);
     all_->barrier();
   }
-  paused.pause_at = 10;
+  paused.continuation.pause_at = 10;
   EXPECT_TRUE(Trainer(model_, data_, paused, *all_).run().finished);
   EXPECT_EQ(adapter_bytes("paused"), adapter_bytes("not_paused"));
   EXPECT_EQ(checkpoint_bytes("paused", 10, "optimizer.safetensors"),
             checkpoint_bytes("not_paused", 10, "optimizer.safetensors"));
   if (all_->rank() == 0) {
-    const std::string lines = file_text(paused.metrics_path);
+    const std::string lines = file_text(paused.outputs.metrics_path);
     EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 10);
   }
 }
@@ -155,8 +155,8 @@ TEST_F(TrainerTest, ACheckpointOfAnotherRunIsRefusedAndADamagedOnePassedOver) {
   all_->barrier();
   Trainer(model_, data_, first, *all_).run();
   TrainOptions other = first;
-  other.resume = true;
-  other.identity = "run B";
+  other.continuation.resume = true;
+  other.continuation.identity = "run B";
   try {
     Trainer(model_, data_, other, *all_).run();
     FAIL() << "expected an error";
@@ -165,11 +165,11 @@ TEST_F(TrainerTest, ACheckpointOfAnotherRunIsRefusedAndADamagedOnePassedOver) {
   }
   const std::string whole = adapter_bytes("refuse"),
                     moments = checkpoint_bytes("refuse", 10, "optimizer.safetensors");
-  other.identity = first.identity;
+  other.continuation.identity = first.continuation.identity;
   std::string messages;
-  other.on_message = [&](const std::string& message) { messages += message + "\n"; };
+  other.callbacks.on_message = [&](const std::string& message) { messages += message + "\n"; };
   const auto damaged = [&](int64_t step, const std::string& file) {
-    const std::string path = checkpoint_folder(first.checkpoints_dir, step) + "/" + file;
+    const std::string path = checkpoint_folder(first.outputs.checkpoints_dir, step) + "/" + file;
     all_->barrier();
     if (all_->rank() == 0) {
       std::string bytes = file_text(path);
@@ -198,23 +198,23 @@ TEST_F(TrainerTest, StopsAsAskedAndGoesOnToTheSameBytes) {
   Trainer(model_, data_, unbroken, *all_).run();
   TrainOptions stopped = options("stopped");
   StopRequest stop;
-  stopped.stop_request = &stop;
+  stopped.continuation.stop_request = &stop;
   const bool asks = all_->rank() == all_->world_size() - 1;  // one rank is enough
   bool refused = false;
   stopped.lora.dropout = unbroken.lora.dropout;
   if (asks) refused = stop.request(false);
   EXPECT_FALSE(refused);  // nobody trains yet
-  stopped.on_step = [&](const StepRecord& record) {
+  stopped.callbacks.on_step = [&](const StepRecord& record) {
     if (record.step == 3) stop.request(false);
   };
   all_->barrier();
   EXPECT_THROW(Trainer(model_, data_, stopped, *all_).run(), PreemptedError);
   all_->barrier();
-  EXPECT_EQ(checkpoint_steps(stopped.checkpoints_dir),
+  EXPECT_EQ(checkpoint_steps(stopped.outputs.checkpoints_dir),
             std::vector<int64_t>{4});  // asked after step 3, agreed on in step 4
-  stopped.stop_request = nullptr;
-  stopped.on_step = nullptr;
-  stopped.resume = true;
+  stopped.continuation.stop_request = nullptr;
+  stopped.callbacks.on_step = nullptr;
+  stopped.continuation.resume = true;
   all_->barrier();
   Trainer(model_, data_, stopped, *all_).run();
   EXPECT_EQ(adapter_bytes("stopped"), adapter_bytes("unstopped"));
@@ -226,16 +226,16 @@ TEST_F(TrainerTest, StopsAsAskedAndGoesOnToTheSameBytes) {
 // On its own training examples: the tiny model is random, so nothing carries over to others.
 TEST_F(TrainerTest, LearnsItsExamples) {
   TrainOptions longer = options("learns");
-  longer.max_steps = 120;
-  longer.validate_every = longer.checkpoint_every = 120;
+  longer.settings.batches.max_steps = 120;
+  longer.settings.validation.every = longer.settings.checkpoints.every = 120;
   longer.objective = {{Loss::kExpectationLogLoss, 1, 0}};
-  longer.learning_rate = {.peak = 0.01, .schedule = "linear", .warmup_steps = 5};
+  longer.settings.update.learning_rate = {.peak = 0.01, .schedule = "linear", .warmup_steps = 5};
   longer.lora.rank = 8;
   longer.lora.dropout = 0;
   longer.lora.modules = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                          "gate_proj", "up_proj", "down_proj"};
   double first = 0, last = 0;
-  longer.on_step = [&](const StepRecord& record) {
+  longer.callbacks.on_step = [&](const StepRecord& record) {
     if (record.step <= 5) first += record.loss / 5;
     if (record.step > 115) last += record.loss / 5;
   };
@@ -250,12 +250,12 @@ TEST_F(TrainerTest, LearnsItsExamples) {
 
 TEST_F(TrainerTest, PlainSumTrainsTooAndNonFiniteWeightsEndAllRanks) {
   TrainOptions plain = options("plain");
-  plain.reproducible_sum = false;
+  plain.settings.computing.gradient_sum = SumKind::kPlain;
   all_->barrier();
   EXPECT_EQ(Trainer(model_, data_, plain, *all_).run().steps, 10);
   TrainOptions wild = options("wild");
-  wild.learning_rate.peak = 1e30;
-  wild.clip_norm = 0;
+  wild.settings.update.learning_rate.peak = 1e30;
+  wild.settings.update.clip_norm = 0;
   all_->barrier();
   EXPECT_THROW(Trainer(model_, data_, wild, *all_).run(), comm::NonFiniteError);
 }
@@ -297,17 +297,15 @@ TEST_F(TrainerTest, AScoreThatIsNotFiniteNamesItsExampleOnAllRanks) {
 }
 
 TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
-  const auto victim =
-      static_cast<size_t>(StepPlan(choose_train_examples(data_, 0).examples, 7, 12, 3, 10, 0)
-                              .micro_batches_of(1)[2][1]);
+  const auto victim = static_cast<size_t>(
+      StepPlan(choose_train_examples(data_, 0).examples, 7, options("").settings.batches)
+          .micro_batches_of(1)[2][1]);
   const data::TokenData data = with_poison(data_, victim);
   const LlamaModel poisoned = poisoned_model(model_.config());
 
   TrainOptions stop = options("non_finite");
-  stop.base_model = kTinyModel;
-  stop.model_dtype = "fp32";
-  stop.model_products = "fp32";
-  stop.non_finite_dir = folder_.path() + "/non_finite_found";
+  stop.base_model = {.folder = kTinyModel, .dtype = "fp32", .products = "fp32"};
+  stop.outputs.non_finite_dir = folder_.path() + "/non_finite_found";
   all_->barrier();
   try {
     Trainer(poisoned, data, stop, *all_).run();
@@ -318,17 +316,18 @@ TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
                       HasSubstr(data.examples[victim].id), HasSubstr("candor inspect")));
   }
   all_->barrier();
-  const std::string text = replay(stop.non_finite_dir + "/step_000002_micro_batch_2", poisoned);
+  const std::string text =
+      replay(stop.outputs.non_finite_dir + "/step_000002_micro_batch_2", poisoned);
   EXPECT_THAT(text, testing::ContainsRegex("example " + data.examples[victim].id +
                                            " by itself: loss -?nan  <- not finite"));
   EXPECT_THAT(text, Not(HasSubstr("gradient not finite in 0 of")));
   EXPECT_EQ(count_of("<- not finite", text), 1);
 
   TrainOptions skip = options("skip");
-  skip.skip_non_finite = true;
-  skip.non_finite_dir = stop.non_finite_dir;
+  skip.settings.update.on_non_finite = OnNonFinite::kSkip;
+  skip.outputs.non_finite_dir = stop.outputs.non_finite_dir;
   int64_t skipped = 0;
-  skip.on_step = [&](const StepRecord& record) { skipped += record.skipped ? 1 : 0; };
+  skip.callbacks.on_step = [&](const StepRecord& record) { skipped += record.skipped ? 1 : 0; };
   all_->barrier();
   EXPECT_EQ(Trainer(poisoned, data, skip, *all_).run().steps, 10);
   if (all_->rank() == 0) {
@@ -339,9 +338,10 @@ TEST_F(TrainerTest, AStepThatIsNotFiniteNamesItsExamplesAndIsSkippedIfWanted) {
   EXPECT_EQ(whole.find("nan"), std::string::npos);
   // Resumed behind the skipped step: the optimizer's own count of steps is one less.
   all_->barrier();
-  if (all_->rank() == 0) std::filesystem::remove_all(checkpoint_folder(skip.checkpoints_dir, 10));
+  if (all_->rank() == 0)
+    std::filesystem::remove_all(checkpoint_folder(skip.outputs.checkpoints_dir, 10));
   all_->barrier();
-  skip.resume = true;
+  skip.continuation.resume = true;
   Trainer(poisoned, data, skip, *all_).run();
   EXPECT_EQ(adapter_bytes("skip"), whole);
   all_->barrier();

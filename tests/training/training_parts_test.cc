@@ -77,7 +77,7 @@ TEST(ClipGradient, ScalesToTheNormAndReturnsTheOldOne) {
 TEST(StepPlan, EveryEpochTakesEveryExampleOnce) {
   std::vector<int64_t> examples;
   for (int64_t i = 0; i < 23; ++i) examples.push_back(100 + i);
-  const StepPlan plan(examples, 5, 8, 3, 0, 2);
+  const StepPlan plan(examples, 5, {0, 2, 8, 3});
   EXPECT_EQ(plan.steps_per_epoch(), 3);
   EXPECT_EQ(plan.max_steps(), 6);
   for (int64_t epoch = 0; epoch < 2; ++epoch) {
@@ -88,15 +88,15 @@ TEST(StepPlan, EveryEpochTakesEveryExampleOnce) {
     }
     EXPECT_EQ(seen, std::multiset<int64_t>(examples.begin(), examples.end()));
   }
-  EXPECT_THROW(StepPlan({}, 5, 8, 3, 0, 2), std::invalid_argument);
-  EXPECT_THROW(StepPlan(examples, 5, 8, 3, 0, 0), std::invalid_argument);
+  EXPECT_THROW(StepPlan({}, 5, {0, 2, 8, 3}), std::invalid_argument);
+  EXPECT_THROW(StepPlan(examples, 5, {0, 0, 8, 3}), std::invalid_argument);
 }
 
 TEST(StepPlan, SaysWhatTheStepsTake) {
   std::vector<int64_t> examples;
   for (int64_t i = 0; i < 23; ++i) examples.push_back(100 + i);
   for (const int64_t max_steps : {1, 2, 3, 7}) {
-    const StepPlan plan(examples, 5, 8, 3, max_steps, 0);
+    const StepPlan plan(examples, 5, {max_steps, 0, 8, 3});
     std::set<int64_t> taken;
     for (int64_t step = 0; step < max_steps; ++step) {
       for (const auto& micro_batch : plan.micro_batches_of(step))
@@ -105,9 +105,9 @@ TEST(StepPlan, SaysWhatTheStepsTake) {
     EXPECT_EQ(plan.examples_taken(), taken) << max_steps;
   }
   // Steps may be asked for in any order.
-  const StepPlan plan(examples, 5, 8, 3, 6, 0);
+  const StepPlan plan(examples, 5, {6, 0, 8, 3});
   const auto last = plan.micro_batches_of(5), first = plan.micro_batches_of(0);
-  EXPECT_EQ(StepPlan(examples, 5, 8, 3, 6, 0).micro_batches_of(0), first);
+  EXPECT_EQ(StepPlan(examples, 5, {6, 0, 8, 3}).micro_batches_of(0), first);
   EXPECT_EQ(plan.micro_batches_of(5), last);
 }
 
@@ -116,7 +116,7 @@ TEST(StepPlan, OfAMillionExamplesIsLinear) {
   constexpr int64_t kExamples = 1'000'000;
   std::vector<int64_t> examples(kExamples);
   std::iota(examples.begin(), examples.end(), int64_t{0});
-  const StepPlan plan(examples, 5, 8, 4, 0, 2);
+  const StepPlan plan(examples, 5, {0, 2, 8, 4});
   EXPECT_EQ(plan.max_steps(), 2 * kExamples / 8);
   EXPECT_EQ(plan.examples_taken().size(), static_cast<size_t>(kExamples));
   std::vector<int> times(kExamples, 0);
@@ -126,7 +126,7 @@ TEST(StepPlan, OfAMillionExamplesIsLinear) {
     }
   }
   EXPECT_EQ(std::count(times.begin(), times.end(), 2), kExamples);
-  EXPECT_EQ(StepPlan(examples, 5, 8, 4, kExamples / 16, 0).examples_taken().size(),
+  EXPECT_EQ(StepPlan(examples, 5, {kExamples / 16, 0, 8, 4}).examples_taken().size(),
             static_cast<size_t>(kExamples / 2));
 }
 

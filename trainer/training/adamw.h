@@ -9,11 +9,9 @@
 
 #include <cstdint>
 
-namespace candor::trainer {
+#include "trainer/training/adamw_options.h"
 
-struct AdamWOptions {
-  double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weight_decay = 0;
-};
+namespace candor::trainer {
 
 class AdamW {
  public:

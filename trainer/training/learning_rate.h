@@ -13,6 +13,7 @@ struct LearningRateOptions {
   std::string schedule = "linear";  // a name of schedules.h
   int64_t warmup_steps = 0;
   double step_gamma = 0.85;
+  bool operator==(const LearningRateOptions&) const = default;
 };
 
 // Throws std::invalid_argument for an unknown schedule.

@@ -11,25 +11,21 @@
 
 namespace candor::trainer {
 
-StepPlan::StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_batch_examples,
-                   int64_t micro_batch_examples, int64_t max_steps, int64_t epochs)
-    : examples_(std::move(examples)),
-      seed_(seed),
-      global_batch_examples_(global_batch_examples),
-      micro_batch_examples_(micro_batch_examples) {
+StepPlan::StepPlan(std::vector<int64_t> examples, uint64_t seed, const BatchOptions& options)
+    : examples_(std::move(examples)), seed_(seed), options_(options) {
   if (examples_.empty())
     throw std::invalid_argument(
         "train: the train split has no graded example; check data.questions, data.max_train and "
         "the grader");
-  if (global_batch_examples_ < 1 || micro_batch_examples_ < 1) {
+  if (options_.global_batch_examples < 1 || options_.micro_batch_examples < 1) {
     throw std::invalid_argument(
         fmt::format("train: expected at least 1 for global_batch_examples and "
                     "micro_batch_examples, got {} and {}",
-                    global_batch_examples_, micro_batch_examples_));
+                    options_.global_batch_examples, options_.micro_batch_examples));
   }
   const auto count = static_cast<int64_t>(examples_.size());
-  steps_per_epoch_ = (count + global_batch_examples_ - 1) / global_batch_examples_;
-  max_steps_ = max_steps > 0 ? max_steps : epochs * steps_per_epoch_;
+  steps_per_epoch_ = (count + options_.global_batch_examples - 1) / options_.global_batch_examples;
+  max_steps_ = options_.max_steps > 0 ? options_.max_steps : options_.epochs * steps_per_epoch_;
   if (max_steps_ < 1) throw std::invalid_argument("train: expected max_steps or epochs above 0");
 }
 
@@ -43,15 +39,18 @@ const std::vector<int64_t>& StepPlan::order_of(int64_t epoch) const {
 
 std::vector<std::vector<int64_t>> StepPlan::micro_batches_of(int64_t step) const {
   const std::vector<int64_t>& order = order_of(step / steps_per_epoch_);
-  const auto begin = static_cast<size_t>((step % steps_per_epoch_) * global_batch_examples_);
-  const size_t count = std::min(order.size() - begin, static_cast<size_t>(global_batch_examples_));
-  return data::cut_micro_batches(std::span(order).subspan(begin, count), micro_batch_examples_);
+  const auto begin =
+      static_cast<size_t>((step % steps_per_epoch_) * options_.global_batch_examples);
+  const size_t count =
+      std::min(order.size() - begin, static_cast<size_t>(options_.global_batch_examples));
+  return data::cut_micro_batches(std::span(order).subspan(begin, count),
+                                 options_.micro_batch_examples);
 }
 
 std::set<int64_t> StepPlan::examples_taken() const {
   if (max_steps_ >= steps_per_epoch_) return {examples_.begin(), examples_.end()};
   const std::vector<int64_t>& order = order_of(0);
-  return {order.begin(), order.begin() + max_steps_ * global_batch_examples_};
+  return {order.begin(), order.begin() + max_steps_ * options_.global_batch_examples};
 }
 
 }  // namespace candor::trainer

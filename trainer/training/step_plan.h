@@ -12,12 +12,18 @@
 
 namespace candor::trainer {
 
+// How long a training is, and in which portions it takes its examples.
+struct BatchOptions {
+  // max_steps counts where it is above 0; else there are `epochs` whole epochs.
+  int64_t max_steps = 0, epochs = 0;
+  int64_t global_batch_examples = 16, micro_batch_examples = 4;
+  bool operator==(const BatchOptions&) const = default;
+};
+
 class StepPlan {
  public:
-  // max_steps 0: `epochs` whole epochs. Throws std::invalid_argument for no examples, or options
-  // out of range.
-  StepPlan(std::vector<int64_t> examples, uint64_t seed, int64_t global_batch_examples,
-           int64_t micro_batch_examples, int64_t max_steps, int64_t epochs);
+  // Throws std::invalid_argument for no examples, or options out of range.
+  StepPlan(std::vector<int64_t> examples, uint64_t seed, const BatchOptions& options);
 
   int64_t max_steps() const { return max_steps_; }
   int64_t steps_per_epoch() const { return steps_per_epoch_; }
@@ -33,7 +39,8 @@ class StepPlan {
 
   std::vector<int64_t> examples_;
   uint64_t seed_;
-  int64_t global_batch_examples_, micro_batch_examples_, steps_per_epoch_, max_steps_;
+  BatchOptions options_;
+  int64_t steps_per_epoch_ = 0, max_steps_ = 0;
   mutable int64_t ordered_epoch_ = -1;
   mutable std::vector<int64_t> order_;  // of ordered_epoch_
 };

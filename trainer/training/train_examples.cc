@@ -64,4 +64,11 @@ TrainExamples choose_train_examples(const data::TokenData& data, int64_t never_r
   return chosen;
 }
 
+std::vector<double> weights_by_index(const TrainExamples& chosen, std::size_t examples) {
+  std::vector<double> weights(examples, 0.0);
+  for (size_t i = 0; i < chosen.examples.size(); ++i)
+    weights[static_cast<size_t>(chosen.examples[i])] = chosen.weight[i];
+  return weights;
+}
+
 }  // namespace candor::trainer

@@ -9,6 +9,7 @@
 // on every rank.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -26,5 +27,8 @@ struct TrainExamples {
 // A response counts as right with a target above 0. If every wrong example would be left out, none
 // is.
 TrainExamples choose_train_examples(const data::TokenData& data, int64_t never_right_repeats);
+
+// What each example of the token data counts, by its index; 0 where it isn't trained on.
+std::vector<double> weights_by_index(const TrainExamples& chosen, std::size_t examples);
 
 }  // namespace candor::trainer
