@@ -52,7 +52,7 @@ StepWork work_of_a_step(const StepPlan& plan, const data::TokenData& data,
   StepWork work;
   for (const std::vector<int64_t>& members : plan.micro_batches_of(0)) {
     const PassShape shape = pass_shape(data, members, true);
-    work.cost += training_cost(config, lora, shape, lora.layer_begin, 10);
+    work.cost += training_cost(config, lora, shape, lora.layers.begin, 10);
     work.rows += shape.rows;
   }
   return work;

@@ -42,7 +42,7 @@ inline TrainingShape shape_of(int argc, char** argv) {
 inline TrainOptions options_of(const TrainingShape& shape) {
   TrainOptions options;
   options.lora.dropout = 0;
-  options.lora.layer_begin = shape.first_layer;
+  options.lora.layers.begin = shape.first_layer;
   options.lora.modules = shape.modules;
   options.objective = {{.loss = Loss::kTokenizedBrier}};
   options.settings.batches = {.max_steps = shape.steps,

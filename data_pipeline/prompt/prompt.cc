@@ -44,8 +44,9 @@ void PromptBuilder::find_levels() {
   // The levels must be single tokens in the place they're used, so the check runs on a whole
   // prompt; an empty response is legal, so on that too.
   const std::string prompt = answer_prompt("?");
-  level_ids_ = find_level_tokens(*tokenizer_, prompt + "x" + options_.marker, options_.scale);
-  if (find_level_tokens(*tokenizer_, prompt + options_.marker, options_.scale) != level_ids_) {
+  const auto scale = static_cast<int>(options_.scale);
+  level_ids_ = find_level_tokens(*tokenizer_, prompt + "x" + options_.marker, scale);
+  if (find_level_tokens(*tokenizer_, prompt + options_.marker, scale) != level_ids_) {
     throw std::invalid_argument(
         "prompt.marker: the level tokens differ after an empty response; choose a marker that ends "
         "in a space");
@@ -101,7 +102,9 @@ PromptBuilder::Scored PromptBuilder::scored_prompt(std::string_view question,
   return scored;
 }
 
-std::vector<double> PromptBuilder::level_values() const { return level_value_grid(options_.scale); }
+std::vector<double> PromptBuilder::level_values() const {
+  return level_value_grid(static_cast<int>(options_.scale));
+}
 
 std::string PromptBuilder::sha256() const {
   std::string bytes;

@@ -20,24 +20,10 @@
 #include <vector>
 
 #include "data_pipeline/chat/chat_template.h"
+#include "data_pipeline/prompt/prompt_options.h"
 #include "data_pipeline/tokenizer/tokenizer.h"
 
 namespace candor::data {
-
-struct FewShot {
-  std::string question;
-  std::string answer;  // the assistant's turn, verbatim: it holds a confidence line only if the
-                       // config writes one
-};
-
-struct PromptOptions {
-  std::string system{};  // "" = no system turn
-  std::vector<FewShot> few_shot{};
-  std::string question_template = "{question}";  // for few-shot questions too
-  std::string marker = "\nConfidence: ";
-  int scale = 9;  // N of the levels 0..N: 9 where the tokenizer splits digits, 100 where "0".."100"
-                  // are single tokens
-};
 
 class PromptBuilder {
  public:

@@ -111,7 +111,8 @@ class Measurement {
     const bool gpus =
         ranks_[0].device != "cpu" &&
         std::all_of(ranks_.begin(), ranks_.end(), [](const RankState& r) { return r.has_gpu; });
-    const auto group = make_compute_group(gpus ? "cuda" : "cpu", host_, arguments_.timeout_s);
+    const auto group = make_compute_group(gpus ? DeviceChoice::kCuda : DeviceChoice::kCpu, host_,
+                                          arguments_.timeout_s);
     BandwidthOptions options;
     options.longest_call_s = std::min(options.longest_call_s, arguments_.timeout_s / 4);
     options.largest_bytes = largest_bytes(ranks_, options.largest_bytes);

@@ -38,11 +38,14 @@ void check_visible(const char* key, const std::string& text, bool writable) {
       text, key));
 }
 
-void check_device(const std::string& device, int64_t gpus_per_worker) {
-  if ((device == "cuda" && gpus_per_worker == 0) || (device == "cpu" && gpus_per_worker > 0)) {
-    throw std::invalid_argument(fmt::format(
-        "model.device: {} contradicts --gpus-per-worker {}; expected {}", device, gpus_per_worker,
-        device == "cuda" ? "at least 1, a GPU for each rank" : "0, or another model.device"));
+void check_device(DeviceChoice device, int64_t gpus_per_worker) {
+  if ((device == DeviceChoice::kCuda && gpus_per_worker == 0) ||
+      (device == DeviceChoice::kCpu && gpus_per_worker > 0)) {
+    throw std::invalid_argument(
+        fmt::format("model.device: {} contradicts --gpus-per-worker {}; expected {}",
+                    trainer::choice_name(device), gpus_per_worker,
+                    device == DeviceChoice::kCuda ? "at least 1, a GPU for each rank"
+                                                  : "0, or another model.device"));
   }
 }
 

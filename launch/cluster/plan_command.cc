@@ -8,7 +8,6 @@
 #include <stdexcept>
 
 #include "launch/config/run_paths.h"
-#include "launch/context/lora_options.h"
 #include "launch/progress/progress.h"
 #include "trainer/kernels/gemm_peak.h"
 #include "trainer/model/pass_cost.h"
@@ -37,21 +36,20 @@ class Planner {
       : config_(config),
         data_(data),
         model_(trainer::ModelConfig::from_model_dir(config.model.path)),
-        lora_(lora_options(config.lora)),
+        lora_(config.lora),
         examples_(trainer::choose_train_examples(data, config.train.drop_never_right).examples) {}
 
   const trainer::ModelConfig& model() const { return model_; }
   bool keys_values_kept() const {
-    return config_.train.frozen_trunk && config_.lora.active_from == "confidence_marker";
+    return config_.train.computing.frozen_trunk && config_.lora.acts_from_marker();
   }
-  int64_t first_layer() const { return config_.train.frozen_trunk ? lora_.layer_begin : 0; }
+  int64_t first_layer() const {
+    return config_.train.computing.frozen_trunk ? lora_.layers.begin : 0;
+  }
   trainer::StepPlan step_plan(int64_t micro_batch) const {
-    const TrainSection& train = config_.train;
-    return trainer::StepPlan(examples_, static_cast<uint64_t>(config_.run.seed),
-                             {.max_steps = train.max_steps,
-                              .epochs = train.epochs,
-                              .global_batch_examples = train.global_batch_examples,
-                              .micro_batch_examples = micro_batch});
+    trainer::BatchOptions batches = config_.train.batches;
+    batches.micro_batch_examples = micro_batch;
+    return trainer::StepPlan(examples_, static_cast<uint64_t>(config_.run.seed), batches);
   }
 
   Step step(int64_t micro_batch) const {
@@ -69,7 +67,8 @@ class Planner {
   // are little beside them.
   trainer::PassShape trunk_shape() const {
     trainer::PassShape shape;
-    for (const int64_t example : step_plan(config_.train.micro_batch_examples).examples_taken()) {
+    for (const int64_t example :
+         step_plan(config_.train.batches.micro_batch_examples).examples_taken()) {
       const auto suffix = static_cast<int64_t>(data_.suffix(static_cast<size_t>(example)).size());
       const double whole = static_cast<double>(data_.example_length(static_cast<size_t>(example))),
                    own = static_cast<double>(suffix);
@@ -92,8 +91,8 @@ class Planner {
 
  private:
   void add(const std::vector<int64_t>& members, double steps, Step& mean) const {
-    const bool share = config_.train.share_prefix;
-    const bool from_marker = config_.lora.active_from == "confidence_marker";
+    const bool share = config_.train.computing.share_prefix;
+    const bool from_marker = config_.lora.acts_from_marker();
     const trainer::PassShape shape = trainer::pass_shape(data_, members, share, from_marker),
                              whole = trainer::pass_shape(data_, members, false, from_marker);
     const auto levels = static_cast<int64_t>(data_.levels.ids.size());
@@ -137,9 +136,10 @@ class Planner {
 };
 
 at::ScalarType product_dtype(const ModelSection& model) {
-  if (model.products == "bf16" || (model.device == "cuda" && model.dtype == "bf16"))
+  if (model.products == ProductsChoice::kBf16 ||
+      (model.device == DeviceChoice::kCuda && model.dtype == WeightsDtype::kBf16))
     return at::kBFloat16;
-  return model.dtype == "fp64" ? at::kDouble : at::kFloat;
+  return model.dtype == WeightsDtype::kFp64 ? at::kDouble : at::kFloat;
 }
 
 // Of a mean, whose last bits are noise.
@@ -182,19 +182,19 @@ void print_micro_batches(const RunConfig& config, const Planner& planner) {
       "busy\n");
   fmt::print("  {:>22} {:>12} {:>10} {:>18}\n", "micro_batch_examples", "rows a step", "ranks",
              "operations a step");
-  for (int64_t size = 1; size <= config.train.global_batch_examples; size *= 2) {
+  for (int64_t size = 1; size <= config.train.batches.global_batch_examples; size *= 2) {
     const Step step = planner.step(size);
     fmt::print("  {:>22} {:>12.0f} {:>10.0f} {:>18}{}\n", size, step.rows,
                whole(step.micro_batches), operations(step.cost.total()),
-               size == config.train.micro_batch_examples ? "  <- this config" : "");
+               size == config.train.batches.micro_batch_examples ? "  <- this config" : "");
   }
 }
 
 void print_memory(const RunConfig& config, const Step& step, const Planner& planner,
                   int world_size) {
   const trainer::ModelConfig& c = planner.model();
-  const double of_a_number = config.model.dtype == "fp64" ? 8 : 4;
-  const double of_a_weight = config.model.dtype == "bf16" ? 2 : of_a_number;
+  const double of_a_number = config.model.dtype == WeightsDtype::kFp64 ? 8 : 4;
+  const double of_a_weight = config.model.dtype == WeightsDtype::kBf16 ? 2 : of_a_number;
   const int64_t q_width = c.heads * c.head_size, kv_width = c.key_heads * c.head_size;
   const auto matrices = static_cast<double>(
       c.vocabulary * c.width * (c.tied_embeddings ? 1 : 2) +
@@ -239,7 +239,7 @@ int plan_command(const RunConfig& config, RunContext& context) {
 
   const data::TokenData data = data::read_token_file(tokens);
   const Planner planner(config, data);
-  const TrainSection& train = config.train;
+  const trainer::BatchOptions& train = config.train.batches;
   const trainer::StepPlan plan = planner.step_plan(train.micro_batch_examples);
   const Step step = planner.step(train.micro_batch_examples);
   const double ranks = std::min<double>(group.world_size(), whole(step.micro_batches));

@@ -54,7 +54,7 @@ void read_config(const std::string& path, const std::vector<std::string>& overri
                  RankState& state) {
   try {
     RunConfig config = read_run_config(path, overrides);
-    state.device = config.model.device;
+    state.device = trainer::choice_name(config.model.device);
     config.run.threads_per_rank = 0;
     state.config_yaml = to_yaml(config);
   } catch (const std::exception&) {

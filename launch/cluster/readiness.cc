@@ -134,7 +134,7 @@ void compare_gpus(const Ranks& ranks, Readiness& readiness) {
   }
   const std::string& device = ranks[0].device;
   if (device == "cpu" || without.size() == ranks.size()) {
-    if (device == "cuda")
+    if (device == trainer::choice_name(DeviceChoice::kCuda))
       readiness.problems.push_back(
           "model.device is cuda, and no rank has a GPU that this candor can use: build the cuda "
           "preset");
@@ -143,7 +143,7 @@ void compare_gpus(const Ranks& ranks, Readiness& readiness) {
   if (!without.empty()) {
     const std::string what =
         fmt::format("{}: no GPU for each rank; start one rank a GPU", who(without, ranks));
-    if (device == "cuda") {
+    if (device == trainer::choice_name(DeviceChoice::kCuda)) {
       readiness.problems.push_back(what);
     } else {
       readiness.warnings.push_back(what + ", or all ranks compute on their processors");

@@ -12,15 +12,17 @@ class Checker {
   Checker(const RunConfig& config, const ConfigPlaces& places) : config_(config), places_(places) {}
 
   void check_model() const {
-    if (config_.model.dtype == "fp64" && config_.model.products != "fp32") {
+    if (config_.model.dtype == WeightsDtype::kFp64 &&
+        config_.model.products != ProductsChoice::kFp32) {
       clash("model.products", "model.dtype",
             fmt::format("model.products {} clashes with model.dtype fp64: leave one of them out",
-                        config_.model.products));
+                        trainer::choice_name(config_.model.products)));
     }
   }
 
   void check_train() const {
-    const TrainSection& train = config_.train;
+    const trainer::BatchOptions& train = config_.train.batches;
+    const int64_t warmup_steps = config_.train.update.learning_rate.warmup_steps;
     if (train.max_steps > 0 && train.epochs > 0) {
       clash("train.epochs", "train.max_steps",
             fmt::format("train.epochs {} clashes with train.max_steps {}: set one of them to 0",
@@ -33,17 +35,17 @@ class Checker {
               "train.micro_batch_examples: expected at most train.global_batch_examples {}, got {}",
               train.global_batch_examples, train.micro_batch_examples));
     }
-    if (train.max_steps > 0 && train.warmup_steps >= train.max_steps) {
+    if (train.max_steps > 0 && warmup_steps >= train.max_steps) {
       clash("train.warmup_steps", "train.max_steps",
             fmt::format("train.warmup_steps: expected less than train.max_steps {}, got {}",
-                        train.max_steps, train.warmup_steps));
+                        train.max_steps, warmup_steps));
     }
   }
 
   void check_objective() const {
     double last_end = 0;
     for (size_t i = 0; i < config_.objective.size(); ++i) {
-      const StageSection& stage = config_.objective[i];
+      const trainer::ObjectiveStage& stage = config_.objective[i];
       const std::string record = fmt::format("objective[{}]", i);
       const bool last = i + 1 == config_.objective.size();
       if (i == 0 && stage.ramp_to > 0) {
@@ -76,7 +78,7 @@ class Checker {
   }
 
   void check_alora() const {
-    if (config_.lora.active_from == "start") return;
+    if (!config_.lora.acts_from_marker()) return;
     if (config_.objective_lm_weight > 0) {
       clash("objective_lm_weight", "lora.active_from",
             "objective_lm_weight clashes with lora.active_from confidence_marker: the adapter "
@@ -91,7 +93,8 @@ class Checker {
 
   void check_comparisons() const {
     for (const std::string& loss : config_.compare_objectives) {
-      if (config_.objective.size() != 1 || config_.objective[0].loss != loss) continue;
+      if (config_.objective.size() != 1 || trainer::loss_name(config_.objective[0].loss) != loss)
+        continue;
       clash("compare_objectives", "objective",
             fmt::format("compare_objectives: {} alone is the objective already, so this would "
                         "train the same adapter twice; leave it out",
@@ -126,7 +129,8 @@ class Checker {
 }  // namespace
 
 void resolve_and_check(RunConfig& config, const ConfigPlaces& places) {
-  if (config.train.max_steps == 0 && config.train.epochs == 0) config.train.epochs = 2;
+  trainer::BatchOptions& length = config.train.batches;
+  if (length.max_steps == 0 && length.epochs == 0) length.epochs = 2;
   const Checker checker(config, places);
   checker.check_model();
   checker.check_train();

@@ -6,9 +6,11 @@
 #pragma once
 
 #include <any>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -48,6 +50,16 @@ class RecordList {
   virtual void set_contents(const std::any& list) = 0;
 };
 
+// One of an enum's values by name (choice_table.h), without the enum.
+class ChoiceField {
+ public:
+  virtual ~ChoiceField() = default;
+  virtual std::vector<std::string> names() const = 0;
+  virtual std::string name() const = 0;
+  virtual void choose(const std::string& name) = 0;      // one of names()
+  virtual std::span<const std::byte> bytes() const = 0;  // where the value lies
+};
+
 class FieldVisitor {
  public:
   virtual ~FieldVisitor() = default;
@@ -55,6 +67,9 @@ class FieldVisitor {
   virtual void end_section() = 0;
   virtual void text(const std::string& name, std::string& value, const TextRule& rule,
                     const std::string& meaning) = 0;
+  // required: there is no default.
+  virtual void choice(const std::string& name, ChoiceField& value, bool required,
+                      const std::string& meaning) = 0;
   virtual void integer(const std::string& name, int64_t& value, const IntegerRule& rule,
                        const std::string& meaning) = 0;
   virtual void number(const std::string& name, double& value, const NumberRule& rule,
@@ -64,7 +79,8 @@ class FieldVisitor {
                      const std::string& meaning) = 0;
   virtual void text_map(const std::string& name, std::map<std::string, std::string>& value,
                         const TextRule& rule, const std::string& meaning) = 0;
-  virtual void layers(const std::string& name, LayerRange& value, const std::string& meaning) = 0;
+  virtual void layers(const std::string& name, trainer::LayerRange& value,
+                      const std::string& meaning) = 0;
   // `shorthand`: a single text in place of the list means one record with this key; empty: there is
   // none.
   virtual void records(const std::string& name, RecordList& value, const std::string& shorthand,
@@ -72,10 +88,10 @@ class FieldVisitor {
 };
 
 void visit_fields(RunConfig& config, FieldVisitor& visitor);
-void visit_fields(FewShotTurn& turn, FieldVisitor& visitor);
-void visit_fields(StageSection& stage, FieldVisitor& visitor);
+void visit_fields(data::FewShot& turn, FieldVisitor& visitor);
+void visit_fields(trainer::ObjectiveStage& stage, FieldVisitor& visitor);
 
 // "all" or "20-29".
-std::string layer_range_text(const LayerRange& range);
+std::string layer_range_text(const trainer::LayerRange& range);
 
 }  // namespace candor::launch

@@ -27,6 +27,11 @@ class Transfer final : public FieldVisitor {
             const std::string&) override {
     move(name, value);
   }
+  void choice(const std::string& name, ChoiceField& value, bool, const std::string&) override {
+    std::string chosen = value.name();
+    move(name, chosen);
+    value.choose(chosen);
+  }
   void integer(const std::string& name, int64_t& value, const IntegerRule&,
                const std::string&) override {
     move(name, value);
@@ -46,7 +51,7 @@ class Transfer final : public FieldVisitor {
                 const std::string&) override {
     move(name, value);
   }
-  void layers(const std::string& name, LayerRange& value, const std::string&) override {
+  void layers(const std::string& name, trainer::LayerRange& value, const std::string&) override {
     move(name, value);
   }
   void records(const std::string& name, RecordList& value, const std::string&,

@@ -69,6 +69,16 @@ class Reader final : public FieldVisitor {
     value = read_text(*node, path_of(name), rule);
   }
 
+  void choice(const std::string& name, ChoiceField& value, bool required,
+              const std::string& meaning) override {
+    const YamlNode* node = find(name);
+    if (node != nullptr) {
+      value.choose(read_text(*node, path_of(name), {.choices = value.names()}));
+    } else if (required) {
+      fail_missing(name, meaning);
+    }
+  }
+
   void integer(const std::string& name, int64_t& value, const IntegerRule& rule,
                const std::string&) override {
     const YamlNode* node = find(name);
@@ -132,7 +142,7 @@ class Reader final : public FieldVisitor {
       value[key.scalar] = read_text(entry, path_of(name) + "." + key.scalar, rule);
   }
 
-  void layers(const std::string& name, LayerRange& value, const std::string&) override {
+  void layers(const std::string& name, trainer::LayerRange& value, const std::string&) override {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
     const std::string expected = "all, or first-last such as 20-29";

@@ -62,6 +62,9 @@ class Writer final : public FieldVisitor {
             const std::string&) override {
     line(name, quoted_text(value));
   }
+  void choice(const std::string& name, ChoiceField& value, bool, const std::string&) override {
+    line(name, quoted_text(value.name()));
+  }
   void integer(const std::string& name, int64_t& value, const IntegerRule&,
                const std::string&) override {
     line(name, fmt::format("{}", value));
@@ -84,7 +87,7 @@ class Writer final : public FieldVisitor {
       entries.push_back(quoted_text(key) + ": " + quoted_text(entry));
     line(name, fmt::format("{{{}}}", fmt::join(entries, ", ")));
   }
-  void layers(const std::string& name, LayerRange& value, const std::string&) override {
+  void layers(const std::string& name, trainer::LayerRange& value, const std::string&) override {
     line(name, layer_range_text(value));
   }
   void records(const std::string& name, RecordList& value, const std::string&,
@@ -126,6 +129,11 @@ class Describer final : public FieldVisitor {
                                                         : "default " + quoted_text(value),
          meaning);
   }
+  void choice(const std::string& name, ChoiceField& value, bool required,
+              const std::string& meaning) override {
+    line(name, fmt::format("{}", fmt::join(value.names(), " | ")),
+         required ? "required" : "default " + quoted_text(value.name()), meaning);
+  }
   void integer(const std::string& name, int64_t& value, const IntegerRule& rule,
                const std::string& meaning) override {
     std::string kind = fmt::format("integer >= {}", rule.min);
@@ -151,7 +159,8 @@ class Describer final : public FieldVisitor {
                 const std::string& meaning) override {
     line(name, fmt::format("name: {}", fmt::join(rule.choices, " | ")), "default {}", meaning);
   }
-  void layers(const std::string& name, LayerRange& value, const std::string& meaning) override {
+  void layers(const std::string& name, trainer::LayerRange& value,
+              const std::string& meaning) override {
     line(name, "all | first-last", "default " + layer_range_text(value), meaning);
   }
   void records(const std::string& name, RecordList& value, const std::string& shorthand,

@@ -19,6 +19,9 @@ class PathCollector final : public FieldVisitor {
   void text(const std::string& name, std::string&, const TextRule&, const std::string&) override {
     add(name);
   }
+  void choice(const std::string& name, ChoiceField&, bool, const std::string&) override {
+    add(name);
+  }
   void integer(const std::string& name, int64_t&, const IntegerRule&, const std::string&) override {
     add(name);
   }
@@ -34,7 +37,9 @@ class PathCollector final : public FieldVisitor {
                 const std::string&) override {
     add(name);
   }
-  void layers(const std::string& name, LayerRange&, const std::string&) override { add(name); }
+  void layers(const std::string& name, trainer::LayerRange&, const std::string&) override {
+    add(name);
+  }
   void records(const std::string& name, RecordList& list, const std::string&,
                const std::string&) override {
     add(name);

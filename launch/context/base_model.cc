@@ -13,12 +13,17 @@ namespace candor::launch {
 namespace {
 
 at::ScalarType dtype_of(const ModelSection& model) {
-  if (model.dtype == "fp64") return at::kDouble;
-  return model.dtype == "bf16" ? at::kBFloat16 : at::kFloat;
+  switch (model.dtype) {
+    case WeightsDtype::kFp64: return at::kDouble;
+    case WeightsDtype::kBf16: return at::kBFloat16;
+    case WeightsDtype::kFp32: break;
+  }
+  return at::kFloat;
 }
 
 trainer::Products products_of(const ModelSection& model) {
-  return model.products == "bf16" ? trainer::Products::kBf16 : trainer::Products::kAsActivations;
+  return model.products == ProductsChoice::kBf16 ? trainer::Products::kBf16
+                                                 : trainer::Products::kAsActivations;
 }
 
 trainer::LlamaModel map_weights(const ModelSection& model, const std::string& identity,
@@ -66,7 +71,7 @@ const trainer::LlamaModel& BaseModel::weights(const ModelSection& model, comm::P
   weights_.reset();
   const std::string& known = identity(model, group, hosts);
   say(group, "loading", model);
-  const bool on_gpu = model.device == "cuda";
+  const bool on_gpu = model.device == DeviceChoice::kCuda;
   if (on_gpu || model.shared_weights.empty()) {
     weights_.emplace(load_weights(model, on_gpu ? group.device() : at::Device(at::kCPU)));
   } else {
@@ -76,7 +81,7 @@ const trainer::LlamaModel& BaseModel::weights(const ModelSection& model, comm::P
   return *weights_;
 }
 
-const TextSetup& BaseModel::text(const ModelSection& model, const PromptSection& prompt) {
+const TextSetup& BaseModel::text(const ModelSection& model, const data::PromptOptions& prompt) {
   if (text_ && text_of_model_ == model && text_of_prompt_ == prompt) return *text_;
   text_ = std::make_unique<TextSetup>(model.path, prompt);
   text_of_model_ = model;

@@ -32,14 +32,14 @@ class BaseModel {
   const trainer::LlamaModel& weights(const ModelSection& model, comm::ProcessGroup& group,
                                      trainer::HostFiles& hosts);
   // After identity(), which has the files on this host. Not collective.
-  const TextSetup& text(const ModelSection& model, const PromptSection& prompt);
+  const TextSetup& text(const ModelSection& model, const data::PromptOptions& prompt);
 
   // After ranks were lost: those that are left may have come to different parts.
   void forget();
 
  private:
   ModelSection identified_, loaded_, text_of_model_;
-  PromptSection text_of_prompt_;
+  data::PromptOptions text_of_prompt_;
   std::string identity_, texts_identity_;
   std::optional<trainer::LlamaModel> weights_;
   std::unique_ptr<TextSetup> text_;

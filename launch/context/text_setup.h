@@ -12,7 +12,7 @@ namespace candor::launch {
 // Holds what PromptBuilder points into, so it lives on the heap and doesn't move.
 class TextSetup {
  public:
-  TextSetup(const std::string& model_folder, const PromptSection& prompt);
+  TextSetup(const std::string& model_folder, const data::PromptOptions& prompt);
   TextSetup(const TextSetup&) = delete;
   TextSetup& operator=(const TextSetup&) = delete;
 

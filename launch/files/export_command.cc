@@ -16,8 +16,8 @@ int export_command(const RunConfig& config, RunContext& context) {
         arguments.adapter.empty() ? RunPaths(config.run.dir).adapter() : arguments.adapter;
     const std::string to = arguments.output.empty() ? config.run.dir + "/export" : arguments.output;
     const trainer::ModelConfig model = trainer::ModelConfig::from_model_dir(config.model.path);
-    const trainer::LoraAdapter adapter =
-        trainer::read_adapter(from, model, config.model.dtype == "fp64" ? at::kDouble : at::kFloat);
+    const trainer::LoraAdapter adapter = trainer::read_adapter(
+        from, model, config.model.dtype == WeightsDtype::kFp64 ? at::kDouble : at::kFloat);
     trainer::write_adapter(to + "/adapter", adapter, config.model.path);
     fmt::print(stderr, "export  adapter for PEFT: {}/adapter\n", to);
     if (arguments.merge) {

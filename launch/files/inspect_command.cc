@@ -1,6 +1,7 @@
 #include "launch/files/inspect_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -121,13 +122,20 @@ std::string inspect_file(const std::string& path, const CommandArguments& argume
 
 namespace {
 
+template <typename Enum>
+Enum chosen(const std::string& name, const std::string& path) {
+  if (const auto found = trainer::choice_named<Enum>(name)) return *found;
+  throw std::invalid_argument(fmt::format("{}: expected one of {}, got {}", path,
+                                          fmt::join(trainer::choice_names<Enum>(), ", "), name));
+}
+
 // With the model in the dtype of the run that left it; on rank 0 alone.
 std::string inspect_reproducer(const std::string& path) {
   const trainer::Reproducer reproducer = trainer::read_reproducer(path);
   ModelSection section;
   section.path = reproducer.base_model;
-  section.dtype = reproducer.dtype;
-  section.products = reproducer.products;
+  section.dtype = chosen<WeightsDtype>(reproducer.dtype, path);
+  section.products = chosen<ProductsChoice>(reproducer.products, path);
   const trainer::LlamaModel model = load_weights(section, at::kCPU);
   return fmt::format("reproducer {}\n", path) + trainer::replay(path, model);
 }

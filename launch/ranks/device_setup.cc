@@ -17,8 +17,8 @@ constexpr double kWorthwhile = 1.5;
 
 }  // namespace
 
-std::string resolve_device(const std::string& wanted, comm::ProcessGroup& host) {
-  if (wanted == "cpu") return wanted;
+DeviceChoice resolve_device(DeviceChoice wanted, comm::ProcessGroup& host) {
+  if (wanted == DeviceChoice::kCpu) return wanted;
   const comm::RankInfo info = host.rank_info();
   // Each rank's problem, empty where it has a GPU.
   const std::string problem =
@@ -29,51 +29,53 @@ std::string resolve_device(const std::string& wanted, comm::ProcessGroup& host) 
   const std::vector<std::string> problems = host.all_gather_bytes(problem);
   for (std::size_t rank = 0; rank < problems.size(); ++rank) {
     if (problems[rank].empty()) continue;
-    if (wanted == "auto") return "cpu";
+    if (wanted == DeviceChoice::kAuto) return DeviceChoice::kCpu;
     throw std::invalid_argument(
         fmt::format("model.device: rank {} has no GPU of its own: {}; start one rank per GPU with "
                     "a candor of the cuda preset, or "
                     "set model.device to cpu",
                     rank, problems[rank]));
   }
-  return "cuda";
+  return DeviceChoice::kCuda;
 }
 
-ModelSection resolve_products(ModelSection model, const std::string& recorded,
+ModelSection resolve_products(ModelSection model, std::optional<ProductsChoice> recorded,
                               comm::ProcessGroup& host) {
-  if (model.products == "auto") {
-    std::string chosen = recorded;
+  if (model.products == ProductsChoice::kAuto) {
+    std::string chosen;
     if (host.rank() == 0) {
       std::string why = "as recorded in the run's config.yaml";
-      if (chosen.empty()) {
-        const double speedup = model.device == "cpu" ? trainer::bf16_product_speedup() : 0;
-        chosen = speedup > kWorthwhile ? "bf16" : "fp32";
-        why = model.device == "cpu" ? fmt::format("bf16 is {:.1f} times as fast", speedup)
-                                    : "the key is of the CPU";
+      if (!recorded) {
+        const bool cpu = model.device == DeviceChoice::kCpu;
+        const double speedup = cpu ? trainer::bf16_product_speedup() : 0;
+        recorded = speedup > kWorthwhile ? ProductsChoice::kBf16 : ProductsChoice::kFp32;
+        why = cpu ? fmt::format("bf16 is {:.1f} times as fast", speedup) : "the key is of the CPU";
       }
+      chosen = trainer::choice_name(*recorded);
       fmt::print(stderr, "model.products: auto is {} here ({})\n", chosen, why);
     }
     host.broadcast_bytes(chosen, 0);
-    model.products = chosen;
+    model.products = trainer::choice_named<ProductsChoice>(chosen).value();
   }
-  if (model.products == "bf16") model.dtype = "bf16";
+  if (model.products == ProductsChoice::kBf16) model.dtype = WeightsDtype::kBf16;
   return model;
 }
 
-std::string recorded_products(const RunConfig& config) {
-  if (config.model.products != "auto") return "";  // nobody asks
+std::optional<ProductsChoice> recorded_products(const RunConfig& config) {
+  if (config.model.products != ProductsChoice::kAuto) return std::nullopt;  // nobody asks
   try {
-    const std::string products = read_run_config(RunPaths(config.run.dir).config()).model.products;
-    return products == "auto" ? "" : products;
+    const ProductsChoice products =
+        read_run_config(RunPaths(config.run.dir).config()).model.products;
+    return products == ProductsChoice::kAuto ? std::nullopt : std::optional(products);
   } catch (const std::exception&) {
-    return "";
+    return std::nullopt;
   }
 }
 
-std::unique_ptr<comm::ProcessGroup> make_compute_group(const std::string& device,
+std::unique_ptr<comm::ProcessGroup> make_compute_group(DeviceChoice device,
                                                        comm::ProcessGroup& host, double timeout_s,
                                                        int gpu) {
-  if (device != "cuda")
+  if (device != DeviceChoice::kCuda)
     return comm::make_device_process_group(
         host, {.device_type = at::DeviceType::CPU, .timeout_s = timeout_s});
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);

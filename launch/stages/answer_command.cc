@@ -43,15 +43,12 @@ int answer_command(const RunConfig& config, RunContext& context) {
                       config.answer.group_size;
   Progress progress(
       {.name = "answer", .unit = "groups", .total = groups, .visible = group.rank() == 0});
-  trainer::AnsweringOptions options{
-      .max_new_tokens = config.answer.max_new_tokens,
-      .group_size = config.answer.group_size,
-      .slots = config.answer.slots,
-      .model_identity = identity,
-      .identity = key_text(config, stage_named("answer")) + context.model_texts_identity(config),
-      .answers_path = paths.answers(),
-      .journal_folder = paths.answers() + ".partial",
-      .hosts = &context.hosts};
+  trainer::AnsweringOptions options{config.answer};
+  options.model_identity = identity;
+  options.identity = key_text(config, stage_named("answer")) + context.model_texts_identity(config);
+  options.answers_path = paths.answers();
+  options.journal_folder = paths.answers() + ".partial";
+  options.hosts = &context.hosts;
   // Rank 0 tells of its own groups; the others are as fast, so all are done at the same share.
   options.on_progress = [&](int64_t done, int64_t mine) {
     progress.update(groups * done / mine, fmt::format("{} questions in all", questions.size()));

@@ -29,9 +29,9 @@ RunConfig training_config(const RunConfig& config, const ComparedAdapter& compar
   trained.compare_objectives.clear();
   trained.compare_alora = false;
   if (compared.name == kAlora) {
-    trained.lora.active_from = "confidence_marker";
+    trained.lora.active_from = trainer::ActiveFrom::kConfidenceMarker;
   } else {
-    trained.objective = {{.loss = compared.name}};
+    trained.objective = {{.loss = trainer::loss_from_name(compared.name)}};
   }
   return trained;
 }

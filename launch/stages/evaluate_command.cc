@@ -28,7 +28,7 @@ class Evaluation {
         data_(tokens.data),
         tokens_sha256_(tokens.sha256),
         group_(context.group) {
-    options_.bootstrap.resamples = config.evaluate.bootstrap_samples;
+    options_.bootstrap = config.evaluate.bootstrap;
   }
 
   const trainer::EvaluationOptions& options() const { return options_; }
@@ -38,7 +38,7 @@ class Evaluation {
   void keep_test_trunk(int64_t layer) {
     const size_t uses = 1 + (config_.evaluate.probe ? 0 : 1) +
                         config_.compare_objectives.size();  // aLoRA reads none
-    if (!config_.train.frozen_trunk || layer == 0 || uses < 2) return;
+    if (!config_.train.computing.frozen_trunk || layer == 0 || uses < 2) return;
     Progress progress(
         {.name = "evaluate test frozen layers", .unit = "batches", .visible = group_.rank() == 0});
     const RunPaths paths(config_.run.dir);
@@ -71,7 +71,7 @@ class Evaluation {
                        .unit = "batches",
                        .visible = group_.rank() == 0});
     trainer::ScoringOptions options{.batch_examples = config_.evaluate.batch_examples,
-                                    .share_prefix = config_.train.share_prefix,
+                                    .share_prefix = config_.train.computing.share_prefix,
                                     .collect_hidden = hidden};
     if (split == "test" && !hidden && test_trunk_) options.trunk = &*test_trunk_;
     options.on_progress = [&](int64_t done, int64_t total) {
@@ -165,7 +165,7 @@ int evaluate_command(const RunConfig& config, RunContext& context) {
   const trainer::LoraAdapter adapter = context.adapter(config, adapter_folder);
 
   Evaluation evaluation(config, tokens, context);
-  evaluation.keep_test_trunk(adapter.options().layer_begin);
+  evaluation.keep_test_trunk(adapter.options().layers.begin);
   trainer::ReportInput report;
   report.before_examples = evaluation.score_base(report);
   report.after_examples = evaluation.score("test", "after", &adapter, false).examples;
@@ -174,7 +174,7 @@ int evaluate_command(const RunConfig& config, RunContext& context) {
     report.title = fmt::format("Candor: {}", config.run.dir);
     report.model = std::filesystem::path(config.model.path).lexically_normal().filename();
     report.training_note = objective_sentence(config);
-    if (!adapter.options().active_from.empty()) {
+    if (adapter.options().acts_from_marker()) {
       report.notes.push_back(
           "The adapter acts from the confidence marker on (aLoRA): prompt and answer are the base "
           "model's. It is not the paper's model.");

@@ -35,10 +35,10 @@ std::vector<trainer::TrainingPoint> read_training_curve(const std::string& metri
 std::string objective_sentence(const RunConfig& config) {
   std::string stages;
   for (size_t i = 0; i < config.objective.size(); ++i) {
-    const StageSection& stage = config.objective[i];
+    const trainer::ObjectiveStage& stage = config.objective[i];
     const bool last = i + 1 == config.objective.size();
     if (i > 0) stages += ", then ";
-    stages += stage.loss;
+    stages += trainer::loss_name(stage.loss);
     if (stage.ramp_to > 0)
       stages += fmt::format(" (mixed in linearly up to {:.0f} %)", 100 * stage.ramp_to);
     if (!last) stages += fmt::format(" up to {:.0f} % of the steps", 100 * stage.until);

@@ -92,7 +92,7 @@ int score_command(const RunConfig& config, RunContext& context) {
     const int64_t begin = static_cast<int64_t>(part) * part_examples,
                   end = std::min(begin + part_examples, total);
     trainer::ScoringOptions options{.batch_examples = config.evaluate.batch_examples,
-                                    .share_prefix = config.train.share_prefix};
+                                    .share_prefix = config.train.computing.share_prefix};
     options.on_progress = [&](int64_t done, int64_t mine) {
       progress.update(begin + (end - begin) * done / mine);
     };

@@ -8,7 +8,6 @@
 
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/sha256.h"
-#include "launch/context/lora_options.h"
 #include "launch/progress/progress.h"
 #include "launch/stages/training_identity.h"
 #include "trainer/training/trainer.h"
@@ -16,49 +15,21 @@
 namespace candor::launch {
 namespace {
 
-trainer::TrainSettings train_settings(const TrainSection& train) {
-  return {
-      .batches = {.max_steps = train.max_steps,
-                  .epochs = train.epochs,
-                  .global_batch_examples = train.global_batch_examples,
-                  .micro_batch_examples = train.micro_batch_examples},
-      .drop_never_right = train.drop_never_right,
-      .update = {.learning_rate = {.peak = train.learning_rate,
-                                   .schedule = train.schedule,
-                                   .warmup_steps = train.warmup_steps,
-                                   .step_gamma = train.step_gamma},
-                 .adamw = {.beta1 = train.beta1,
-                           .beta2 = train.beta2,
-                           .epsilon = train.epsilon,
-                           .weight_decay = train.weight_decay},
-                 .clip_norm = train.clip_norm,
-                 .on_non_finite =
-                     *trainer::choice_named<trainer::OnNonFinite>(train.on_non_finite)},
-      .validation = {.every = train.validate_every, .examples = train.validation_examples},
-      .checkpoints = {.every = train.checkpoint_every, .keep = train.keep_checkpoints},
-      .computing = {.share_prefix = train.share_prefix,
-                    .frozen_trunk = train.frozen_trunk,
-                    .gradient_sum = *trainer::choice_named<trainer::SumKind>(train.gradient_sum),
-                    .verify_every = train.verify_every}};
-}
-
 trainer::TrainOptions train_options(const RunConfig& config, const RunPaths& output) {
-  trainer::TrainOptions options{.seed = static_cast<uint64_t>(config.run.seed),
-                                .lora = lora_options(config.lora),
-                                .lm_weight = config.objective_lm_weight,
-                                .settings = train_settings(config.train),
-                                .validation_batch_examples = config.evaluate.batch_examples,
-                                .base_model = {.folder = config.model.path,
-                                               .dtype = config.model.dtype,
-                                               .products = config.model.products},
-                                .outputs = {.checkpoints_dir = output.checkpoints(),
-                                            .adapter_dir = output.adapter(),
-                                            .metrics_path = output.metrics(),
-                                            .events_dir = output.tensorboard(),
-                                            .non_finite_dir = output.non_finite()}};
-  for (const StageSection& stage : config.objective)
-    options.objective.push_back({trainer::loss_from_name(stage.loss), stage.until, stage.ramp_to});
-  return options;
+  return {.seed = static_cast<uint64_t>(config.run.seed),
+          .lora = config.lora,
+          .objective = config.objective,
+          .lm_weight = config.objective_lm_weight,
+          .settings = config.train,
+          .validation_batch_examples = config.evaluate.batch_examples,
+          .base_model = {.folder = config.model.path,
+                         .dtype = trainer::choice_name(config.model.dtype),
+                         .products = trainer::choice_name(config.model.products)},
+          .outputs = {.checkpoints_dir = output.checkpoints(),
+                      .adapter_dir = output.adapter(),
+                      .metrics_path = output.metrics(),
+                      .events_dir = output.tensorboard(),
+                      .non_finite_dir = output.non_finite()}};
 }
 
 // A comparison's training reads that of its run, and one with train.trunk_dir that of all runs with
@@ -66,13 +37,13 @@ trainer::TrainOptions train_options(const RunConfig& config, const RunPaths& out
 trainer::TrunkFile trunk_file(const RunConfig& config, const std::string& identity) {
   const RunPaths paths(config.run.dir);
   trainer::TrunkFile file{
-      .path = config.lora.active_from == "start" ? paths.trunk() : paths.alora_trunk(),
+      .path = config.lora.acts_from_marker() ? paths.alora_trunk() : paths.trunk(),
       .identity = identity};
-  if (config.train.trunk_dir.empty()) return file;
-  const std::string whose =
-      fmt::format("{}\n{}\n{}", identity, config.lora.layers.begin, config.lora.active_from);
-  std::filesystem::create_directories(config.train.trunk_dir);
-  file.path = fmt::format("{}/{:.16}.safetensors", config.train.trunk_dir, data::sha256_hex(whose));
+  if (config.trunk_dir.empty()) return file;
+  const std::string whose = fmt::format("{}\n{}\n{}", identity, config.lora.layers.begin,
+                                        trainer::choice_name(config.lora.active_from));
+  std::filesystem::create_directories(config.trunk_dir);
+  file.path = fmt::format("{}/{:.16}.safetensors", config.trunk_dir, data::sha256_hex(whose));
   file.of_all = true;
   return file;
 }
@@ -192,8 +163,7 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Run
   const trainer::LlamaModel& model = context.model(config);
 
   trainer::TrainOptions options = train_options(config, output);
-  if (config.lora.active_from == "confidence_marker")
-    options.lora.active_from = marker_tokens(tokens.data);
+  if (config.lora.acts_from_marker()) options.lora.marker = marker_tokens(tokens.data);
   options.trunk = trunk_file(config, trunk_identity(config, context.model_identity(config),
                                                     tokens.sha256, group.device()));
   data::WriteFence fence(output.dir);

@@ -25,7 +25,8 @@ std::string training_identity(const RunConfig& config, const std::string& tokens
 std::string trunk_identity(const RunConfig& config, const std::string& model_identity,
                            const std::string& tokens_sha256, at::Device device) {
   return fmt::format("{}\n{}\n{} {}\n{}\n{} threads", model_identity, tokens_sha256,
-                     config.model.dtype, config.model.products, processor_and_device(device),
+                     trainer::choice_name(config.model.dtype),
+                     trainer::choice_name(config.model.products), processor_and_device(device),
                      config.run.threads_per_rank);
 }
 

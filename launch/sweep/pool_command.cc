@@ -63,7 +63,8 @@ class PoolGroup {
         number_(context.group.rank() / context.arguments.ranks_per_trial),
         host_(context.group.split(static_cast<int>(number_), context.group.rank())) {
     config_.model.device = resolve_device(config.model.device, context.group);
-    const int gpu = config_.model.device == "cuda" ? comm::gpu_of(context.group.rank_info()) : -1;
+    const int gpu =
+        config_.model.device == DeviceChoice::kCuda ? comm::gpu_of(context.group.rank_info()) : -1;
     group_ = make_compute_group(config_.model.device, *host_, config.run.timeout_s, gpu);
     context.group.barrier();
     if (context.group.rank() == 0) folder_.write_ready();
@@ -112,7 +113,7 @@ class PoolGroup {
 
   void train_point(const PoolTask& task) {
     RunConfig config = read_run_config(task.config_path);
-    if (config.model.device != "auto" && config.model.device != config_.model.device) {
+    if (config.model.device != DeviceChoice::kAuto && config.model.device != config_.model.device) {
       throw std::logic_error("a point on another device than its pool");
     }
     config.model.device = config_.model.device;

@@ -295,7 +295,8 @@ void check_method(const YamlNode& root, SweepConfig& sweep) {
 }
 
 void choose_rungs(const YamlNode& root, const HalvingSteps& steps, SweepConfig& sweep) {
-  const int64_t last = sweep.base.train.max_steps, every = sweep.base.train.validate_every;
+  const int64_t last = sweep.base.train.batches.max_steps,
+                every = sweep.base.train.validation.every;
   if (sweep.halving == Halving::kNone) {
     if (steps.first > 0)
       fail(steps.where, "sweep.first_rung_steps", "nothing without sweep.halving");

@@ -141,7 +141,7 @@ std::string plan_text(const SweepConfig& sweep, size_t slots) {
   if (steps > 0) {
     text +=
         fmt::format("  {:.0f} steps of {} examples, {:.0f} % of training every point to the end\n",
-                    steps, sweep.base.train.global_batch_examples, 100 * steps / all);
+                    steps, sweep.base.train.batches.global_batch_examples, 100 * steps / all);
   }
   const size_t shown = std::min<size_t>(proposals.count(), 10);
   for (size_t i = 0; i < shown && (sweep.method != SearchMethod::kTpe || i < 10); ++i)

@@ -80,8 +80,8 @@ void TrialFiles::make_pool_folder(int64_t job) const {
 
 std::string TrialFiles::trunk_id(const Point& point) const {
   const RunConfig config = config_of_point(sweep_, point);
-  const bool alora = config.lora.active_from != "start";
-  if (!config.train.frozen_trunk || (config.lora.layers.begin == 0 && !alora)) return "";
+  const bool alora = config.lora.acts_from_marker();
+  if (!config.train.computing.frozen_trunk || (config.lora.layers.begin == 0 && !alora)) return "";
   return fmt::format("{} {} {}", shared_id(point), config.lora.layers.begin, alora);
 }
 
@@ -89,9 +89,9 @@ RunConfig TrialFiles::trial_config(const Point& point, const TrialId& trial) con
   RunConfig config = with_threads(config_of_point(sweep_, point));
   config.run.dir = trial_dir(trial);
   config.run.seed += trial.repeat;
-  config.train.trunk_dir = sweep_.dir + "/trunks";
+  config.trunk_dir = sweep_.dir + "/trunks";
   // One mapping of the weights for all trials of a host.
-  if (config.model.device != "cuda" && config.model.shared_weights.empty())
+  if (config.model.device != DeviceChoice::kCuda && config.model.shared_weights.empty())
     config.model.shared_weights = sweep_.dir + "/shared/weights";
   config.compare_objectives.clear();
   config.compare_alora = false;

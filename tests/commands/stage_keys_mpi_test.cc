@@ -116,9 +116,9 @@ TEST_F(StageKeys, TextsHoldWhatIsDeclaredAndNothingElse) {
   const StageDeclaration& train = stage_named("train");
   RunConfig other = config_;
   other.run.dir = "/elsewhere";
-  other.train.checkpoint_every = 1;
+  other.train.checkpoints.every = 1;
   EXPECT_EQ(key_text(other, train), key_text(config_, train));
-  other.train.beta2 = 0.5;
+  other.train.update.adamw.beta2 = 0.5;
   EXPECT_NE(key_text(other, train), key_text(config_, train));
   other = config_;
   other.objective.back().ramp_to = 0.9;

@@ -93,6 +93,10 @@ class Places final : public launch::FieldVisitor {
             const std::string&) override {
     add(name, value);
   }
+  void choice(const std::string& name, launch::ChoiceField& value, bool,
+              const std::string&) override {
+    places[section_ + name] = {value.bytes().data(), value.bytes().size()};
+  }
   void integer(const std::string& name, int64_t& value, const launch::IntegerRule&,
                const std::string&) override {
     add(name, value);
@@ -110,7 +114,7 @@ class Places final : public launch::FieldVisitor {
                 const launch::TextRule&, const std::string&) override {
     add(name, value);
   }
-  void layers(const std::string& name, launch::LayerRange& value, const std::string&) override {
+  void layers(const std::string& name, trainer::LayerRange& value, const std::string&) override {
     add(name, value);
   }
   void records(const std::string&, launch::RecordList&, const std::string&,

@@ -31,6 +31,10 @@ class Changer final : public FieldVisitor {
     value = rule.choices.empty() ? "other: \"text\"\n\t# \\ 'x' \x01 é " + rule.must_contain
                                  : other(rule.choices, value);
   }
+  void choice(const std::string&, ChoiceField& value, bool, const std::string&) override {
+    ++fields;
+    value.choose(other(value.names(), value.name()));
+  }
   void integer(const std::string&, int64_t& value, const IntegerRule& rule,
                const std::string&) override {
     ++fields;
@@ -57,7 +61,7 @@ class Changer final : public FieldVisitor {
     ++fields;
     value = {{"a data set: of mine", rule.choices.back()}, {"true", rule.choices.front()}};
   }
-  void layers(const std::string&, LayerRange& value, const std::string&) override {
+  void layers(const std::string&, trainer::LayerRange& value, const std::string&) override {
     ++fields;
     value = {.begin = 3, .end = 5};
   }
@@ -83,14 +87,14 @@ RunConfig changed_config() {
   RunConfig config;
   Changer changer;
   visit_fields(config, changer);
-  config.train.epochs = 0;      // clashes with max_steps
-  config.model.dtype = "bf16";  // fp64 clashes with products
-  config.lora.active_from =
-      "start";  // confidence_marker clashes with objective_lm_weight and compare_alora
-  config.train.max_steps = 30;
-  config.objective = {{.loss = "mean_brier", .until = 1.0 / 3},
-                      {.loss = "soft_target", .until = 0.7, .ramp_to = 0.5},
-                      {.loss = "tokenized_brier"}};
+  config.train.batches.epochs = 0;           // clashes with max_steps
+  config.model.dtype = WeightsDtype::kBf16;  // fp64 clashes with products
+  // confidence_marker clashes with objective_lm_weight and compare_alora
+  config.lora.active_from = trainer::ActiveFrom::kStart;
+  config.train.batches.max_steps = 30;
+  config.objective = {{.loss = trainer::Loss::kMeanBrier, .until = 1.0 / 3},
+                      {.loss = trainer::Loss::kSoftTarget, .until = 0.7, .ramp_to = 0.5},
+                      {.loss = trainer::Loss::kTokenizedBrier}};
   return config;
 }
 
@@ -98,10 +102,10 @@ TEST(ConfigValues, DefaultsOfAMinimalFile) {
   const RunConfig config = read_run_config(CANDOR_SOURCE_DIR "/tests/config/data/minimal.yaml");
   EXPECT_EQ(config.run.dir, "runs/minimal");
   EXPECT_EQ(config.model.path, "models/tiny");
-  EXPECT_EQ(config.train.epochs, 2);  // neither epochs nor max_steps is given
+  EXPECT_EQ(config.train.batches.epochs, 2);  // neither epochs nor max_steps is given
   ASSERT_EQ(config.objective.size(), 3U);
-  EXPECT_EQ(config.objective.front().loss, "soft_target");
-  EXPECT_EQ(config.objective.back().loss, "tokenized_brier");
+  EXPECT_EQ(config.objective.front().loss, trainer::Loss::kSoftTarget);
+  EXPECT_EQ(config.objective.back().loss, trainer::Loss::kTokenizedBrier);
   EXPECT_EQ(config.prompt.marker, "\nConfidence: ");
 }
 
@@ -123,22 +127,22 @@ objective:
 train: {max_steps: 20}
 )");
   EXPECT_EQ(config.prompt.system, "Two\nlines\n");
-  EXPECT_EQ(config.prompt.few_shot, (std::vector<FewShotTurn>{{"Capital of France?", "Paris"}}));
+  EXPECT_EQ(config.prompt.few_shot, (std::vector<data::FewShot>{{"Capital of France?", "Paris"}}));
   EXPECT_EQ(config.prompt.scale, 100);
   EXPECT_EQ(config.grade.per_dataset.at("strategy"), "yes_no");
-  EXPECT_EQ(config.lora.layers, (LayerRange{20, 30}));
+  EXPECT_EQ(config.lora.layers, (trainer::LayerRange{20, 30}));
   EXPECT_THAT(config.lora.modules, testing::ElementsAre("q_proj", "down_proj"));
   EXPECT_TRUE(config.lora.rslora);
   EXPECT_EQ(config.lora.alpha, 10);
   EXPECT_EQ(config.objective[1].ramp_to, 0.6);
-  EXPECT_EQ(config.train.epochs, 0);
+  EXPECT_EQ(config.train.batches.epochs, 0);
 }
 
 TEST(ConfigValues, OneLossAloneIsTheWholeRun) {
   EXPECT_EQ(parse("objective: tokenized_brier\n").objective,
-            (std::vector<StageSection>{{.loss = "tokenized_brier"}}));
+            (std::vector<trainer::ObjectiveStage>{{.loss = trainer::Loss::kTokenizedBrier}}));
   EXPECT_EQ(parse("", {"objective=mean_brier"}).objective,
-            (std::vector<StageSection>{{.loss = "mean_brier"}}));
+            (std::vector<trainer::ObjectiveStage>{{.loss = trainer::Loss::kMeanBrier}}));
 }
 
 TEST(ConfigValues, ComparisonsAreLossesAndMayBeNone) {
@@ -159,9 +163,9 @@ TEST(ConfigValues, OverridesReplaceAddAndTheLastHolds) {
       "train: {max_steps: 5}\n",
       {"train.max_steps=7", "train.max_steps=9", "lora.modules=[o_proj]", "lora.layers=\"1-2\"",
        "grade.per_dataset.a=numeric", "prompt.system=", "prompt.marker=\" C=\"", "run.dir=a=b"});
-  EXPECT_EQ(config.train.max_steps, 9);
+  EXPECT_EQ(config.train.batches.max_steps, 9);
   EXPECT_THAT(config.lora.modules, testing::ElementsAre("o_proj"));
-  EXPECT_EQ(config.lora.layers, (LayerRange{1, 3}));
+  EXPECT_EQ(config.lora.layers, (trainer::LayerRange{1, 3}));
   EXPECT_EQ(config.grade.per_dataset.at("a"), "numeric");
   EXPECT_EQ(config.prompt.system, "");
   EXPECT_EQ(config.prompt.marker, " C=");

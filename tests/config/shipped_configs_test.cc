@@ -36,17 +36,17 @@ TEST(ShippedConfigs, PapersRecipes) {
                   ministral = read_run_config(kConfigs + "/paper/ministral.yaml");
   for (const RunConfig& config : {llama, qwen, ministral}) {
     ASSERT_EQ(config.objective.size(), 1U);
-    EXPECT_EQ(config.objective[0].loss, "tokenized_brier");
+    EXPECT_EQ(config.objective[0].loss, trainer::Loss::kTokenizedBrier);
     EXPECT_EQ(config.lora.modules, (std::vector<std::string>{"q_proj", "v_proj"}));
-    EXPECT_EQ(config.train.schedule, "step");
-    EXPECT_DOUBLE_EQ(config.train.step_gamma, 0.85);
+    EXPECT_EQ(config.train.update.learning_rate.schedule, "step");
+    EXPECT_DOUBLE_EQ(config.train.update.learning_rate.step_gamma, 0.85);
   }
   EXPECT_EQ(llama.prompt.scale, 100);
   EXPECT_EQ(qwen.prompt.scale, 9);
   EXPECT_DOUBLE_EQ(llama.objective_lm_weight, 1);
-  EXPECT_EQ(qwen.train.global_batch_examples, 24);
-  EXPECT_EQ(qwen.train.epochs, 3);
-  EXPECT_DOUBLE_EQ(ministral.train.learning_rate, 3e-5);
+  EXPECT_EQ(qwen.train.batches.global_batch_examples, 24);
+  EXPECT_EQ(qwen.train.batches.epochs, 3);
+  EXPECT_DOUBLE_EQ(ministral.train.update.learning_rate.peak, 3e-5);
 }
 
 }  // namespace

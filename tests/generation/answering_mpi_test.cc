@@ -64,8 +64,8 @@ class AnsweringTest : public testing::Test {
         data::Tokenizer::from_file(folder_.path() + "/tokenizer.json");
     const data::ChatTemplate chat("{% for m in messages %}{{ m.content + '\\n' }}{% endfor %}", {});
     const data::PromptBuilder prompt(tokenizer, chat, {.system = "be brief"});
-    AnsweringOptions options{
-        .max_new_tokens = 9, .group_size = 4, .slots = 3, .model_identity = "tiny"};
+    AnsweringOptions options{{.max_new_tokens = 9, .group_size = 4, .slots = 3}};
+    options.model_identity = "tiny";
     options.answers_path = folder_.path() + "/" + name + ".jsonl";
     options.journal_folder = options.answers_path + ".partial";
     if (keep_journal) {  // a kill once this rank's second group is written

@@ -47,7 +47,7 @@ Computed compute(const std::string& family, at::ScalarType dtype, at::Device dev
   LoraOptions options;
   options.dropout = 0.2;
   options.modules = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
-  options.layer_begin = 1;
+  options.layers.begin = 1;
   LoraAdapter adapter(model.config(), options, model.dtype(), device);
   adapter.initialize(5);
   adapter.parameters().add_(0.05);  // lora_B not zero

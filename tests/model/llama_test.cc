@@ -59,7 +59,7 @@ LoraAdapter golden_adapter(const LlamaModel& model, const data::SafetensorsFile&
   options.alpha = 6;
   options.dropout = 0;
   options.modules = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
-  options.layer_begin = 1;
+  options.layers.begin = 1;
   LoraAdapter adapter(model.config(), options, model.dtype(), model.device());
   const std::vector<std::string> names = adapter.names();
   const std::vector<int64_t> numels = adapter.numels();

@@ -90,7 +90,7 @@ LoraOptions on_q_from(int64_t layer) {
   LoraOptions lora;
   lora.rank = 1;
   lora.modules = {"q_proj"};
-  lora.layer_begin = layer;
+  lora.layers.begin = layer;
   return lora;
 }
 

@@ -75,7 +75,7 @@ points:
   - {train.learning_rate: 8e-4, lora.rank: 16}
 )");
   EXPECT_EQ(sweep.dir, "runs/sweep");
-  EXPECT_EQ(sweep.base.train.warmup_steps, 5);
+  EXPECT_EQ(sweep.base.train.update.learning_rate.warmup_steps, 5);
   EXPECT_EQ(sweep.method, SearchMethod::kTpe);
   EXPECT_EQ(sweep.halving, Halving::kAsynchronous);
   EXPECT_THAT(sweep.rungs, ElementsAre(20, 40, 80, 100));
@@ -87,15 +87,15 @@ points:
   const RunConfig config = config_of_point(
       sweep, {.values = {{"objective", sweep.space[3].choices[1]}, {"lora.rank", "16"}}});
   ASSERT_EQ(config.objective.size(), 2U);
-  EXPECT_EQ(config.objective[0].loss, "soft_target");
+  EXPECT_EQ(config.objective[0].loss, trainer::Loss::kSoftTarget);
   EXPECT_EQ(config.lora.rank, 16);
-  EXPECT_EQ(config.train.warmup_steps, 5);
+  EXPECT_EQ(config.train.update.learning_rate.warmup_steps, 5);
 }
 
 TEST_F(SweepFile, TheShippedOneIsRepeatableAndShort) {
   const SweepConfig sweep = read_sweep_config(CANDOR_SOURCE_DIR "/configs/sweep_quick.yaml");
   EXPECT_EQ(sweep.halving, Halving::kSynchronous);
-  EXPECT_EQ(sweep.base.train.max_steps, sweep.rungs.back());
+  EXPECT_EQ(sweep.base.train.batches.max_steps, sweep.rungs.back());
   EXPECT_LE(sweep.trials * sweep.rungs.back(), 500);
 }
 

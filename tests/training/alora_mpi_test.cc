@@ -54,8 +54,9 @@ class AloraTest : public testing::Test {
        .alpha = 12,
        .dropout = 0,
        .modules = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"},
-       .layer_begin = 1,
-       .active_from = {20, 21}},
+       .layers = {.begin = 1},
+       .active_from = ActiveFrom::kConfidenceMarker,
+       .marker = {20, 21}},
       at::kDouble};
 };
 
@@ -100,7 +101,7 @@ TEST_F(AloraTest, KeptStatesOfTheBaseModelGiveWhatComputingThemGives) {
   const ScoringResult computed =
       score_examples(model_, &adapter_, data_, every, {.batch_examples = 5}, *all_);
   LoraOptions everywhere = adapter_.options();
-  everywhere.active_from.clear();
+  everywhere.active_from = ActiveFrom::kStart;
   LoraAdapter other(model_.config(), everywhere, at::kDouble);
   other.parameters().copy_(adapter_.parameters());
   const ScoringResult from_start =

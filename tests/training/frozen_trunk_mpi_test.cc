@@ -54,7 +54,7 @@ TEST_F(FrozenTrunkTest, LossAndGradientAreThoseOfComputingAllLayers) {
                        .alpha = 12,
                        .dropout = 0.2,
                        .modules = {"q_proj", "k_proj", "o_proj", "down_proj"},
-                       .layer_begin = 1},
+                       .layers = {.begin = 1}},
                       at::kDouble);
   adapter.initialize(3);
   at::Tensor& weights = adapter.parameters();
@@ -137,7 +137,7 @@ TEST_F(FrozenTrunkTest, TrainingFromItGivesTheSameBytesOnAnyNumberOfRanks) {
     if (group.rank() == 0) std::filesystem::create_directories(base);
     group.barrier();
     TrainOptions options{.seed = 7,
-                         .lora = {.rank = 3, .alpha = 12, .dropout = 0.1, .layer_begin = 1},
+                         .lora = {.rank = 3, .alpha = 12, .dropout = 0.1, .layers = {.begin = 1}},
                          .objective = {{Loss::kExpectationLogLoss, 1, 0}}};
     options.settings.batches.max_steps = 6;
     options.settings.batches.global_batch_examples = 12;

@@ -140,7 +140,7 @@ TEST(MicroBatchGradient, MatchesDifferences) {
                        .alpha = 4,
                        .dropout = 0.2,
                        .modules = {"q_proj", "o_proj", "up_proj"},
-                       .layer_begin = 1},
+                       .layers = {.begin = 1}},
                       at::kDouble);
   adapter.initialize(3);
   adapter.parameters().add_(at::sin(at::arange(adapter.parameters().numel(), at::kDouble)),
@@ -223,15 +223,14 @@ TEST(AdapterFiles, ComeBackAsTheyWereAndRefuseWhatDoesNotFit) {
                        .dropout = 0,
                        .rslora = true,
                        .modules = {"v_proj", "gate_proj"},
-                       .layer_begin = 1,
-                       .layer_end = 3},
+                       .layers = {1, 3}},
                       at::kFloat);
   adapter.initialize(1);
   const std::string folder = temporary("adapter");
   write_adapter(folder, adapter, "tiny");
   const LoraAdapter back = read_adapter(folder, config, at::kFloat);
   EXPECT_TRUE(at::equal(back.parameters(), adapter.parameters()));
-  EXPECT_EQ(back.options().layer_begin, 1);
+  EXPECT_EQ(back.options().layers.begin, 1);
   EXPECT_TRUE(back.options().rslora);
   EXPECT_DOUBLE_EQ(back.scale(), adapter.scale());
 

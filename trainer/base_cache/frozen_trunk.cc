@@ -262,14 +262,14 @@ std::vector<at::Tensor> FrozenTrunk::keys_values(const data::MicroBatch& batch) 
 
 PassStart start_from_base(const LlamaModel& model, const data::MicroBatch& batch,
                           const FrozenTrunk* trunk, const LoraAdapter* adapter) {
-  if (adapter == nullptr || adapter->options().active_from.empty())
+  if (adapter == nullptr || !adapter->options().acts_from_marker())
     return trunk == nullptr ? PassStart() : PassStart::at_layer(trunk->layer(), trunk->rows(batch));
-  std::vector<int64_t> rows = rows_from_marker(batch, adapter->options().active_from);
+  std::vector<int64_t> rows = rows_from_marker(batch, adapter->options().marker);
   if (trunk != nullptr && trunk->has_keys_values()) {
     return PassStart::at_marker(trunk->layer(), {trunk->rows(batch), trunk->keys_values(batch)},
                                 std::move(rows));
   }
-  const int64_t layer = adapter->options().layer_begin;
+  const int64_t layer = adapter->options().layers.begin;
   return PassStart::at_marker(layer, model.base_states(batch, layer, /*keys_values=*/true),
                               std::move(rows));
 }

@@ -18,6 +18,7 @@ struct BootstrapOptions {
   int64_t resamples = 1000;
   uint64_t seed = 20240501;
   double level = 0.95;  // of the interval
+  bool operator==(const BootstrapOptions&) const = default;
 };
 
 struct MetricValue {

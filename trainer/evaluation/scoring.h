@@ -16,12 +16,14 @@
 #include "data_pipeline/tokens/token_data.h"
 #include "trainer/base_cache/frozen_trunk.h"
 #include "trainer/evaluation/scored_example.h"
+#include "trainer/evaluation/scoring_batch.h"
 #include "trainer/model/llama.h"
 
 namespace candor::trainer {
 
 struct ScoringOptions {
-  int64_t batch_examples = 16;  // of a micro-batch; part of what fixes the last bits
+  // The size of a micro-batch is part of what fixes the last bits.
+  int64_t batch_examples = kScoringBatchExamples;
   bool share_prefix = true;
   bool collect_hidden = false;
   const FrozenTrunk* trunk = nullptr;  // with all examples asked for; not with collect_hidden

@@ -16,15 +16,13 @@
 #include "data_pipeline/prompt/prompt.h"
 #include "data_pipeline/questions/question.h"
 #include "data_pipeline/tokenizer/tokenizer.h"
+#include "trainer/generation/answer_settings.h"
 #include "trainer/hosts/host_files.h"
 #include "trainer/model/llama.h"
 
 namespace candor::trainer {
 
-struct AnsweringOptions {
-  int64_t max_new_tokens = 32;
-  int64_t group_size = 64;
-  int64_t slots = 32;  // sequences of a group that run at a time
+struct AnsweringOptions : AnswerSettings {
   std::string model_identity{};
   std::string identity{};  // of all that answers may depend on beside the questions and the model:
                            // its dtype and further files, prompt, lengths

@@ -61,7 +61,7 @@ nlohmann::ordered_json config_json(const LoraAdapter& adapter, const std::string
   for (const LoraAdapter::Entry& entry : adapter.entries())
     last_layer = std::max(last_layer, entry.layer);
   std::vector<int64_t> layers;
-  for (int64_t layer = options.layer_begin; layer <= last_layer; ++layer) layers.push_back(layer);
+  for (int64_t layer = options.layers.begin; layer <= last_layer; ++layer) layers.push_back(layer);
   nlohmann::ordered_json config;
   config["peft_type"] = "LORA";
   config["task_type"] = "CAUSAL_LM";
@@ -78,7 +78,7 @@ nlohmann::ordered_json config_json(const LoraAdapter& adapter, const std::string
   config["layers_pattern"] = "layers";
   config["bias"] = "none";
   config["fan_in_fan_out"] = false;
-  if (!options.active_from.empty()) config["alora_invocation_tokens"] = options.active_from;
+  if (options.acts_from_marker()) config["alora_invocation_tokens"] = options.marker;
   config["inference_mode"] = true;
   config["init_lora_weights"] = true;
   config["modules_to_save"] = nullptr;
@@ -109,7 +109,8 @@ LoraOptions options_of(const nlohmann::json& config, const std::string& path) {
     options.rslora = config.value("use_rslora", false);
     if (config.contains("alora_invocation_tokens") &&
         !config["alora_invocation_tokens"].is_null()) {
-      options.active_from = config["alora_invocation_tokens"].get<std::vector<uint32_t>>();
+      options.marker = config["alora_invocation_tokens"].get<std::vector<uint32_t>>();
+      if (!options.marker.empty()) options.active_from = ActiveFrom::kConfidenceMarker;
     }
     options.modules = config.at("target_modules").get<std::vector<std::string>>();
     if (config.contains("layers_to_transform") && !config["layers_to_transform"].is_null()) {
@@ -120,9 +121,9 @@ LoraOptions options_of(const nlohmann::json& config, const std::string& path) {
       const std::set<int64_t> sorted(layers.begin(), layers.end());
       if (*sorted.begin() < 0 || *sorted.rbegin() > kMostLayers)
         fail(fmt::format("layers_to_transform: expected layers in 0..{}", kMostLayers));
-      options.layer_begin = *sorted.begin();
-      options.layer_end = *sorted.rbegin() + 1;
-      if (static_cast<int64_t>(sorted.size()) != options.layer_end - options.layer_begin)
+      options.layers.begin = *sorted.begin();
+      options.layers.end = *sorted.rbegin() + 1;
+      if (static_cast<int64_t>(sorted.size()) != options.layers.end - options.layers.begin)
         fail("layers_to_transform: expected layers without a gap");
     }
   } catch (const nlohmann::json::exception& error) {
@@ -183,7 +184,7 @@ LoraAdapter read_adapter(const std::string& folder, const ModelConfig& config, a
 
 void write_merged_model(const std::string& folder, const std::string& model_folder,
                         const LoraAdapter& adapter) {
-  if (!adapter.options().active_from.empty()) {
+  if (adapter.options().acts_from_marker()) {
     throw std::invalid_argument(
         "an adapter that acts from the confidence marker on can't be merged: merged weights act on "
         "every token");

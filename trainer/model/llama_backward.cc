@@ -107,7 +107,7 @@ void LlamaModel::backward(const SavedForward& saved, const at::Tensor& dhead_RD,
   // The gradient at a layer's output: [R, D] in the last layer, [T, D] below.
   at::Tensor dx = at::zeros_like(saved.final_in_RD);
   add_rms_norm_backward(dhead_RD, saved.final_in_RD, weights_.final_norm_D, saved.final_rstd_R, dx);
-  for (int64_t layer = config_.layers - 1; layer >= adapter.layer_begin; --layer) {
+  for (int64_t layer = config_.layers - 1; layer >= adapter.layers.begin; --layer) {
     const auto at_layer = static_cast<size_t>(layer);
     const LayerBackward step{.c = config_,
                              .w = weights_.layers[at_layer],
@@ -118,7 +118,7 @@ void LlamaModel::backward(const SavedForward& saved, const at::Tensor& dhead_RD,
                              .products = products_,
                              .gradient_flat = gradient_flat};
     step.mlp_block(dx);
-    step.attention_block(dx, /*wanted_below=*/layer > adapter.layer_begin);
+    step.attention_block(dx, /*wanted_below=*/layer > adapter.layers.begin);
   }
 }
 

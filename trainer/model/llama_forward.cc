@@ -297,7 +297,7 @@ ForwardResult LlamaModel::run(const data::MicroBatch& batch, const ForwardOption
     LayerActivations kept = decoder_layer(lora, rows, start.take_keys_values(lora.layer), x);
     if (options.collect_hidden && lora.layer + 1 < c.layers)
       hidden.push_back(rows_of(x, batch.confidence_row_B));
-    if (keep != nullptr && lora.layer >= options.adapter->options().layer_begin)
+    if (keep != nullptr && lora.layer >= options.adapter->options().layers.begin)
       keep->layers[static_cast<size_t>(lora.layer)] = std::move(kept);
   }
   at::Tensor final_rstd_R;

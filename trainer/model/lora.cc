@@ -37,15 +37,15 @@ double uniform_of(uint64_t seed, uint64_t element) {
 LoraAdapter::LoraAdapter(const ModelConfig& config, LoraOptions options, at::ScalarType dtype,
                          at::Device device)
     : options_(std::move(options)) {
-  if (options_.layer_end < 0) options_.layer_end = config.layers;
+  if (options_.layers.end < 0) options_.layers.end = config.layers;
   if (options_.rank < 1)
     throw std::invalid_argument(
         fmt::format("lora.rank: expected at least 1, got {}", options_.rank));
-  if (options_.layer_begin < 0 || options_.layer_begin >= options_.layer_end ||
-      options_.layer_end > config.layers) {
+  if (options_.layers.begin < 0 || options_.layers.begin >= options_.layers.end ||
+      options_.layers.end > config.layers) {
     throw std::invalid_argument(
         fmt::format("lora.layers: {}-{} is no range of the model's layers 0-{}",
-                    options_.layer_begin, options_.layer_end - 1, config.layers - 1));
+                    options_.layers.begin, options_.layers.end - 1, config.layers - 1));
   }
   std::vector<LinearModule> modules;
   for (size_t m = 0; m < kLinearModuleNames.size(); ++m) {
@@ -61,7 +61,7 @@ LoraAdapter::LoraAdapter(const ModelConfig& config, LoraOptions options, at::Sca
         fmt::format("lora.modules: expected some of {}", fmt::join(linear_module_names(), ", ")));
   }
   int64_t offset = 0;
-  for (int64_t layer = options_.layer_begin; layer < options_.layer_end; ++layer) {
+  for (int64_t layer = options_.layers.begin; layer < options_.layers.end; ++layer) {
     for (const LinearModule module : modules) {
       const auto [in, out] = in_and_out(config, module);
       entries_.push_back({layer, module, in, out, offset, offset + options_.rank * in});

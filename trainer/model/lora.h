@@ -18,22 +18,10 @@
 #include <vector>
 
 #include "trainer/model/linear_module.h"
+#include "trainer/model/lora_options.h"
 #include "trainer/model/model_config.h"
 
 namespace candor::trainer {
-
-struct LoraOptions {
-  int64_t rank = 8;
-  double alpha = 32;
-  double dropout = 0.05;
-  bool rslora = false;
-  std::vector<std::string> modules = {"q_proj", "v_proj"};
-  int64_t layer_begin = 0;
-  int64_t layer_end = -1;  // It is one past the last layer; -1 stands for all layers.
-  // aLoRA: the adapter acts from the first of these tokens on, which are the confidence marker's;
-  // what comes before is the base model. Empty: everywhere.
-  std::vector<uint32_t> active_from{};
-};
 
 class LoraAdapter {
  public:

@@ -70,15 +70,15 @@ PassCost& PassCost::operator+=(const PassCost& other) {
 PassCost training_cost(const ModelConfig& c, const LoraOptions& lora, const PassShape& shape,
                        int64_t first_layer, int64_t levels) {
   PassCost cost;
-  const int64_t past = lora.layer_end < 0 ? c.layers : lora.layer_end;
+  const int64_t past = lora.layers.end < 0 ? c.layers : lora.layers.end;
   const double of_a_score = 2.0 * static_cast<double>(c.heads * c.head_size);
   for (int64_t layer = first_layer; layer < c.layers; ++layer) {
-    const bool last = layer + 1 == c.layers, backward = layer >= lora.layer_begin,
+    const bool last = layer + 1 == c.layers, backward = layer >= lora.layers.begin,
                adapted = backward && layer < past;
     for (const Linear& linear : linears_of(c)) {
       const int64_t rows = last && !linear.of_all_rows_in_last_layer ? shape.head_rows : shape.rows;
       // Nobody reads the gradient below the lowest adapted layer's queries, keys and values.
-      const bool to_input = backward && !(layer == lora.layer_begin && linear.reads_layer_input);
+      const bool to_input = backward && !(layer == lora.layers.begin && linear.reads_layer_input);
       cost.linear += (to_input ? 2 : 1) * product(rows, linear.in, linear.out);
       if (adapted && std::count(lora.modules.begin(), lora.modules.end(), linear.name) > 0) {
         cost.lora += 3 * product(rows, lora.rank, linear.in + linear.out);
@@ -98,7 +98,7 @@ int64_t kept_elements_per_row(const ModelConfig& c) {
 
 PassCost forward_cost(const ModelConfig& c, const PassShape& shape, int64_t levels) {
   LoraOptions none;
-  none.layer_begin = none.layer_end = c.layers;
+  none.layers.begin = none.layers.end = c.layers;
   PassCost cost = training_cost(c, none, shape, 0, levels);
   cost.head /= 2;
   return cost;

@@ -19,6 +19,7 @@ struct ObjectiveStage {
   Loss loss = Loss::kTokenizedBrier;
   double until = 1.0;    // fraction of the run's steps at which the stage ends
   double ramp_to = 0.0;  // 0: starts at once; else the fraction at which it has fully taken over
+  bool operator==(const ObjectiveStage&) const = default;
 };
 
 struct LossWeight {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "data_pipeline/files/write_fence.h"
+#include "trainer/evaluation/scoring_batch.h"
 #include "trainer/hosts/host_files.h"
 #include "trainer/model/lora.h"
 #include "trainer/objectives/schedule.h"
@@ -60,7 +61,7 @@ struct TrainOptions {
   std::vector<ObjectiveStage> objective{};
   double lm_weight = 0;
   TrainSettings settings{};
-  int64_t validation_batch_examples = 16;  // fixed, as every micro-batch
+  int64_t validation_batch_examples = kScoringBatchExamples;  // fixed, as every micro-batch
   BaseModelName base_model{};
   TrainOutputs outputs{};
   TrunkFile trunk{};

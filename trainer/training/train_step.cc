@@ -112,7 +112,7 @@ TrainStep::Work TrainStep::work_of(const Step& step) const {
   Work work;
   for (const std::vector<int64_t>& members : step.micro_batches) {
     work.cost += training_cost(
-        model, lora, pass_shape(context_.data, members, share_prefix, !lora.active_from.empty()),
+        model, lora, pass_shape(context_.data, members, share_prefix, lora.acts_from_marker()),
         step.trunk != nullptr ? step.trunk->layer() : 0, head_rows);
     work.tokens.push_back(data::micro_batch_tokens(context_.data, members, share_prefix));
     work.rows += work.tokens.back();

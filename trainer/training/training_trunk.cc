@@ -9,8 +9,8 @@ namespace candor::trainer {
 std::unique_ptr<FrozenTrunk> make_training_trunk(const TrainContext& context,
                                                  std::set<int64_t> examples) {
   const TrainOptions& options = context.options;
-  const int64_t layer = options.lora.layer_begin;
-  const bool keys_values = !options.lora.active_from.empty();
+  const int64_t layer = options.lora.layers.begin;
+  const bool keys_values = options.lora.acts_from_marker();
   if (!options.settings.computing.frozen_trunk || (layer == 0 && !keys_values)) return nullptr;
   if (options.trunk.of_all) {
     for (const char* split : {"train", "validation"}) {
