@@ -18,13 +18,8 @@ inline const std::map<std::string, SearchMethod> kSearchMethods = {
 inline const std::map<std::string, Halving> kHalvings = {{"none", Halving::kNone},
                                                          {"synchronous", Halving::kSynchronous},
                                                          {"asynchronous", Halving::kAsynchronous}};
-// The validation figures of metrics.jsonl; true means that a larger one is better.
-inline const std::map<std::string, bool> kSweepMetrics = {
-    {"tokenized_brier", false}, {"expectation_brier", false},
-    {"argmax_brier", false},    {"auroc", true},
-    {"argmax_auroc", true},     {"expectation_ece", false},
-    {"argmax_ece", false},      {"spread", true},
-    {"format_mass", true},      {"distinct_levels", true}};
+// The validation figures that have a better side; true means that a larger one is better.
+std::map<std::string, bool> sweep_metrics();
 
 std::string method_name(SearchMethod method);
 std::string halving_name(Halving halving);

@@ -196,8 +196,8 @@ TEST_F(Report, SaysWhatTheReaderSees) {
   EXPECT_THAT(html, HasSubstr("level said, 0 to 9; unparsed as 0")) << "five are, before";
   EXPECT_THAT(html, HasSubstr("Brier &darr;"));
   EXPECT_THAT(html, HasSubstr("AUROC &uarr;"));
-  for (const ReportColumn& column : report_columns())
-    EXPECT_THAT(html, HasSubstr("<li>" + column.heading + ": "));
+  for (const MetricEntry& column : report_columns())
+    EXPECT_THAT(html, HasSubstr(std::string("<li>") + column.heading + ": "));
   const MetricValue& auroc = input_->after.overall.expectation.at("auroc");
   EXPECT_THAT(html, HasSubstr("&rarr; [" + figure(auroc.low) + ", " + figure(auroc.high) + "]"))
       << "the large figures have intervals";

@@ -1,5 +1,5 @@
 // The pieces of the training loop: rates, optimiser, step plan, gradient against differences,
-// adapter files, event files, collapse guard.
+// adapter files, event files.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
@@ -13,7 +13,6 @@
 #include "synthetic_data.h"
 #include "trainer/model/adapter_files.h"
 #include "trainer/training/adamw.h"
-#include "trainer/training/collapse_guard.h"
 #include "trainer/training/learning_rate.h"
 #include "trainer/training/micro_batch_gradient.h"
 #include "trainer/training/step_plan.h"
@@ -280,34 +279,6 @@ TEST(TensorBoardEvents, FramesCarryTheKnownChecksums) {
   EXPECT_EQ(at, bytes.size());
   EXPECT_EQ(frames, 2U);
   EXPECT_THAT(bytes, AllOf(HasSubstr("brain.Event:2"), HasSubstr("train/loss")));
-}
-
-ScoredExample said(int level, double target) {
-  ScoredExample example;
-  example.q.assign(10, 0.0);
-  example.q[static_cast<size_t>(level)] = 1;
-  example.argmax_level = level;
-  example.target = target;
-  return example;
-}
-
-TEST(CollapseGuard, SpeaksUpForOneLevelAndIsSilentForMany) {
-  std::vector<ScoredExample> one_level, many;
-  for (int i = 0; i < 20; ++i) {
-    one_level.push_back(said(4, i % 2));
-    many.push_back(said(i % 10, i % 10 > 4 ? 1 : 0));
-  }
-  const auto collapsed = collapse_message(validation_figures(one_level), 0.5, true);
-  ASSERT_TRUE(collapsed);
-  EXPECT_THAT(*collapsed, AllOf(HasSubstr("1 level"), HasSubstr("objective")));
-  EXPECT_FALSE(collapse_message(validation_figures(one_level), 0.1, true));
-  const ValidationFigures figures = validation_figures(many);
-  EXPECT_FALSE(collapse_message(figures, 0.9, true));
-  EXPECT_EQ(figures.distinct_levels, 10);
-  EXPECT_DOUBLE_EQ(figures.auroc, 1);
-  EXPECT_NEAR(figures.tokenized_brier, figures.expectation_brier,
-              1e-12);  // q is one-hot: no variance
-  EXPECT_THROW(validation_figures({}), std::invalid_argument);
 }
 
 }  // namespace

@@ -3,30 +3,13 @@
 #include <cmath>
 #include <set>
 #include <stdexcept>
-#include <utility>
 
 #include <fmt/format.h>
 
-#include "trainer/evaluation/metrics.h"
+#include "trainer/evaluation/metric_table.h"
 
 namespace candor::trainer {
 namespace {
-
-double mean_confidence(const MetricSample& sample) {
-  return weighted_mean(sample.confidence, sample.weight);
-}
-
-constexpr std::pair<const char*, double (*)(const MetricSample&)> kMetrics[] = {
-    {"accuracy", accuracy},
-    {"ece", ece},
-    {"ece_equal_mass", ece_equal_mass},
-    {"auroc", auroc},
-    {"auroc_within", auroc_within},
-    {"brier", brier},
-    {"nll", nll},
-    {"aurc", aurc},
-    {"spread", spread},
-    {"mean_confidence", mean_confidence}};
 
 struct GradedArrays {
   std::vector<double> target, expectation, argmax, entropy, format_mass, parsed;
@@ -85,11 +68,11 @@ MetricMap measure_confidences(std::span<const double> confidence, std::span<cons
       bootstrap(entity, options.bootstrap, [&](std::span<const double> weight) {
         sample.weight = weight;
         std::vector<double> figures;
-        for (const auto& [name, metric] : kMetrics) figures.push_back(metric(sample));
+        for (const MetricEntry& entry : metric_table()) figures.push_back(entry.of(sample));
         return figures;
       });
   MetricMap metrics;
-  for (size_t m = 0; m < values.size(); ++m) metrics[kMetrics[m].first] = values[m];
+  for (size_t m = 0; m < values.size(); ++m) metrics[metric_table()[m].name] = values[m];
   return metrics;
 }
 

@@ -21,8 +21,7 @@
 
 namespace candor::trainer {
 
-// By name: accuracy, ece, ece_equal_mass, auroc, auroc_within, brier, nll, aurc, mean_confidence,
-// spread (metrics.h). NaN where undefined.
+// By the names of metric_table.h. NaN where undefined.
 using MetricMap = std::map<std::string, MetricValue>;
 
 struct EvaluationOptions {

@@ -31,22 +31,21 @@ std::string cell(const MetricValue& value) {
 std::string before_after_table(const ReportInput& input) {
   // Four figures with intervals fit a terminal of 144 columns; report.html has the rest. A label
   // that doesn't fit has a line of its own.
-  static const std::vector<std::pair<std::string, std::string>> columns = {
-      {"auroc", "AUROC"}, {"brier", "Brier"}, {"ece", "ECE"}, {"nll", "NLL"}};
+  static constexpr const char* kColumns[] = {"auroc", "brier", "ece", "nll"};
   constexpr size_t kCell = 22, kMostLabel = 42;
   const std::vector<ReportRow> rows = report_rows(input);
   size_t label_width = 10;
   for (const ReportRow& row : rows)
     label_width = std::max(label_width, std::min(kMostLabel, code_points(row.label)));
   std::string table = padded("", label_width + 2);
-  for (const auto& column : columns) table += padded(column.second, kCell);
+  for (const char* name : kColumns) table += padded(metric_entry(name).heading, kCell);
   table += "levels\n";
   for (size_t r = 0; r < rows.size(); ++r) {
     if (r > 0 && rows[r].kind != rows[r - 1].kind) table += "\n";
     if (code_points(rows[r].label) > label_width) table += rows[r].label + "\n";
     table += padded(code_points(rows[r].label) > label_width ? "" : rows[r].label, label_width + 2);
-    for (const auto& column : columns)
-      table += padded(cell(metric_of(*rows[r].metrics, column.first)), kCell);
+    for (const char* name : kColumns)
+      table += padded(cell(metric_of(*rows[r].metrics, name)), kCell);
     table += rows[r].distinct_argmax_levels ? fmt::format("{}{}\n", *rows[r].distinct_argmax_levels,
                                                           rows[r].collapsed ? ", collapsed" : "")
                                             : "\n";

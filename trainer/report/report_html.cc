@@ -13,7 +13,10 @@
 namespace candor::trainer {
 namespace {
 
-std::string tile(const char* heading, const char* key, const ReportInput& input) {
+std::string tile(const MetricEntry& metric, const ReportInput& input) {
+  const std::string key = metric.name;
+  const std::string heading = fmt::format("{}, {} is better", metric.title,
+                                          metric.better == Better::kHigher ? "higher" : "lower");
   const EvaluationGroup &before = input.before.overall, &after = input.after.overall;
   const auto interval = [](const MetricValue& value) {
     return std::isfinite(value.low) ? fmt::format("[{}, {}]", figure(value.low), figure(value.high))
@@ -51,10 +54,8 @@ std::string introduction(const ReportInput& input) {
 
 std::string summary(const ReportInput& input) {
   std::string html = introduction(input) + "<div class=\"tiles\">\n";
-  html += tile("AUROC, higher is better", "auroc", input) +
-          tile("Brier score, lower is better", "brier", input) +
-          tile("ECE, lower is better", "ece", input) +
-          tile("NLL in nats, lower is better", "nll", input) + "</div>\n";
+  for (const char* name : {"auroc", "brier", "ece", "nll"}) html += tile(metric_entry(name), input);
+  html += "</div>\n";
   if (const auto warning = collapse_warning(input.after))
     html += "<p class=\"warn\">" + escape_html(*warning) + "</p>\n";
   html += "<ul>\n";

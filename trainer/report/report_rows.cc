@@ -5,8 +5,13 @@
 
 #include <fmt/format.h>
 
+#include "trainer/evaluation/collapse.h"
+
 namespace candor::trainer {
 namespace {
+
+// The metrics that findings() tells of.
+constexpr const char* kFound[] = {"auroc", "brier", "ece"};
 
 const std::vector<std::pair<std::string, std::string>>& baseline_labels() {
   static const std::vector<std::pair<std::string, std::string>> labels = {
@@ -30,20 +35,32 @@ std::string levels_text(int64_t levels) {
   return levels == 1 ? "one level only" : fmt::format("{} levels", levels);
 }
 
-std::string change_sentence(const char* heading, const char* key, bool higher_is_better,
-                            const ReportInput& input) {
-  const MetricValue before = metric_of(input.before.overall.expectation, key),
-                    after = metric_of(input.after.overall.expectation, key);
+std::string change_sentence(const MetricEntry& metric, const ReportInput& input) {
+  const MetricValue before = metric_of(input.before.overall.expectation, metric.name),
+                    after = metric_of(input.after.overall.expectation, metric.name);
   if (std::isnan(before.value) || std::isnan(after.value))
-    return fmt::format("{} isn't defined on these examples (one class only).", heading);
+    return fmt::format("{} isn't defined on these examples (one class only).", metric.title);
   const bool apart = before.high < after.low || after.high < before.low;
-  const double gain = (after.value - before.value) * (higher_is_better ? 1 : -1);
-  return fmt::format("{} by expectation goes from {} to {} ({}); the 95 % intervals {}.", heading,
-                     figure(before.value), figure(after.value),
-                     gain > 0   ? "better"
-                     : gain < 0 ? "worse"
-                                : "no change",
+  return fmt::format("{} by expectation goes from {} to {} ({}); the 95 % intervals {}.",
+                     metric.title, figure(before.value), figure(after.value),
+                     is_better(metric.better, after.value, before.value)   ? "better"
+                     : is_better(metric.better, before.value, after.value) ? "worse"
+                                                                           : "no change",
                      apart ? "don't overlap" : "overlap");
+}
+
+// Which of the metrics that findings() tells of are better than the trained model's.
+std::string what_is_better(const MetricMap& other, const MetricMap& trained) {
+  std::string better;
+  for (const char* name : kFound) {
+    const MetricEntry& metric = metric_entry(name);
+    const double own = metric_of(trained, name).value, value = metric_of(other, name).value;
+    if (is_better(metric.better, value, own)) {
+      better += fmt::format("{}{} {} against {}", better.empty() ? "" : ", ", metric.heading,
+                            figure(value), figure(own));
+    }
+  }
+  return better;
 }
 
 }  // namespace
@@ -77,26 +94,11 @@ std::vector<ReportRow> report_rows(const ReportInput& input) {
   return rows;
 }
 
-const std::vector<ReportColumn>& report_columns() {
-  static const std::vector<ReportColumn> columns = {
-      {"auroc", "AUROC", true,
-       "how often a right answer has a higher confidence than a wrong one; 0.5 is chance, 1 "
-       "perfect"},
-      {"auroc_within", "AUROC within relations", true,
-       "the same among questions of one relation, so that knowing the easy relations doesn't help"},
-      {"brier", "Brier", false,
-       "mean squared distance of the confidence from right (1) or wrong (0); a constant 0.5 has "
-       "0.25"},
-      {"ece", "ECE", false,
-       "expected calibration error: distance between confidence and share right in ten bins of "
-       "equal width; a constant at the accuracy has nearly 0"},
-      {"ece_equal_mass", "ECE, equal mass", false,
-       "the same with ten bins of equally many examples"},
-      {"nll", "NLL", false,
-       "negative log-likelihood of right or wrong in nats; punishes sure errors most"},
-      {"aurc", "AURC", false,
-       "area under the risk-coverage curve: the mean share wrong when only the most confident are "
-       "answered"}};
+std::vector<MetricEntry> report_columns() {
+  std::vector<MetricEntry> columns;
+  for (const MetricEntry& entry : metric_table()) {
+    if (*entry.heading != '\0') columns.push_back(entry);
+  }
   return columns;
 }
 
@@ -111,7 +113,7 @@ std::string figure(double value) {
 }
 
 bool is_collapsed(const MetricMap& expectation, int64_t distinct_argmax_levels) {
-  return distinct_argmax_levels <= 2 || metric_of(expectation, "spread").value < 0.02;
+  return have_collapsed(distinct_argmax_levels, metric_of(expectation, "spread").value);
 }
 
 std::optional<std::string> collapse_warning(const EvaluationTable& after) {
@@ -126,23 +128,11 @@ std::optional<std::string> collapse_warning(const EvaluationTable& after) {
 }
 
 std::vector<std::string> findings(const ReportInput& input) {
-  std::vector<std::string> sentences = {change_sentence("AUROC", "auroc", true, input),
-                                        change_sentence("Brier score", "brier", false, input),
-                                        change_sentence("ECE", "ece", false, input)};
+  std::vector<std::string> sentences;
+  for (const char* name : kFound) sentences.push_back(change_sentence(metric_entry(name), input));
   const EvaluationGroup& after = input.after.overall;
   const auto add_if_better = [&](const std::string& label, const MetricMap& metrics) {
-    std::string better;
-    const auto compare = [&](const char* heading, const char* key, bool higher_is_better) {
-      const double own = metric_of(after.expectation, key).value,
-                   other = metric_of(metrics, key).value;
-      if (higher_is_better ? other > own : other < own) {
-        better += fmt::format("{}{} {} against {}", better.empty() ? "" : ", ", heading,
-                              figure(other), figure(own));
-      }
-    };
-    compare("AUROC", "auroc", true);
-    compare("Brier", "brier", false);
-    compare("ECE", "ece", false);
+    const std::string better = what_is_better(metrics, after.expectation);
     if (!better.empty())
       sentences.push_back(
           fmt::format("Better than the trained model's expectation: {} ({}).", label, better));

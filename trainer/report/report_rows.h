@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "trainer/evaluation/metric_table.h"
 #include "trainer/report/report.h"
 
 namespace candor::trainer {
@@ -22,12 +23,8 @@ struct ReportRow {
 // rows.
 std::vector<ReportRow> report_rows(const ReportInput& input);
 
-struct ReportColumn {
-  std::string key, heading;
-  bool higher_is_better = false;
-  std::string meaning;  // a sentence for readers who don't know the metric
-};
-const std::vector<ReportColumn>& report_columns();
+// The metrics that have a column, in the columns' order.
+std::vector<MetricEntry> report_columns();
 
 // The value called `key`, all NaN if it isn't there.
 MetricValue metric_of(const MetricMap& metrics, const std::string& key);
@@ -39,8 +36,7 @@ std::string figure(double value);
 // of those are collapsed: plain sentences, worst news included.
 std::vector<std::string> findings(const ReportInput& input);
 
-// Nearly one confidence for everything: at most two levels said, or an expectation that hardly
-// spreads.
+// By the rule of collapse.h.
 bool is_collapsed(const MetricMap& expectation, int64_t distinct_argmax_levels);
 
 // Present when the trained model is collapsed.

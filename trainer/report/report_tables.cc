@@ -26,17 +26,17 @@ std::string html_cell(const MetricValue& value) {
 std::string main_table(const ReportInput& input) {
   static constexpr const char* kClasses[] = {"before", "after", "baseline", "extra"};
   std::string html = std::string(kTable) + "<tr><th></th>";
-  for (const ReportColumn& column : report_columns())
+  for (const MetricEntry& column : report_columns())
     html += fmt::format("<th>{} {}</th>", column.heading,
-                        column.higher_is_better ? "&uarr;" : "&darr;");
+                        column.better == Better::kHigher ? "&uarr;" : "&darr;");
   html += "<th>levels said</th></tr>\n";
   const std::vector<ReportRow> rows = report_rows(input);
   for (size_t r = 0; r < rows.size(); ++r) {
     const bool first = r > 0 && rows[r].kind != rows[r - 1].kind;
     html += fmt::format("<tr class=\"{}{}\"><td>{}</td>", kClasses[static_cast<int>(rows[r].kind)],
                         first ? " first" : "", escape_html(rows[r].label));
-    for (const ReportColumn& column : report_columns())
-      html += html_cell(metric_of(*rows[r].metrics, column.key));
+    for (const MetricEntry& column : report_columns())
+      html += html_cell(metric_of(*rows[r].metrics, column.name));
     html += rows[r].distinct_argmax_levels
                 ? fmt::format("<td>{}{}</td></tr>\n", *rows[r].distinct_argmax_levels,
                               rows[r].collapsed ? "<strong>collapsed</strong>" : "")
@@ -49,7 +49,7 @@ std::string main_table(const ReportInput& input) {
       "best layer are fitted or chosen on training and validation examples, never on test. AUROC "
       "and Brier come first, because a constant has nearly "
       "the lowest ECE.</p>\n<details><summary>What the columns mean</summary>\n<ul>\n";
-  for (const ReportColumn& column : report_columns())
+  for (const MetricEntry& column : report_columns())
     html += fmt::format("<li>{}: {}.</li>\n", column.heading, escape_html(column.meaning));
   return html +
          "<li>levels said: how many different levels greedy decoding says over all test questions; "

@@ -45,19 +45,13 @@ std::string to_json_line(const StepRecord& record) {
   line["unshared_tokens_per_s"] = record.unshared_tokens_per_s;
   if (record.share_of_peak > 0) line["share_of_peak"] = record.share_of_peak;
   if (record.validation) {
-    const ValidationFigures& v = *record.validation;
     nlohmann::ordered_json figures;
-    figures["tokenized_brier"] = v.tokenized_brier;
-    figures["expectation_brier"] = v.expectation_brier;
-    figures["argmax_brier"] = v.argmax_brier;
-    if (std::isfinite(v.auroc)) figures["auroc"] = v.auroc;
-    figures["expectation_ece"] = v.expectation_ece;
-    if (std::isfinite(v.argmax_auroc)) figures["argmax_auroc"] = v.argmax_auroc;
-    figures["argmax_ece"] = v.argmax_ece;
-    figures["entropy"] = v.entropy;
-    figures["spread"] = v.spread;
-    figures["format_mass"] = v.format_mass;
-    figures["distinct_levels"] = v.distinct_levels;
+    for (const ValidationEntry& entry : validation_table()) {
+      const double value = entry.of(*record.validation);
+      if (!std::isfinite(value)) continue;
+      figures[entry.name] = value;
+      if (entry.whole) figures[entry.name] = static_cast<int64_t>(value);
+    }
     line["validation"] = figures;
   }
   return line.dump() + "\n";
@@ -88,7 +82,7 @@ void MetricsLog::write(const StepRecord& record) {
   }
   last_step_ = record.step;
   if (events_ == nullptr) return;
-  const auto scalar = [&](const char* tag, double value) {
+  const auto scalar = [&](const std::string& tag, double value) {
     events_->scalar(tag, record.step, static_cast<float>(value));
   };
   scalar("train/loss", record.loss);
@@ -97,12 +91,10 @@ void MetricsLog::write(const StepRecord& record) {
   scalar("speed/examples_per_s", record.examples_per_s);
   if (record.share_of_peak > 0) scalar("speed/share_of_peak", record.share_of_peak);
   if (record.validation) {
-    scalar("validation/tokenized_brier", record.validation->tokenized_brier);
-    scalar("validation/expectation_brier", record.validation->expectation_brier);
-    scalar("validation/auroc", record.validation->auroc);
-    scalar("validation/entropy", record.validation->entropy);
-    scalar("validation/spread", record.validation->spread);
-    scalar("validation/distinct_levels", static_cast<double>(record.validation->distinct_levels));
+    for (const ValidationEntry& entry : validation_table()) {
+      if (entry.on_board)
+        scalar(std::string("validation/") + entry.name, entry.of(*record.validation));
+    }
   }
   events_->flush();
 }

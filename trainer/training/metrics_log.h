@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "trainer/objectives/schedule.h"
-#include "trainer/training/collapse_guard.h"
 #include "trainer/training/tensorboard_events.h"
+#include "trainer/training/validation_figures.h"
 
 namespace candor::trainer {
 
