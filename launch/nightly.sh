@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What takes too long for every change: fuzzing each parser, a campaign of faults, the sanitizers. Some hours on two cores; --help says how to shorten it.
+# What takes too long for every change: fuzzing each parser, a campaign of faults, the recipes, the sanitizers. Some hours on two cores; --help says how to shorten it.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,6 +19,7 @@ failed=()
 attempt() { echo "=== $*"; "$@" || failed+=("$*"); }
 attempt tests/fuzz/run.sh --seconds "$seconds"
 attempt launch/test.sh --clusters
+attempt python3 -B tests/architecture/recipes_test.py . --whole
 attempt tests/faults/run.sh --faults "$faults" --seed "$seed"
 for sanitizer in asan tsan; do
   if launch/setup/build.sh $sanitizer; then attempt ctest --preset $sanitizer; else failed+=("build $sanitizer"); fi

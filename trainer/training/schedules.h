@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <numbers>
@@ -19,7 +18,7 @@ struct Schedule {
   double (*factor)(double done, int64_t epoch, double gamma);
 };
 
-inline constexpr std::array<Schedule, 4> kSchedules = {{
+inline constexpr Schedule kSchedules[] = {
     {"constant", [](double, int64_t, double) { return 1.0; }},
     {"linear", [](double done, int64_t, double) { return std::max(0.0, 1 - done); }},
     // Half a cosine to 0 (Loshchilov & Hutter 2017, without restarts).
@@ -28,7 +27,7 @@ inline constexpr std::array<Schedule, 4> kSchedules = {{
     // StepLR, the paper's.
     {"step", [](double, int64_t epoch,
                 double gamma) { return std::pow(gamma, static_cast<double>(epoch)); }},
-}};
+};
 
 inline std::vector<std::string> schedule_names() {
   std::vector<std::string> names;
