@@ -1,12 +1,12 @@
-"""A small whole run gives the bytes that it gave before the structure of the program was changed.
+"""A small whole run gives the bytes that it gave when golden.json was recorded.
 
 usage: same_results.py CANDOR FOLDER [--record]
 
-golden.json holds the SHA-256 of each result as the program of commit 0728f0f made it, and the kind
-of processor that made it. Where this machine is of the same kind, every byte has to agree. On
-another kind products round differently: there the answers and the tokens have to agree, and the
-adapters have to be as near as rounding allows. --record writes golden.json anew (after a change of
-results that is meant, with the reason in the commit).
+golden.json holds the SHA-256 of each result, and the kind of processor that made it. Where this
+machine is of the same kind, every byte has to agree. On another kind products round differently:
+there the answers and the tokens have to agree, and the adapters have to be as near as rounding
+allows. --record writes golden.json anew (after a change of results that is meant, with the reason
+in the commit).
 """
 import argparse
 import base64

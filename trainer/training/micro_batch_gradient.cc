@@ -70,9 +70,19 @@ double add_micro_batch_gradient(const LlamaModel& model, const LoraAdapter& adap
   at::Tensor dlogits_BK;
   double loss = level_losses(at::mm(confidence_BD, head_KD.t()), batch, options, log_normalizer_B,
                              soft_target_weight, dlogits_BK);
-  at::Tensor dconfidence_BD = at::mm(dlogits_BK.to(head_KD.options()), head_KD);
-  if (soft_target_weight > 0)
-    dconfidence_BD.add_(model.logits_backward(softmax_BV), soft_target_weight);
+  at::Tensor dconfidence_BD;
+  if (soft_target_weight > 0) {
+    // Softmax and target nearly cancel at the levels, so they are subtracted before the product
+    // rounds, not after it.
+    const at::Tensor dlogits_BV = softmax_BV.mul_(soft_target_weight);
+    const at::Tensor level_ids =
+        at::tensor(std::vector<int64_t>(options.level_ids.begin(), options.level_ids.end()))
+            .to(model.device());
+    dlogits_BV.index_add_(1, level_ids, dlogits_BK.to(dlogits_BV.options()));
+    dconfidence_BD = model.logits_backward(dlogits_BV);
+  } else {
+    dconfidence_BD = at::mm(dlogits_BK.to(head_KD.options()), head_KD);
+  }
   dhead_RD.narrow(0, 0, examples).copy_(dconfidence_BD);
 
   if (lm && !result.lm_labels.empty()) {
