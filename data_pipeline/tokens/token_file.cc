@@ -63,19 +63,29 @@ struct WriteColumn {
   }
 };
 
-struct ReadColumn {
+// Reads what isn't of single examples.
+struct ReadVectors {
   const ColumnReader& in;
-  std::vector<Example>& examples;
-  const std::string& path;
 
   template <class T>
   void operator()(const char* name, std::vector<T>& values) const {
     values = in.column<T>(name);
   }
   template <class Field>
+  void operator()(const char* /*name*/, Field Example::* /*field*/) const {}
+};
+
+// Reads what each example has; `examples` has its size already.
+struct ReadExamples {
+  const ColumnReader& in;
+  std::vector<Example>& examples;
+  const std::string& path;
+
+  template <class T>
+  void operator()(const char* /*name*/, std::vector<T>& /*values*/) const {}
+  template <class Field>
   void operator()(const char* name, Field Example::*field) const {
     std::vector<Stored<Field>> values = in.column<Stored<Field>>(name);
-    if (examples.empty()) examples.resize(values.size());  // This is the first one.
     if (values.size() != examples.size())
       throw std::invalid_argument(fmt::format("{}: {} has {} elements, expected {}", path, name,
                                               values.size(), examples.size()));
@@ -169,7 +179,7 @@ TokenData read_columns(const ColumnReader& in, const std::string& path) {
                  .template_sha256 = in.text_attribute("template_sha256"),
                  .prompt_sha256 = in.text_attribute("prompt_sha256"),
                  .model_identity = in.text_attribute("model_identity")};
-  visit_columns(data, ReadColumn{in, data.examples, path});
+  visit_columns(data, ReadVectors{in});
   const auto same = [](int64_t count, size_t got) {
     return count >= 0 && static_cast<uint64_t>(count) == got;
   };
@@ -181,6 +191,8 @@ TokenData read_columns(const ColumnReader& in, const std::string& path) {
                     "`candor prepare` again",
                     path));
   }
+  data.examples.resize(data.suffixes.size());
+  visit_columns(data, ReadExamples{in, data.examples, path});
   return data;
 }
 

@@ -232,6 +232,11 @@ TEST(TokenFileTest, ForeignStorageIsRefused) {
 TEST(TokenFileTest, ContradictionsAreNotRead) {
   const std::string folder = CANDOR_SOURCE_DIR "/tests/fuzz/corpus/token_file/";
   EXPECT_THAT(read_error(folder + "graded_has_4"), HasSubstr("graded has 4 elements, expected 5"));
+  EXPECT_THAT(read_error(folder + "prefix_index_has_0"),
+              HasSubstr("prefix_index has 0 elements, expected 5"));
+  EXPECT_THAT(read_error(folder + "prefix_index_has_6"),
+              HasSubstr("prefix_index has 6 elements, expected 5"));
+  EXPECT_THAT(read_error(folder + "split_has_4"), HasSubstr("split has 4 elements, expected 5"));
   EXPECT_THAT(read_error(folder + "graded_is_7"),
               HasSubstr("example number 2: graded must be 0 or 1, got 7"));
 }
