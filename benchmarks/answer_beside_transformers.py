@@ -65,23 +65,37 @@ def messages_of(question):
     return turns + [{"role": "user", "content": question["question"]}]
 
 
-def first_line(text):
-    """What candor keeps of a generated text (data_pipeline/questions/response.h)."""
-    stated = text.lower().find(prompt["marker"].strip().lower())
-    return (text if stated < 0 else text[:stated]).strip().split("\n")[0].strip()
+def stated_words(text):
+    """Where the words that a confidence comes after begin and end in a text; none: None."""
+    lower, found = text.lower(), []
+    for words in {"confidence:", prompt["marker"].strip().lower()}:
+        if (begin := lower.find(words)) >= 0:
+            found.append((begin, -(begin + len(words))))
+    return (min(found)[0], -min(found)[1]) if found else None
+
+
+def answer_of(text):
+    """What candor keeps of a generated text (read_response in data_pipeline/questions/response.h)."""
+    stated = stated_words(text)
+    before = (text[:stated[0]] if stated else text).strip()
+    answer = before.split("\n")[0].strip()
+    if stated and "\n" not in before and answer.endswith(("(", "[")):
+        answer = answer[:-1].strip()
+    return answer
 
 
 def is_complete(text):
-    """Where candor stops generating (answer_is_complete in trainer/generation/answering.h)."""
-    begin = len(text) - len(text.lstrip(" \n\t"))
-    if begin == len(text):
+    """Where candor stops generating (is_complete of read_response)."""
+    if stated := stated_words(text):
+        number = text[stated[1]:].lstrip(" \t")
+        return number != "" and (not all(c in "0123456789" for c in number) or len(number) >= 3)
+    line, end, rest = text.lstrip().partition("\n")
+    if not end:
         return False
-    marker = text.find(prompt["marker"], begin)
-    if marker >= 0:
-        number = text[marker + len(prompt["marker"]):]
-        return not all(c in "0123456789" for c in number) or len(number) >= 3
-    line_end = text.find("\n", begin)
-    return line_end >= 0 and not prompt["marker"].startswith(text[line_end:]) and not prompt["marker"].startswith(text[line_end + 1:])
+    begun = rest.lstrip()
+    if rest[:len(rest) - len(begun)].count("\n") > 1:
+        return True
+    return not any(words.startswith(begun.lower()) for words in ("confidence:", prompt["marker"].strip().lower()))
 
 
 def tokens_until_complete(ids):
@@ -122,7 +136,7 @@ def answers_of_transformers(some, share_prefix):
             output = model.generate(**inputs, do_sample=False, max_new_tokens=limit, use_cache=True, pad_token_id=tokenizer.pad_token_id)
             for row in output[:, longest:].tolist():
                 generated.append(row[:row.index(tokenizer.eos_token_id)] if tokenizer.eos_token_id in row else row)
-    responses = [first_line(tokenizer.decode(ids)) for ids in generated]
+    responses = [answer_of(tokenizer.decode(ids)) for ids in generated]
     return generated, responses, time.perf_counter() - begin
 
 

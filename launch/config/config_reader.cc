@@ -247,6 +247,8 @@ class Reader final : public FieldVisitor {
     }
     if (reads_as_something_else(node)) fail(node, path, "a text (put it in quotes)");
     if (rule.required && node.scalar.empty()) fail(node, path, "a text that isn't empty");
+    if (rule.required && node.scalar.find_first_not_of(" \t\r\n") == std::string::npos)
+      fail(node, path, "a text that isn't white space alone");
     if (!rule.must_contain.empty() && node.scalar.find(rule.must_contain) == std::string::npos)
       fail(node, path, fmt::format("a text with {} in it", rule.must_contain));
     return node.scalar;

@@ -17,7 +17,7 @@ import sys
 import tempfile
 
 # Most edits that each recipe may need beside its new files: a line, or a function, in one place.
-EDITS = {"loss": 3, "schedule": 1, "grader": 2, "config key": 2, "metric": 3, "command": 2}
+EDITS = {"loss": 3, "schedule": 1, "grader": 2, "config key": 3, "metric": 2, "command": 2}
 
 
 def recipes_of(text):
@@ -109,9 +109,10 @@ def add_grader(tree):
 
 def add_config_key(tree):
     walk = Walk(tree, "config key")
-    walk.insert("launch/config/run_config.h", "  int64_t max_tokens = 2048;", "  int64_t min_tokens = 3;\n")
-    walk.insert("launch/config/config_fields.cc", '  v.integer("max_tokens", prepare.max_tokens',
-                '  v.integer("min_tokens", prepare.min_tokens, {.min = 1, .max = 9}, "a walked key");\n')
+    walk.insert("trainer/training/train_settings.h", "  double clip_norm = 1;", "  int64_t skip_steps = 3;\n")
+    walk.insert("launch/config/config_fields.cc", '  v.number("clip_norm",',
+                '  v.integer("skip_steps", update.skip_steps, {.min = 1, .max = 9}, "a walked key");\n')
+    walk.insert("launch/stages/stage_list.cc", '"train.clip_norm"', '"train.skip_steps", ')
     return walk
 
 
@@ -119,17 +120,17 @@ def add_metric(tree):
     walk = Walk(tree, "metric")
     walk.insert("trainer/evaluation/metrics.h", "}  // namespace candor::trainer",
                 "double mean_error(const MetricSample& sample);\n\n")
-    metrics = (tree / "trainer/evaluation/metrics.cc").read_text()
-    end = metrics.rindex("}  // namespace candor::trainer")
-    (tree / "trainer/evaluation/metrics.cc").write_text(metrics[:end] + """double mean_error(const MetricSample& sample) {
+    walk.new("trainer/evaluation/error_metrics.cc", """#include <cmath>
+#include "trainer/evaluation/metrics.h"
+namespace candor::trainer {
+double mean_error(const MetricSample& sample) {
   std::vector<double> errors;
-  for (size_t i = 0; i < sample.correct.size(); ++i)
-    errors.push_back(std::abs(sample.confidence[i] - sample.correct[i]));
+  for (size_t i = 0; i < sample.target.size(); ++i)
+    errors.push_back(std::abs(sample.confidence[i] - sample.target[i]));
   return weighted_mean(errors, sample.weight);
 }
-
-""" + metrics[end:])
-    walk.edits += 1
+}  // namespace candor::trainer
+""")
     walk.insert("trainer/evaluation/metric_table.cc", '{"accuracy", accuracy}', '{"mean_error", mean_error},\n      ')
     return walk
 
@@ -166,12 +167,12 @@ CONFIG_TEST = """#include <gmock/gmock.h>
 namespace candor::launch {
 TEST(Walked, TheConfigAndTheTablesKnowWhatWasAdded) {
   const std::string help = describe_run_config();
-  for (const char* added : {"absolute_error", "halving", "long_enough", "min_tokens"})
+  for (const char* added : {"absolute_error", "halving", "long_enough", "skip_steps"})
     EXPECT_THAT(help, testing::HasSubstr(added));
   const RunConfig config = parse_run_config(
       "run: {dir: r}\\nmodel: {path: m}\\nobjective: [{loss: absolute_error}]\\n"
-      "train: {schedule: halving}\\ngrade: {grader: long_enough}\\nprepare: {min_tokens: 7}\\n", "my.yaml");
-  EXPECT_EQ(config.prepare.min_tokens, 7);
+      "train: {schedule: halving, skip_steps: 7}\\ngrade: {grader: long_enough}\\n", "my.yaml");
+  EXPECT_EQ(config.train.update.skip_steps, 7);
   EXPECT_EQ(parse_run_config(to_yaml(config), "again.yaml"), config);
   std::vector<double> gradient_K(2);
   const auto& loss = trainer::entry_of(trainer::loss_from_name("absolute_error"));
@@ -186,7 +187,11 @@ METRIC_TEST = """#include <gtest/gtest.h>
 #include "trainer/evaluation/metric_table.h"
 namespace candor::trainer {
 TEST(Walked, TheTableKnowsTheMetric) {
-  EXPECT_DOUBLE_EQ(metric_entry("mean_error").of({.confidence = {0.5, 1}, .correct = {1, 1}, .weight = {}}), 0.25);
+  const std::vector<double> confidence = {0.5, 1}, target = {1, 1};
+  MetricSample sample;
+  sample.confidence = confidence;
+  sample.target = target;
+  EXPECT_DOUBLE_EQ(metric_entry("mean_error").of(sample), 0.25);
 }
 }  // namespace candor::trainer
 """
@@ -200,6 +205,10 @@ def run(*command):
 
 
 def files_of(sources):
+    """What git tracks or would; in an unpacked archive, everything but what a build makes."""
+    listed = subprocess.run(["git", "-C", sources, "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
+    if listed.returncode == 0:
+        return [file for file in listed.stdout.splitlines() if (sources / file).is_file()]
     skipped = {"build", ".git", ".deps", "runs", "models"}
     return [str(path.relative_to(sources)) for top in sources.iterdir() if top.name not in skipped
             for path in ([top] if top.is_file() else top.rglob("*")) if path.is_file()]
@@ -208,14 +217,16 @@ def files_of(sources):
 def walk_all(sources, whole):
     with tempfile.TemporaryDirectory(prefix="candor_recipes_") as folder:
         tree, build = pathlib.Path(folder) / "candor", pathlib.Path(folder) / "build"
-        shutil.copytree(sources, tree, ignore=shutil.ignore_patterns("build", ".git", ".deps", "runs", "models"))
+        for file in files_of(sources):
+            (tree / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(sources / file, tree / file)
         adders = [add_loss, add_schedule, add_grader, add_config_key] + ([add_metric, add_command] if whole else [])
         for walk in [add(tree) for add in adders]:
             print(f"{walk.recipe}: {walk.edits} edits beside its new files")
             if walk.edits > EDITS[walk.recipe]:
                 sys.exit(f"{walk.recipe}: {walk.edits} edits, at most {EDITS[walk.recipe]}")
         (tree / "tests/config/walked_test.cc").write_text(CONFIG_TEST)
-        (tree / "tests/evaluation/walked_test.cc").write_text(METRIC_TEST)
+        (tree / "tests/evaluation/walked_metric_test.cc").write_text(METRIC_TEST)
         options = ["-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_CXX_FLAGS_DEBUG=-O0"]
         targets = ["config_tests"]
         if whole:
@@ -229,7 +240,7 @@ def walk_all(sources, whole):
         programs = {path.name: path for path in build.rglob("*_tests") if path.is_file()}
         run(programs["config_tests"], "--of=walked_test")
         if whole:
-            run(programs["evaluation_tests"], "--of=walked_test")
+            run(programs["evaluation_tests"], "--of=walked_metric_test")
             assert "greet" in run(build / "candor", "--help")
             assert run(build / "candor", "greet") == "greetings of 1 ranks\n"
 

@@ -32,6 +32,14 @@ TEST(CommandTable, EachCommandHasOneNameAndOneWayToRun) {
   EXPECT_EQ(find_command(""), nullptr);
 }
 
+TEST(CommandTable, TheCommandsAreThese) {
+  std::vector<std::string> names;
+  for (const Command& command : command_table()) names.push_back(command.name);
+  EXPECT_THAT(names, testing::ElementsAre("import", "answer", "grade", "prepare", "train",
+                                          "evaluate", "score", "run", "sweep", "pool", "export",
+                                          "inspect", "k8s", "doctor", "help"));
+}
+
 TEST(CommandTable, EveryStageIsACommandThatTakesItsConfig) {
   for (const StageDeclaration& stage : stage_list()) {
     const Command* command = find_command(stage.name);

@@ -143,6 +143,9 @@ TEST(ConfigErrors, OutOfRange) {
       "my.yaml:6:13: prompt.question: expected a text with {question} in it, got the text \"Q:\"");
   EXPECT_EQ(error_after_head("prompt:\n  marker: \"\"\n"),
             "my.yaml:6:11: prompt.marker: expected a text that isn't empty, got the text \"\"");
+  EXPECT_THAT(error_after_head("prompt:\n  marker: \"\\n\\n\"\n"),
+              testing::HasSubstr("my.yaml:6:11: prompt.marker: expected a text that isn't white "
+                                 "space alone"));
   for (const char* typed : {"20", "29-20", "a-b", "-3", "1-2-3", "01-2"}) {
     EXPECT_EQ(
         error_after_head(std::string("lora:\n  layers: ") + typed + "\n"),

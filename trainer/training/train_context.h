@@ -4,7 +4,7 @@
 #include <string>
 
 #include "comm/process_group.h"
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 #include "trainer/model/llama.h"
 #include "trainer/training/train_options.h"
 

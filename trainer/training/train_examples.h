@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "data_pipeline/tokens/token_file.h"
+#include "data_pipeline/tokens/token_data.h"
 
 namespace candor::trainer {
 
