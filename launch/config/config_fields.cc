@@ -69,7 +69,7 @@ void visit_choice(FieldVisitor& v, const std::string& name, Enum& value,
 
 void visit_run(RunSection& run, FieldVisitor& v) {
   v.begin_section("run", "the run as a whole");
-  v.text("dir", run.dir, {.required = true},
+  v.text("dir", run.dir, {.required = true, .is_path = true},
          "folder of everything the run writes; made where it doesn't exist");
   v.integer("seed", run.seed, {.min = 0},
             "of the adapter's first values, the order of examples and dropout");
@@ -86,16 +86,16 @@ void visit_run(RunSection& run, FieldVisitor& v) {
 
 void visit_model(ModelSection& model, FieldVisitor& v) {
   v.begin_section("model", "the base model");
-  v.text("path", model.path, {.required = true},
+  v.text("path", model.path, {.required = true, .is_path = true},
          "folder in Hugging Face layout (config.json, safetensors, tokenizer.json)");
-  v.text("gguf", model.gguf, {},
+  v.text("gguf", model.gguf, {.is_path = true},
          "GGUF file to import to path where path has no model; may be a glob pattern that matches "
          "one file");
   visit_choice(
       v, "dtype", model.dtype,
       "of the frozen weights; activations and adapter are fp32 (fp64 with fp64). bf16 halves "
       "the memory and is exact for a model stored in bf16");
-  v.text("shared_weights", model.shared_weights, {},
+  v.text("shared_weights", model.shared_weights, {.is_path = true},
          "folder on a disk of each host; the weights lie there in the layout that is multiplied "
          "with, made on first use, and the ranks of the host and "
          "other runs map one copy instead of holding one each (CPU only); empty = none");
@@ -112,7 +112,7 @@ void visit_model(ModelSection& model, FieldVisitor& v) {
 
 void visit_data(DataSection& data, FieldVisitor& v) {
   v.begin_section("data", "questions, and how many of each split are used (0 = all)");
-  v.text("questions", data.questions, {}, "questions.jsonl (docs/formats.md)");
+  v.text("questions", data.questions, {.is_path = true}, "questions.jsonl (docs/formats.md)");
   v.integer("max_train", data.max_train, {.max = kMany}, "train questions, the first in the file");
   v.integer("max_validation", data.max_validation, {.max = kMany}, "validation questions");
   v.integer("max_test", data.max_test, {.max = kMany}, "test questions");
@@ -242,7 +242,7 @@ void visit_computing(RunConfig& config, FieldVisitor& v) {
   v.flag("frozen_trunk", train.computing.frozen_trunk,
          "compute the layers below the lowest of lora.layers once per data set and keep what they "
          "give, instead of in every step");
-  v.text("trunk_dir", config.trunk_dir, {},
+  v.text("trunk_dir", config.trunk_dir, {.is_path = true},
          "folder where what the frozen layers give of all train and validation examples is kept "
          "for every run with the same model, tokens and lowest "
          "layer; without it each run.dir keeps its own");

@@ -22,6 +22,7 @@ struct TextRule {
   bool required = false;
   std::vector<std::string> choices = {};  // empty: any text
   std::string must_contain = {};
+  bool is_path = false;  // path_values.h
 };
 
 struct IntegerRule {

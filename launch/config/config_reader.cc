@@ -11,8 +11,11 @@
 #include "launch/config/config_checks.h"
 #include "launch/config/config_fields.h"
 #include "launch/config/nearest_key.h"
+#include "launch/config/path_values.h"
+#include "launch/config/unknown_key.h"
 #include "launch/config/yaml_scalars.h"
 #include "launch/config/yaml_tree.h"
+#include "launch/config/yaml_warnings.h"
 
 namespace candor::launch {
 namespace {
@@ -24,11 +27,6 @@ using Kind = YamlNode::Kind;
       fmt::format("{}: {}: expected {}, got {}", node.where, path, expected, node.description()));
 }
 
-bool reads_as_something_else(const YamlNode& node) {
-  if (node.quoted) return false;
-  return node.scalar == "true" || node.scalar == "false" || number_in(node).has_value();
-}
-
 std::string number_range(const NumberRule& rule) {
   std::string low = fmt::format("{} {}", rule.min_allowed ? "at least" : "above", rule.min);
   if (std::isinf(rule.max)) return low;
@@ -37,9 +35,13 @@ std::string number_range(const NumberRule& rule) {
 
 class Reader final : public FieldVisitor {
  public:
-  explicit Reader(YamlNode& root) { open_.push_back({&root, ""}); }
+  // `nothing_there`: why the root has no keys, for the message that one is missing.
+  Reader(YamlNode& root, std::string nothing_there) : nothing_there_(std::move(nothing_there)) {
+    open_.push_back({&root, ""});
+  }
 
   ConfigPlaces places;
+  std::vector<std::string> warnings;
 
   void check_keys_of_root() { check_known_keys(); }
 
@@ -67,6 +69,9 @@ class Reader final : public FieldVisitor {
       return;
     }
     value = read_text(*node, path_of(name), rule);
+    if (!rule.is_path) return;
+    value = path_in(*node, path_of(name));
+    if (const auto warning = variable_warning(*node, path_of(name))) warnings.push_back(*warning);
   }
 
   void choice(const std::string& name, ChoiceField& value, bool required,
@@ -108,10 +113,9 @@ class Reader final : public FieldVisitor {
   void flag(const std::string& name, bool& value, const std::string&) override {
     const YamlNode* node = find(name);
     if (node == nullptr) return;
-    const bool plain = node->kind == Kind::kScalar && !node->quoted;
-    if (!plain || (node->scalar != "true" && node->scalar != "false"))
-      fail(*node, path_of(name), "true or false");
-    value = node->scalar == "true";
+    const std::optional<bool> read = boolean_in(*node);
+    if (!read) fail(*node, path_of(name), "true or false");
+    value = *read;
   }
 
   void texts(const std::string& name, std::vector<std::string>& value, const TextRule& rule,
@@ -221,9 +225,9 @@ class Reader final : public FieldVisitor {
       if (std::count(known.begin(), known.end(), path) > 0 &&
           key.scalar.find('.') == std::string::npos)
         continue;
-      throw std::invalid_argument(fmt::format(
-          "{}: unknown key \"{}\"; the nearest valid key is {} (see `candor help config`)",
-          key.where, path, nearest_key_path(section, key.scalar)));
+      throw std::invalid_argument(
+          fmt::format("{}: unknown key \"{}\"; {} (see `candor help config`)", key.where, path,
+                      unknown_key_hint(section, key.scalar)));
     }
   }
 
@@ -231,7 +235,7 @@ class Reader final : public FieldVisitor {
     std::string where = open_.front().node->where;
     if (open_.back().node != nullptr) where = open_.back().node->where;
     throw std::invalid_argument(
-        fmt::format("{}: {} is missing: {}", where, path_of(name), meaning));
+        fmt::format("{}: {} is missing: {}{}", where, path_of(name), meaning, nothing_there_));
   }
 
   static std::string read_text(const YamlNode& node, const std::string& path,
@@ -245,7 +249,7 @@ class Reader final : public FieldVisitor {
       }
       return node.scalar;
     }
-    if (reads_as_something_else(node)) fail(node, path, "a text (put it in quotes)");
+    if (must_be_quoted_as_text(node)) fail(node, path, "a text (put it in quotes)");
     if (rule.required && node.scalar.empty()) fail(node, path, "a text that isn't empty");
     if (rule.required && node.scalar.find_first_not_of(" \t\r\n") == std::string::npos)
       fail(node, path, "a text that isn't white space alone");
@@ -255,28 +259,47 @@ class Reader final : public FieldVisitor {
   }
 
   std::vector<Open> open_;
+  std::string nothing_there_;
 };
 
 }  // namespace
 
-RunConfig parse_run_config(std::string_view text, const std::string& name,
-                           const std::vector<std::string>& overrides) {
+RunConfigAndWarnings parse_run_config_and_warnings(std::string_view text, const std::string& name,
+                                                   const std::vector<std::string>& overrides) {
   YamlNode root = parse_yaml(text, name);
   for (const std::string& override_text : overrides) apply_override(root, override_text);
   if (root.kind != Kind::kMap && root.kind != Kind::kNull)
     fail(root, "the config", "sections of key: value lines");
+  std::string nothing_there;
+  if (root.kind == Kind::kNull) {
+    nothing_there = text.find_first_not_of(" \t\r\n") == std::string_view::npos
+                        ? " (the file is empty)"
+                        : " (the file has no keys)";
+  }
   root.kind = Kind::kMap;
 
-  RunConfig config;
-  Reader reader(root);
+  RunConfigAndWarnings read;
+  Reader reader(root, nothing_there);
   reader.check_keys_of_root();
-  visit_fields(config, reader);
-  resolve_and_check(config, reader.places);
-  return config;
+  visit_fields(read.config, reader);
+  resolve_and_check(read.config, reader.places);
+  read.warnings = escape_warnings(root);
+  read.warnings.insert(read.warnings.end(), reader.warnings.begin(), reader.warnings.end());
+  return read;
+}
+
+RunConfigAndWarnings read_run_config_and_warnings(const std::string& path,
+                                                  const std::vector<std::string>& overrides) {
+  return parse_run_config_and_warnings(data::read_file(path), path, overrides);
+}
+
+RunConfig parse_run_config(std::string_view text, const std::string& name,
+                           const std::vector<std::string>& overrides) {
+  return parse_run_config_and_warnings(text, name, overrides).config;
 }
 
 RunConfig read_run_config(const std::string& path, const std::vector<std::string>& overrides) {
-  return parse_run_config(data::read_file(path), path, overrides);
+  return read_run_config_and_warnings(path, overrides).config;
 }
 
 }  // namespace candor::launch

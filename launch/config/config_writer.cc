@@ -122,8 +122,8 @@ class Describer final : public FieldVisitor {
   void end_section() override { indent_.clear(); }
   void text(const std::string& name, std::string& value, const TextRule& rule,
             const std::string& meaning) override {
-    const std::string kind =
-        rule.choices.empty() ? "text" : fmt::format("{}", fmt::join(rule.choices, " | "));
+    std::string kind = rule.is_path ? "path" : "text";
+    if (!rule.choices.empty()) kind = fmt::format("{}", fmt::join(rule.choices, " | "));
     line(name, kind,
          in_record_ || (rule.required && value.empty()) ? "required"
                                                         : "default " + quoted_text(value),
@@ -203,7 +203,9 @@ std::string describe_run_config() {
   Describer describer;
   visit_fields(config, describer);
   return "The keys of a config, by section. Any of them can be set on the command line: --set "
-         "section.key=value\n" +
+         "section.key=value\nA path that begins with ~/ lies in the folder that HOME names; no "
+         "other ~ and no $NAME is replaced.\nA text with \\n, ?, a colon or a comma in it is best "
+         "in double quotes: single quotes leave \\n a backslash and an n.\n" +
          describer.out;
 }
 

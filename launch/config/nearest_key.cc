@@ -88,23 +88,4 @@ std::vector<std::string> all_key_paths() {
   return collector.paths;
 }
 
-std::string nearest_key_path(const std::string& section, const std::string& typed) {
-  std::string best;
-  size_t best_cost = static_cast<size_t>(-1);
-  for (const std::string& path : all_key_paths()) {
-    const size_t dot = path.rfind('.');
-    const std::string home = dot == std::string::npos ? "" : path.substr(0, dot);
-    const size_t by_name =
-        edit_distance(typed, dot == std::string::npos ? path : path.substr(dot + 1)) +
-        (home == section ? 0U : 2U);
-    const size_t cost =
-        std::min(by_name, edit_distance(section.empty() ? typed : section + "." + typed, path));
-    if (cost < best_cost) {
-      best = path;
-      best_cost = cost;
-    }
-  }
-  return best;
-}
-
 }  // namespace candor::launch

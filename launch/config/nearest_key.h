@@ -1,4 +1,4 @@
-// The valid key that somebody who typed another one most likely meant.
+// The nearest of some names by spelling, and the names of all keys.
 #pragma once
 
 #include <string>
@@ -15,9 +15,5 @@ std::string nearest(std::string_view typed, const std::vector<std::string>& cand
 
 // All keys as paths: "train.max_steps"; keys of records as "objective.loss".
 std::vector<std::string> all_key_paths();
-
-// The full path meant by `typed` in section `section` ("" = top): a key of that section, unless one
-// elsewhere is nearer by two edits or more.
-std::string nearest_key_path(const std::string& section, const std::string& typed);
 
 }  // namespace candor::launch

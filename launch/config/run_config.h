@@ -111,6 +111,17 @@ RunConfig read_run_config(const std::string& path, const std::vector<std::string
 RunConfig parse_run_config(std::string_view text, const std::string& name,
                            const std::vector<std::string>& overrides = {});
 
+// A config, and what its writer should be told though it can be read: one line each, which begins
+// with its place.
+struct RunConfigAndWarnings {
+  RunConfig config;
+  std::vector<std::string> warnings;
+};
+RunConfigAndWarnings read_run_config_and_warnings(const std::string& path,
+                                                  const std::vector<std::string>& overrides = {});
+RunConfigAndWarnings parse_run_config_and_warnings(std::string_view text, const std::string& name,
+                                                   const std::vector<std::string>& overrides = {});
+
 // The resolved config: every key, defaults included, in a fixed order; parse_run_config gives the
 // same config back.
 std::string to_yaml(const RunConfig& config);

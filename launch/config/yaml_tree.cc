@@ -9,6 +9,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "launch/config/yaml_mistakes.h"
+
 namespace candor::launch {
 namespace {
 
@@ -18,9 +20,27 @@ constexpr size_t kMaxNodes = 20'000;  // aliases of aliases could make more out 
 constexpr size_t kMaxTextBytes = 1'000'000;  // of a file or an override; a config has some KB
 constexpr size_t kMaxPathParts = kMaxDepth;  // of an override's key
 
+// How the scalar is written whose anchor, tag or text begins at a position that yaml-cpp gives. It
+// tells only whether there are quotes.
+YamlNode::Style style_at(std::string_view text, size_t position) {
+  using Style = YamlNode::Style;
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // which yaml-cpp doesn't count
+  while (position < text.size() && (text[position] == '&' || text[position] == '!')) {
+    position = std::min(text.find_first_of(" \t\r\n", position), text.size());
+    position = std::min(text.find_first_not_of(" \t\r\n", position), text.size());
+  }
+  switch (position < text.size() ? text[position] : '"') {
+    case '\'': return Style::kSingleQuotes;
+    case '|':
+    case '>': return Style::kBlock;
+    default: return Style::kDoubleQuotes;  // in UTF-16 perhaps another one, without a hint
+  }
+}
+
 class TreeBuilder {
  public:
-  explicit TreeBuilder(std::string name) : name_(std::move(name)) {}
+  // `text` is what is built from, and has to live as long.
+  TreeBuilder(std::string name, std::string_view text) : name_(std::move(name)), text_(text) {}
 
   YamlNode build(const YAML::Node& source, int depth) {
     YamlNode node;
@@ -35,6 +55,7 @@ class TreeBuilder {
         node.kind = YamlNode::Kind::kScalar;
         node.scalar = source.Scalar();
         node.quoted = source.Tag() == "!";
+        if (node.quoted) node.style = style_at(text_, static_cast<size_t>(source.Mark().pos));
         break;
       case YAML::NodeType::Sequence:
         node.kind = YamlNode::Kind::kList;
@@ -48,8 +69,13 @@ class TreeBuilder {
     return node;
   }
 
-  std::string where(const YAML::Mark& mark) const {
-    return fixed_where_ ? name_ : fmt::format("{}:{}:{}", name_, mark.line + 1, mark.column + 1);
+  std::string where(const YAML::Mark& mark) const { return where(place(mark)); }
+  std::string where(TextPlace place) const {
+    return fixed_where_ ? name_ : fmt::format("{}:{}:{}", name_, place.line + 1, place.column + 1);
+  }
+  static TextPlace place(const YAML::Mark& mark) {
+    return {.line = static_cast<size_t>(std::max(mark.line, 0)),
+            .column = static_cast<size_t>(std::max(mark.column, 0))};
   }
   const std::string& name() const { return name_; }
   void use_name_alone() { fixed_where_ = true; }
@@ -75,6 +101,7 @@ class TreeBuilder {
   }
 
   std::string name_;
+  std::string_view text_;
   bool fixed_where_ = false;
   size_t nodes_ = 0;
 };
@@ -118,6 +145,8 @@ YAML::Node load(std::string_view text, const TreeBuilder& builder) {
         fmt::format("{}: {} bytes are too many for a config, expected at most {}", builder.name(),
                     text.size(), kMaxTextBytes));
   }
+  if (const YamlMistake mistake = mistake_before_parsing(text); !mistake.what.empty())
+    throw std::invalid_argument(builder.where(mistake.at) + ": " + mistake.what);
   const std::string content(text);
   try {
     std::istringstream stream(content);
@@ -132,8 +161,8 @@ YAML::Node load(std::string_view text, const TreeBuilder& builder) {
     }
     return YAML::Load(content);
   } catch (const YAML::Exception& error) {
-    throw std::invalid_argument(
-        fmt::format("{}: not YAML: {}", builder.where(error.mark), error.msg));
+    const YamlMistake mistake = mistake_of_parsing(text, TreeBuilder::place(error.mark), error.msg);
+    throw std::invalid_argument(builder.where(mistake.at) + ": " + mistake.what);
   }
 }
 
@@ -165,7 +194,7 @@ std::string YamlNode::description() const {
 }
 
 YamlNode parse_yaml(std::string_view text, const std::string& name) {
-  TreeBuilder builder(name);
+  TreeBuilder builder(name, text);
   YamlNode root = builder.build(load(text, builder), 0);
   if (root.kind == YamlNode::Kind::kNull) root.where = name + ":1:1";
   return root;
@@ -182,9 +211,10 @@ void apply_override(YamlNode& root, const std::string& override_text) {
     throw std::invalid_argument(fmt::format(
         "--set {:.60}...: the key has over {} parts, expected section.key", path, kMaxPathParts));
   }
-  TreeBuilder builder(where);
+  const std::string value_text = override_text.substr(equals + 1);
+  TreeBuilder builder(where, value_text);
   builder.use_name_alone();
-  YamlNode value = builder.build(load(override_text.substr(equals + 1), builder), 0);
+  YamlNode value = builder.build(load(value_text, builder), 0);
   value.where = where;
   if (value.kind == YamlNode::Kind::kNull &&
       override_text.size() == equals + 1) {  // "--set key=" means the empty text

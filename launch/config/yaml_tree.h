@@ -13,6 +13,7 @@ namespace candor::launch {
 
 struct YamlNode {
   enum class Kind { kNull, kScalar, kList, kMap };
+  enum class Style { kPlain, kSingleQuotes, kDoubleQuotes, kBlock };
 
   // Defined where the type is complete, which a pair of nodes needs.
   YamlNode();
@@ -26,6 +27,7 @@ struct YamlNode {
   std::string where;  // "my.yaml:3:5", or "--set train.max_steps=x"
   std::string scalar;
   bool quoted = false;  // a scalar in quotes, or a block of text: never a number or a boolean
+  Style style = Style::kPlain;  // of a scalar, for hints
   std::vector<YamlNode> items;
   std::vector<std::pair<YamlNode, YamlNode>> entries;  // key, value; keys are distinct scalars
 
@@ -34,9 +36,9 @@ struct YamlNode {
   std::string description() const;
 };
 
-// Throws std::invalid_argument "name:line:column: ..." for text that isn't YAML, more than one
-// document, a repeated key, a key that isn't a scalar, nesting beyond 32 levels, or more text or
-// nodes (aliases written out) than a config can have.
+// Throws std::invalid_argument "name:line:column: ..." for text that isn't YAML (yaml_mistakes.h
+// says why), more than one document, a repeated key, a key that isn't a scalar, nesting beyond 32
+// levels, or more text or nodes (aliases written out) than a config can have.
 YamlNode parse_yaml(std::string_view text, const std::string& name);
 
 // Sets one key. Sections on the way that don't exist are made. Throws std::invalid_argument that
