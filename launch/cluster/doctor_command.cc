@@ -26,10 +26,10 @@ constexpr double kClockWarningSeconds =
 constexpr int64_t kPairBytes = 4 << 20;
 constexpr double kPairSumSeconds = 0.3;  // the longest sum between two hosts
 
-std::optional<RunConfig> config_of(const DoctorArguments& arguments) {
+std::optional<RunConfigAndWarnings> config_of(const DoctorArguments& arguments) {
   if (arguments.config.empty()) return std::nullopt;
   try {
-    return read_run_config(arguments.config, arguments.overrides);
+    return read_run_config_and_warnings(arguments.config, arguments.overrides);
   } catch (const std::exception&) {
     return std::nullopt;  // this rank's state says why
   }
@@ -188,13 +188,17 @@ int examine(RunContext& context) {
   const bool tells = group.rank() == 0;
   RankState mine = this_rank_state(group.rank_info(), arguments.config, arguments.overrides);
   if (tells) print_build(mine);
-  const std::optional<RunConfig> config = config_of(arguments);
-  identify_inputs(config ? &*config : nullptr, group, mine);
+  const std::optional<RunConfigAndWarnings> read = config_of(arguments);
+  identify_inputs(read ? &read->config : nullptr, group, mine);
   std::vector<RankState> ranks;
   for (const std::string& text : group.all_gather_bytes(to_text(mine)))
     ranks.push_back(rank_state_of(text));
   Readiness readiness = readiness_of(ranks);
   if (tells) {
+    if (read) {
+      readiness.warnings.insert(readiness.warnings.begin(), read->warnings.begin(),
+                                read->warnings.end());
+    }
     print_ranks(ranks);
     print_inputs(arguments.config, ranks[0]);
     std::fflush(stdout);
@@ -222,9 +226,9 @@ int doctor_command(RunContext& context) {
 }
 
 RunSection run_section_of(const DoctorArguments& arguments) {
-  const std::optional<RunConfig> config = config_of(arguments);
+  const std::optional<RunConfigAndWarnings> read = config_of(arguments);
   RunSection section;
-  if (config) section.threads_per_rank = config->run.threads_per_rank;
+  if (read) section.threads_per_rank = read->config.run.threads_per_rank;
   section.timeout_s = arguments.timeout_s;
   section.heartbeat_s = std::min(section.heartbeat_s, arguments.timeout_s);
   return section;

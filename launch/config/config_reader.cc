@@ -226,8 +226,11 @@ class Reader final : public FieldVisitor {
           key.scalar.find('.') == std::string::npos)
         continue;
       throw std::invalid_argument(
-          fmt::format("{}: unknown key \"{}\"; {} (see `candor help config`)", key.where, path,
-                      unknown_key_hint(section, key.scalar)));
+          fmt::format("{}: unknown key \"{}\"; {} (see `candor help config`){}", key.where, path,
+                      unknown_key_hint(section, key.scalar),
+                      value.kind == Kind::kNull
+                          ? "; a text with a comma has to be in double quotes inside braces"
+                          : ""));
     }
   }
 

@@ -29,7 +29,9 @@ int shared_words(const std::string& typed, const std::string& name) {
   const std::vector<std::string> words = words_of(name);
   std::string initials;
   for (const std::string& word : words) initials += word[0];
-  if (words.size() > 1 && initials == typed) return 100;
+  std::string letters = typed;
+  std::erase(letters, '_');
+  if (words.size() > 1 && initials == letters) return 100;
   int shared = 0;
   for (const std::string& word : words_of(typed)) {
     if (std::any_of(words.begin(), words.end(),

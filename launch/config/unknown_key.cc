@@ -65,14 +65,23 @@ class KeySearch {
   // Empty where none is near.
   Paths likely() const {
     Paths found = with_last_parts(own_, names_spelled_like(name_, last_parts(own_)));
-    for (const std::string& path : with_last_parts(others_, {name_})) found.push_back(path);
-    if (found.empty()) found = usual();
-    if (found.empty()) found = with_last_parts(own_, names_with_words_of(name_, last_parts(own_)));
+    for (const Paths& more : {usual(/*here=*/true), with_last_parts(others_, {name_})}) {
+      for (const std::string& path : more) {
+        if (!contains(found, path)) found.push_back(path);
+      }
+    }
+    if (found.empty() && section_.empty()) found = usual(/*here=*/false);
+    if (found.empty()) found = own_with_words();
+    if (found.empty()) found = usual(/*here=*/false);
     if (found.empty())
       found = with_last_parts(others_, names_spelled_like(name_, last_parts(others_)));
     if (found.empty() && section_.empty())
       found = with_last_parts(others_, names_with_words_of(name_, last_parts(others_)));
     return found.size() > kMostNamed ? Paths{} : found;
+  }
+
+  Paths own_with_words() const {
+    return with_last_parts(own_, names_with_words_of(name_, last_parts(own_)));
   }
 
  private:
@@ -90,15 +99,15 @@ class KeySearch {
     return found;
   }
 
-  // By what the key is called elsewhere; those of this section alone where it has some.
-  Paths usual() const {
+  // By what the key is called in other trainers: those of this section, or of others.
+  Paths usual(bool here) const {
+    Paths found;
     const auto entry = usual_names().find(name_);
-    if (entry == usual_names().end()) return {};
-    Paths here;
+    if (entry == usual_names().end()) return found;
     for (const std::string& path : entry->second) {
-      if (section_of_path(path) == section_) here.push_back(path);
+      if ((section_of_path(path) == section_) == here) found.push_back(path);
     }
-    return here.empty() ? entry->second : here;
+    return found;
   }
 
   std::string section_, name_;
@@ -145,6 +154,7 @@ std::string unknown_key_hint(const std::string& section, const std::string& type
   const KeySearch search(section, typed);
   const std::string name = snake_case(typed);
   if (!section.empty() && name != section && contains(all_key_paths(), name)) {
+    if (const Paths own = search.own_with_words(); !own.empty()) return nearest_text(own);
     return fmt::format("{} stands at the top of the file, outside of {}: without indentation", name,
                        section);
   }

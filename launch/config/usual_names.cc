@@ -6,6 +6,8 @@ namespace candor::launch {
 const std::map<std::string, std::vector<std::string>>& usual_names() {
   static const std::vector<std::string> kBatch = {"train.global_batch_examples",
                                                   "train.micro_batch_examples"};
+  static const std::vector<std::string> kAnyBatch = {
+      "train.global_batch_examples", "train.micro_batch_examples", "evaluate.batch_examples"};
   static const std::map<std::string, std::vector<std::string>> kNames = {
       {"lr", {"train.learning_rate"}},
       {"peak_lr", {"train.learning_rate"}},
@@ -13,9 +15,9 @@ const std::map<std::string, std::vector<std::string>>& usual_names() {
       {"rate", {"train.learning_rate"}},
       {"wd", {"train.weight_decay"}},
       {"decay", {"train.weight_decay"}},
-      {"bs", kBatch},
-      {"batch", kBatch},
-      {"batch_size", kBatch},
+      {"bs", kAnyBatch},
+      {"batch", kAnyBatch},
+      {"batch_size", kAnyBatch},
       {"train_batch_size", kBatch},
       {"global_batch_size", {"train.global_batch_examples"}},
       {"micro_batch_size", {"train.micro_batch_examples"}},
@@ -53,6 +55,7 @@ const std::map<std::string, std::vector<std::string>>& usual_names() {
       {"lr_schedule", {"train.schedule"}},
       {"lr_scheduler_type", {"train.schedule"}},
       {"gamma", {"train.step_gamma"}},
+      {"ckpt", {"train.checkpoint_every", "train.keep_checkpoints"}},
       {"save_every", {"train.checkpoint_every"}},
       {"save_steps", {"train.checkpoint_every"}},
       {"save_total_limit", {"train.keep_checkpoints"}},
@@ -84,6 +87,7 @@ const std::map<std::string, std::vector<std::string>>& usual_names() {
       {"gpu", {"model.device"}},
       {"cuda", {"model.device"}},
       {"file", {"data.questions"}},
+      {"path", {"data.questions"}},
       {"dataset", {"data.questions"}},
       {"data_path", {"data.questions"}},
       {"train_file", {"data.questions"}},
@@ -100,6 +104,8 @@ const std::map<std::string, std::vector<std::string>>& usual_names() {
       {"lora_rank", {"lora.rank"}},
       {"lora_alpha", {"lora.alpha"}},
       {"lora_dropout", {"lora.dropout"}},
+      {"target", {"lora.modules"}},
+      {"targets", {"lora.modules"}},
       {"target_modules", {"lora.modules"}},
       {"use_rslora", {"lora.rslora"}},
       {"layers_to_transform", {"lora.layers"}},

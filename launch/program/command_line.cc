@@ -50,6 +50,7 @@ class Parser {
           fmt::format("unknown command \"{}\"; the nearest is {} (see candor --help)", first,
                       nearest(first, names())));
     }
+    const std::string overview = app_.help();  // after parsing it is that of the command
     try {
       app_.parse(argc, argv);
     } catch (const CLI::Success& request) {  // --help, --version
@@ -63,7 +64,7 @@ class Parser {
     }
     line_.command = app_.get_subcommands().front()->get_name();
     if (line_.command == "help")
-      answer_help();
+      answer_help(overview);
     else if (const auto check = find_command(line_.command)->check)
       check(line_);
     return line_;
@@ -76,13 +77,13 @@ class Parser {
     return names;
   }
 
-  void answer_help() {
+  void answer_help(const std::string& overview) {
     line_.command.clear();
     const std::string& topic = line_.help_topic;
     if (topic == "config") {
       line_.text = describe_run_config();
     } else if (topic.empty()) {
-      line_.text = app_.help();
+      line_.text = overview;
     } else if (find_command(topic) != nullptr) {
       line_.text = app_.get_subcommand(topic)->help("candor");
     } else {

@@ -121,7 +121,8 @@ std::vector<Command> further_commands() {
        .without_config = doctor_command,
        .run_section = run_section_of},
       {.name = "help",
-       .purpose = "Print the keys of a config: candor help config",
+       .purpose =
+           "Print this list, the keys of a config (candor help config) or what a command takes",
        .add_options = help_options},
   };
 }

@@ -3,6 +3,7 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launch/ranks/processor.h"
@@ -46,8 +47,12 @@ Request read_request(int argc, char** argv) {
     request.line = parse_command_line(argc, argv);
     request.command = find_command(request.line.command);
     if (request.command == nullptr) return request;
-    if (request.has_config())
-      request.config = read_run_config(request.line.config_path, request.line.overrides);
+    if (request.has_config()) {
+      RunConfigAndWarnings read =
+          read_run_config_and_warnings(request.line.config_path, request.line.overrides);
+      request.config = std::move(read.config);
+      request.warnings = std::move(read.warnings);
+    }
     if (request.command->without_ranks != nullptr) return request;
     if (!request.has_config() && request.command->run_section != nullptr)
       request.config.run = request.command->run_section(request.line.arguments.doctor);

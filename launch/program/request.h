@@ -2,6 +2,8 @@
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "comm/process_group.h"
 #include "launch/config/run_config.h"
@@ -13,9 +15,10 @@ namespace candor::launch {
 
 struct Request {
   CommandLine line;
-  const Command* command = nullptr;  // null: line.text is the answer, or there is a failure
-  RunConfig config;                  // without one its defaults, but for the section run
-  std::optional<Failure> failure;    // why there is no request, or none that can be done
+  const Command* command = nullptr;   // null: line.text is the answer, or there is a failure
+  RunConfig config;                   // without one its defaults, but for the section run
+  std::vector<std::string> warnings;  // of reading the config, which rank 0 tells
+  std::optional<Failure> failure;     // why there is no request, or none that can be done
 
   bool has_config() const { return !line.config_path.empty(); }
 };

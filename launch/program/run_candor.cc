@@ -164,6 +164,7 @@ int run_candor(int argc, char** argv) {
   trainer::keep_freed_memory();
   ::prctl(PR_SET_NAME, "candor");  // executed again, it would be called exe
   Request request = read_request(argc, argv);
+  tell_warnings(request.warnings, launched_rank());
   if (const std::optional<int> done = finish_without_ranks(request)) return *done;
 
   block_stop_signals();

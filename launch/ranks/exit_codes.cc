@@ -79,6 +79,11 @@ Failure describe_failure(const std::exception_ptr& error) {
   }
 }
 
+void tell_warnings(const std::vector<std::string>& warnings, int rank) {
+  if (rank != 0) return;
+  for (const std::string& warning : warnings) fmt::print(stderr, "candor  WARNING: {}\n", warning);
+}
+
 void tell(const Failure& failure, int rank, int world_size) {
   std::fflush(stdout);
   if (world_size > 1) {

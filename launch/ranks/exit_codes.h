@@ -4,6 +4,7 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "comm/process_group.h"
 
@@ -40,6 +41,9 @@ struct Failure {
 
 // Which code and line an exception becomes.
 Failure describe_failure(const std::exception_ptr& error);
+
+// Prints them to stderr on rank 0, one a line.
+void tell_warnings(const std::vector<std::string>& warnings, int rank);
 
 // Prints it to stderr, behind what standard output still holds.
 void tell(const Failure& failure, int rank, int world_size);

@@ -59,6 +59,7 @@ int print_status(const SweepConfig& sweep) {
 
 int sweep_command(const SweepArguments& arguments, const std::function<bool()>& asked_to_stop) {
   const SweepConfig sweep = read_sweep_config(arguments.path);
+  tell_warnings(sweep.warnings, 0);
   if (arguments.status) return print_status(sweep);
   const bool gpus = sweep.base.model.device != DeviceChoice::kCpu && comm::visible_gpus() > 0;
   const std::vector<Slot> slots = slots_of(arguments, gpus);

@@ -9,9 +9,11 @@
 #include <map>
 #include <random>
 #include <stdexcept>
+#include <utility>
 
 #include "data_pipeline/files/read_file.h"
 #include "launch/config/yaml_scalars.h"
+#include "launch/config/yaml_warnings.h"
 #include "launch/sweep/sweep_section.h"
 #include "launch/sweep/sweep_values.h"
 
@@ -198,7 +200,10 @@ SweepConfig read_sweep_config(const std::string& path) {
     }
   }
   if (!has_sweep) throw std::invalid_argument(fmt::format("{}: there is no section sweep", path));
-  sweep.base = read_run_config(sweep.base_path, sweep.overrides);
+  sweep.warnings = escape_warnings(root);
+  RunConfigAndWarnings base = read_run_config_and_warnings(sweep.base_path, sweep.overrides);
+  sweep.base = std::move(base.config);
+  sweep.warnings.insert(sweep.warnings.end(), base.warnings.begin(), base.warnings.end());
   check_method(root, sweep);
   choose_rungs(root, first_rung, sweep);
   // A value that doesn't fit is told now, not when its trial starts.

@@ -45,8 +45,9 @@ struct SweepConfig {
   double max_hours = 0, max_slot_hours = 0;  // 0: no limit
 
   int64_t factor = 3;
-  RunConfig base;    // with the overrides
-  std::string text;  // of the file, for comparing with a journal
+  RunConfig base;                     // with the overrides
+  std::string text;                   // of the file, for comparing with a journal
+  std::vector<std::string> warnings;  // of this file and the base
 };
 
 // Throws std::invalid_argument; std::system_error where the file can't be read.

@@ -1,12 +1,14 @@
 #include "launch/sweep/sweep_section.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <filesystem>
 #include <stdexcept>
 #include <vector>
 
-#include "launch/config/nearest_key.h"
+#include "launch/config/name_match.h"
+#include "launch/config/path_values.h"
 #include "launch/sweep/sweep_names.h"
 #include "launch/sweep/sweep_values.h"
 
@@ -26,10 +28,16 @@ struct SweepKey {
 };
 
 void read_base(const YamlNode& value, const std::string& path, const Target& to) {
-  const std::filesystem::path base = text_in(value, path);
+  text_in(value, path);
+  const std::filesystem::path base = path_in(value, path);
   to.sweep.base_path = (base.is_absolute() ? base : std::filesystem::path(to.folder) / base)
                            .lexically_normal()
                            .string();
+}
+
+void read_dir(const YamlNode& value, const std::string& path, const Target& to) {
+  text_in(value, path);
+  to.sweep.dir = path_in(value, path);
 }
 
 void read_overrides(const YamlNode& value, const std::string& path, const Target& to) {
@@ -62,7 +70,7 @@ const std::vector<SweepKey>& sweep_keys() {
   using Text = std::string;
   using C = SweepConfig;
   static const std::vector<SweepKey> keys = {
-      {"dir", [](const Node& v, const Text& p, const Target& to) { to.sweep.dir = text_in(v, p); }},
+      {"dir", read_dir},
       {"base", read_base},
       {"set", read_overrides},
       {"method", [](const Node& v, const Text& p,
@@ -96,8 +104,15 @@ const SweepKey& sweep_key(const YamlNode& key) {
     if (key.scalar == known.name) return known;
     names.emplace_back(known.name);
   }
-  throw std::invalid_argument(fmt::format("{}: no key sweep.{}; the nearest is sweep.{}", key.where,
-                                          key.scalar, nearest(key.scalar, names)));
+  const std::string typed = snake_case(key.scalar);
+  std::vector<std::string> likely = names_spelled_like(typed, names);
+  if (likely.empty()) likely = names_with_words_of(typed, names);
+  throw std::invalid_argument(likely.size() == 1
+                                  ? fmt::format("{}: no key sweep.{}; the nearest is sweep.{}",
+                                                key.where, key.scalar, likely.front())
+                                  : fmt::format("{}: no key sweep.{}; expected one of {}",
+                                                key.where, key.scalar,
+                                                fmt::join(likely.empty() ? names : likely, ", ")));
 }
 
 }  // namespace

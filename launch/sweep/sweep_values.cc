@@ -5,6 +5,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "launch/config/unknown_key.h"
 #include "launch/config/yaml_scalars.h"
 
 namespace candor::launch {
@@ -46,12 +47,12 @@ std::string flow_text(const YamlNode& node) {
     case Kind::kScalar: {
       YamlNode bare = node;
       bare.quoted = false;
-      const bool reads_otherwise = number_in(bare) || node.scalar.empty() ||
-                                   node.scalar == "true" || node.scalar == "false" ||
-                                   node.scalar == "null";
-      const bool plain = node.scalar.find_first_of(",[]{}:#&*!|>%@`\n\"'") == std::string::npos &&
-                         (!node.quoted || !reads_otherwise) && !node.scalar.starts_with(' ') &&
-                         !node.scalar.ends_with(' ');
+      const bool reads_otherwise =
+          number_in(bare) || boolean_in(bare) || node.scalar.empty() || node.scalar == "null";
+      const bool plain =
+          node.scalar.find_first_of(",[]{}:#&*!|>%@`?\\\n\"'") == std::string::npos &&
+          (!node.quoted || !reads_otherwise) && !node.scalar.starts_with(' ') &&
+          !node.scalar.ends_with(' ');
       if (plain) return node.scalar;
       std::string quoted = "\"";
       for (const char c : node.scalar) {
@@ -83,8 +84,13 @@ std::string config_key(const YamlNode& node) {
   const std::vector<std::string> all = all_key_paths();
   const std::string& key = node.scalar;
   if (std::count(all.begin(), all.end(), key) == 0) {
-    throw std::invalid_argument(fmt::format("{}: no key {} in a run's config; the nearest is {}",
-                                            node.where, key, nearest(key, all)));
+    const size_t dot = key.find('.');
+    const std::string section = dot == std::string::npos ? "" : key.substr(0, dot);
+    const bool known = std::count(all.begin(), all.end(), section) > 0;
+    throw std::invalid_argument(
+        fmt::format("{}: no key {} in a run's config; {}", node.where, key,
+                    known ? unknown_key_hint(section, key.substr(dot + 1))
+                          : unknown_key_hint("", key.substr(key.rfind('.') + 1))));
   }
   if (kOwnKeys.count(key) > 0)
     throw std::invalid_argument(

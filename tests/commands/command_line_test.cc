@@ -107,6 +107,7 @@ TEST(CommandLine, HelpEverywhere) {
     const std::string listed = fmt::format("\n  {} ", name);
     EXPECT_EQ(of_all.find(listed) != std::string::npos, command.is_listed) << name;
   }
+  EXPECT_EQ(parse({"help"}).text, of_all);
   EXPECT_THAT(parse({"help", "config"}).text, testing::HasSubstr("learning_rate:"));
   EXPECT_THAT(parse({"--version"}).text, testing::StartsWith("candor 0."));
   EXPECT_EQ(parse({}).exit_code, 2);

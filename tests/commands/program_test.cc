@@ -38,6 +38,14 @@ TEST_F(ProgramTest, BadConfigIsToldOnceWithExitCode2) {
   EXPECT_EQ(count_of(line, several.text), 1) << several.text;
 }
 
+TEST_F(ProgramTest, AWarningOfTheConfigIsToldOnce) {
+  write("warned.yaml", "run: {dir: " + folder_ + "/run}\nmodel: {path: " + folder_ +
+                           "/model}\nprompt: {marker: '\\nC: '}\n");
+  const std::string warning = "candor  WARNING: " + folder_ + "/warned.yaml:3:18: prompt.marker: ";
+  EXPECT_EQ(count_of(warning, alone("grade " + folder_ + "/warned.yaml").text), 1);
+  EXPECT_EQ(count_of(warning, on_ranks(3, "grade " + folder_ + "/warned.yaml").text), 1);
+}
+
 TEST_F(ProgramTest, MissingFilesAreExitCode3) {
   EXPECT_EQ(alone("grade " + folder_ + "/none.yaml").exit_code, 3);
   EXPECT_EQ(alone("inspect " + folder_ + "/none.h5").exit_code, 3);

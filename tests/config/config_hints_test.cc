@@ -103,8 +103,13 @@ TEST(ConfigHints, ShortNamesAndThoseOfOtherTrainers) {
   EXPECT_THAT(hint("lora", "lr"), HasSubstr("key is train.learning_rate ("));
   EXPECT_THAT(hint("answer", "new_tokens"), HasSubstr("key is answer.max_new_tokens ("));
   EXPECT_THAT(hint("answer", "max_tokens"), HasSubstr("prepare.max_tokens"));
+  EXPECT_THAT(hint("train", "l_r"), HasSubstr("key is train.learning_rate ("));
+  EXPECT_THAT(hint("evaluate", "bs"), HasSubstr("key is evaluate.batch_examples ("));
+  EXPECT_THAT(hint("data", "path"), HasSubstr("keys are data.questions and model.path ("));
+  EXPECT_THAT(hint("data", "train"), HasSubstr("key is data.max_train ("));
   EXPECT_THAT(refusal("lr: 1e-4\n"), HasSubstr("key is train.learning_rate ("));
   EXPECT_THAT(refusal("rank: 8\n"), HasSubstr("key is lora.rank ("));
+  EXPECT_THAT(refusal("model_path: m\n"), HasSubstr("key is model.path ("));
 }
 
 TEST(ConfigHints, KeysOfAnotherSection) {
@@ -168,6 +173,8 @@ TEST(ConfigHints, AQuestionInBraces) {
                 .question,
             "Who?");
   EXPECT_EQ(config_with("prompt:\n  system: Who? You?\n").prompt.system, "Who? You?");
+  EXPECT_THAT(refusal("prompt: {system: be brief, please}\n"),
+              HasSubstr("a text with a comma has to be in double quotes"));
   EXPECT_THAT(refusal("prompt:\n  system: Note: be brief\n"), HasSubstr("in double quotes"));
   EXPECT_THAT(refusal("prompt:\n  system: *brief*\n"),
               HasSubstr("begins with * has to be in double"));

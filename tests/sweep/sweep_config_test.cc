@@ -101,7 +101,8 @@ TEST_F(SweepFile, TheShippedOneIsRepeatableAndShort) {
 
 TEST_F(SweepFile, ParametersMustBeKeysOfAConfigAndTakeItsValues) {
   EXPECT_THAT(refusal("", "train.learning_rat: {choice: [1]}"),
-              AllOf(HasSubstr("sweep.yaml:3:3"), HasSubstr("the nearest is train.learning_rate")));
+              AllOf(HasSubstr("sweep.yaml:3:3"),
+                    HasSubstr("the nearest valid key is train.learning_rate")));
   EXPECT_THAT(refusal("", "run.dir: {choice: [a]}"), HasSubstr("the sweep's own"));
   EXPECT_THAT(refusal("", "lora.rank: {choice: [4, none]}"),
               AllOf(HasSubstr("lora.rank=none"), HasSubstr("expected")));
@@ -115,6 +116,26 @@ TEST_F(SweepFile, ParametersMustBeKeysOfAConfigAndTakeItsValues) {
               HasSubstr("more than 0.001"));
   EXPECT_THAT(refusal("", "train.learning_rate: {log_uniform: [0, 1e-4]}"), HasSubstr("above 0"));
   EXPECT_THAT(refusal("", "train.learning_rate: {uniform: [1]}"), HasSubstr("[low, high]"));
+}
+
+TEST_F(SweepFile, KeysAndTextsAreExplainedAsInARunsConfig) {
+  EXPECT_THAT(refusal("", "train.lr: {choice: [1]}"), HasSubstr("key is train.learning_rate"));
+  EXPECT_THAT(refusal("", "lr: {choice: [1]}"), HasSubstr("key is train.learning_rate"));
+  EXPECT_THAT(refusal("", "lora.seed: {choice: [1]}"), HasSubstr("key is run.seed"));
+  EXPECT_THAT(refusal(", zzz: 1", "lora.rank: {choice: [4]}"),
+              HasSubstr("no key sweep.zzz; expected one of dir, base, set,"));
+  EXPECT_THAT(refusal_of("sweep:\n\tdir: d\n"), HasSubstr("sweep.yaml:2:1: not YAML: a tab"));
+  const SweepConfig sweep = read(
+      "sweep: {dir: d, base: base.yaml, set: {prompt.system: 'a\\nb'}}\nspace:\n"
+      "  lora.rank: {choice: [+4, 8]}\n  train.learning_rate: {log_uniform: [.0001, +1e-3]}\n"
+      "points:\n  - {prompt.few_shot: [{question: \"Who?\", answer: I}]}\n"
+      "  - {lora.rslora: True, prompt.system: \"True\"}\n");
+  EXPECT_THAT(sweep.warnings, ElementsAre(HasSubstr("sweep.set.prompt.system: \\n in single")));
+  EXPECT_EQ(sweep.base.prompt.system, "a\\nb");
+  EXPECT_EQ(sweep.space[1].low, 0.0001);
+  EXPECT_EQ(config_of_point(sweep, sweep.points[0]).prompt.few_shot[0].question, "Who?");
+  EXPECT_TRUE(config_of_point(sweep, sweep.points[1]).lora.rslora);
+  EXPECT_EQ(config_of_point(sweep, sweep.points[1]).prompt.system, "True");
 }
 
 TEST_F(SweepFile, ConditionsMustBeAbleToHold) {
