@@ -1,5 +1,5 @@
 // Every section and key of the config, declared once: name, member, range and meaning. Reading,
-// writing, the nearest-key search and
+// writing, the search for the key that is meant and
 // `candor help config` are visitors of this one list, so they can't disagree.
 //
 // To add a key: a member in run_config.h, a line in config_fields.cc.
