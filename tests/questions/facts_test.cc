@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "data_pipeline/questions/answer_words.h"
 #include "data_pipeline/questions/grading.h"
 #include "data_pipeline/questions/question.h"
 

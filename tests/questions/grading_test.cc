@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "data_pipeline/questions/stated_value.h"
+
 namespace candor::data {
 namespace {
 
@@ -12,6 +14,13 @@ std::optional<double> graded(const std::string& grader, const std::string& respo
   answer.response = response;
   answer.answers = answers;
   return make_grader(grader)->grade(answer);
+}
+
+std::optional<double> last_number(const std::string& text) {
+  const std::optional<StatedValue> value = last_value(text);
+  if (!value) return std::nullopt;
+  if (const Date* date = std::get_if<Date>(&*value)) return date->year;
+  return std::get<double>(*value);
 }
 
 TEST(AliasMatch, IsExactAfterNormalisation) {
