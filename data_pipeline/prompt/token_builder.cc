@@ -7,17 +7,19 @@
 #include <fmt/format.h>
 
 #include "data_pipeline/prompt/prefix.h"
+#include "data_pipeline/questions/stated_confidence.h"
 
 namespace candor::data {
 namespace {
 
-PromptBuilder::Scored checked_prompt(const GradedQuestion& question, const std::string& record,
+PromptBuilder::Scored checked_prompt(GradedQuestion question, const std::string& record,
                                      const PromptBuilder& prompt, size_t max_tokens) {
   // This is written so that NaN fails too.
   if (question.correct && !(*question.correct >= 0.0 && *question.correct <= 1.0)) {
     throw std::invalid_argument(fmt::format(
         "{}: \"correct\" must be null or between 0 and 1, got {}", record, *question.correct));
   }
+  cut_stated_confidence(question, prompt.options().marker);
   PromptBuilder::Scored example = prompt.scored_prompt(question.question, question.response);
   if (example.ids.size() > max_tokens) {
     throw std::invalid_argument(

@@ -1,6 +1,8 @@
 // Makes TokenData of graded questions: every question is put into the prompt, tokenised once, and
 // cut into the shared prefix and its own suffix.
 //
+// A confidence that a response states is cut from it first (stated_confidence.h), by the prompt's
+// marker.
 // The order is kept: example i is questions[i]. A null grade becomes graded = false, target = 0.
 // Throws std::invalid_argument, naming the record, for no questions at all, an example longer than
 // max_tokens, a label outside [0, 1] or an id used twice.

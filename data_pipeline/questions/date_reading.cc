@@ -102,6 +102,8 @@ std::optional<Read<Date>> read_month_first(Text text, size_t begin) {
   const size_t day_end = after_ordinal(text, day.end);
   if (const Digits year = read_year(text, day_end); year.length > 0)
     return Read<Date>{{.year = year.value, .month = month.number, .day = day.value}, year.end};
+  // "They march 10.5 miles" has no date.
+  if (read_number(text, next).end != day.end) return std::nullopt;
   return Read<Date>{{.month = month.number, .day = day.value}, day.end};
 }
 

@@ -52,12 +52,15 @@ class YesNo final : public Grader {
   }
 
  private:
-  // Yes or true; none where no word says either.
+  // Yes or true; none where no word says either. "t" is that of "isn't".
   static std::optional<bool> first_verdict(std::string_view text) {
     std::string previous;
     for (const std::string& word : words_of(text)) {
       if (word == "yes" || word == "no") return word == "yes";
-      if (word == "true" || word == "false") return (word == "true") != (previous == "not");
+      if (word == "true" || word == "false") {
+        const bool denied = previous == "not" || previous == "t";
+        return (word == "true") != denied;
+      }
       previous = word;
     }
     return std::nullopt;

@@ -132,7 +132,10 @@ size_t fraction_command_end(Text text, size_t i) {
 }
 
 size_t pi_end(Text text, size_t i) {
-  return has_word_at(text, i, U"\u03c0") ? i + 1 : has_word_at(text, i, U"\\pi") ? i + 3 : i;
+  const bool in_word = i > 0 && is_letter(char_at(text, i - 1));
+  return !in_word && has_word_at(text, i, U"\u03c0") ? i + 1
+         : has_word_at(text, i, U"\\pi")             ? i + 3
+                                                     : i;
 }
 
 size_t root_end(Text text, size_t i) {

@@ -4,18 +4,12 @@
 #include <cctype>
 #include <string>
 
+#include "data_pipeline/questions/stated_confidence.h"
+
 namespace candor::data {
 namespace {
 
-constexpr std::string_view kStated = "confidence:";  // in lower case
 constexpr std::string_view kSpace = " \t\r\n\f\v";
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
@@ -34,7 +28,7 @@ struct StatedWords {
 StatedWords find_stated_words(std::string_view generated, const std::string& marker_words) {
   const std::string lower = lower_case(generated);
   StatedWords first;
-  for (const std::string_view words : {kStated, std::string_view(marker_words)}) {
+  for (const std::string_view words : {kStatedWords, std::string_view(marker_words)}) {
     const size_t begin = words.empty() ? std::string::npos : lower.find(words);
     if (begin == std::string::npos || begin > first.begin) continue;
     const size_t end = begin + words.size();
@@ -60,7 +54,7 @@ bool none_can_follow(std::string_view generated, const std::string& marker_words
   const std::string_view between = rest.substr(0, rest.size() - begun.size());
   if (std::count(between.begin(), between.end(), '\n') > 1) return true;
   const std::string lower = lower_case(begun);
-  return !kStated.starts_with(lower) && !marker_words.starts_with(lower);
+  return !kStatedWords.starts_with(lower) && !marker_words.starts_with(lower);
 }
 
 // "Paris (" before the words loses its bracket, and "8)" behind them the one that closes it.
@@ -72,7 +66,19 @@ void drop_brackets(std::string_view& answer, std::string_view& stated) {
     stated = stripped(stated.substr(0, stated.size() - 1));
 }
 
+std::string without_said_confidence(std::string_view answer) {
+  CutResponse cut = cut_said_confidence(answer);
+  return cut.stated.empty() ? cut.text : std::string(stripped(cut.text));
+}
+
 }  // namespace
+
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
 
 std::string_view stripped(std::string_view text) {
   const size_t begin = text.find_first_not_of(kSpace);
@@ -86,12 +92,13 @@ Response read_response(std::string_view generated, std::string_view marker) {
   const std::string_view before = stripped(generated.substr(0, statement.begin));
   std::string_view answer = stripped(first_line(before));
   if (!statement.is_there())
-    return {.answer = std::string(answer), .is_complete = none_can_follow(generated, marker_words)};
+    return {.answer = without_said_confidence(answer),
+            .is_complete = none_can_follow(generated, marker_words)};
   const std::string_view behind = generated.substr(statement.end);
   std::string_view stated = stripped(first_line(behind));
   const bool on_the_answers_line = before.find('\n') == std::string_view::npos;
   if (on_the_answers_line) drop_brackets(answer, stated);
-  return {.answer = std::string(answer),
+  return {.answer = without_said_confidence(answer),
           .stated_confidence = std::string(stated),
           .is_complete = number_has_ended(behind)};
 }

@@ -4,7 +4,9 @@
 // where the marker's words (`prompt.marker`) or "confidence:" stand, in upper or lower case and
 // with any white space around them, so that no stated number reaches the text that is graded,
 // trained on or scored. The confidence is what follows them to the end of that line. White space
-// around both is dropped, and so are brackets around the statement: "Paris (confidence: 90%)".
+// around both is dropped, and so are brackets around the statement: "Paris (confidence: 90%)". A
+// confidence that the answer's line says in a sentence ("I am 90% sure that") is cut from the
+// answer as stated_confidence.h says, but isn't the stated one: nobody asked for it in this form.
 #pragma once
 
 #include <string>
@@ -14,6 +16,12 @@ namespace candor::data {
 
 // The text without the white space before and after it.
 std::string_view stripped(std::string_view text);
+
+// Of ASCII letters; as long as the text.
+std::string lower_case(std::string_view text);
+
+// What a confidence is stated behind whatever the marker is, in lower case.
+constexpr std::string_view kStatedWords = "confidence:";
 
 struct Response {
   std::string answer{};

@@ -9,6 +9,7 @@
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/questions/grading.h"
 #include "data_pipeline/questions/question.h"
+#include "data_pipeline/questions/stated_confidence.h"
 #include "launch/config/run_paths.h"
 
 namespace candor::launch {
@@ -38,15 +39,15 @@ struct Tally {
 
 void grade_file(const RunConfig& config) {
   const RunPaths paths(config.run.dir);
-  const std::vector<data::AnsweredQuestion> answers =
-      data::read_answered_questions(paths.answers());
+  std::vector<data::AnsweredQuestion> answers = data::read_answered_questions(paths.answers());
   if (answers.empty())
     throw std::invalid_argument(
         fmt::format("{}: no answers to grade; `candor answer` writes them", paths.answers()));
   const GraderSet graders(config.grade);
   data::AtomicFile file(paths.graded());
   std::map<std::string, Tally> tallies;
-  for (const data::AnsweredQuestion& answer : answers) {
+  for (data::AnsweredQuestion& answer : answers) {
+    data::cut_stated_confidence(answer, config.prompt.marker);
     data::GradedQuestion graded{answer, graders.of(answer.dataset).grade(answer)};
     Tally& tally = tallies[answer.dataset];
     ++tally.answers;

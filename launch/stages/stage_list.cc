@@ -60,7 +60,7 @@ StageDeclaration answer_stage() {
 StageDeclaration grade_stage() {
   return {.name = "grade",
           .purpose = "Compare the answers with the accepted ones",
-          .result_keys = {"grade"},
+          .result_keys = {"grade", "prompt.marker"},
           .other_keys = {"run.dir"},
           .inputs = [](const RunConfig& config) { return Files{paths_of(config).answers()}; },
           .outputs = [](const RunConfig& config) { return Files{paths_of(config).graded()}; },

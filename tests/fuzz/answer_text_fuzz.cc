@@ -5,6 +5,7 @@
 
 #include "data_pipeline/questions/grading.h"
 #include "data_pipeline/questions/response.h"
+#include "data_pipeline/questions/stated_confidence.h"
 #include "tests/fuzz/fuzz_input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size_bytes) {
@@ -28,5 +29,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       if (const auto grade = candor::data::make_grader(name)->grade(answer))
         candor::data::require(*grade >= 0 && *grade <= 1, "a grade is in [0, 1]");
     }
+    candor::data::AnsweredQuestion given = answer;
+    given.response = line_end == std::string::npos ? text : text.substr(line_end + 1);
+    candor::data::cut_stated_confidence(given, "\nConfidence: ");
   });
 }

@@ -77,6 +77,20 @@ class TokenBuilderTest : public testing::Test {
   PromptBuilder prompt_{tokenizer_, template_, PromptOptions{.system = "S"}};
 };
 
+TEST_F(TokenBuilderTest, NoStatedConfidenceIsTokenised) {
+  const auto suffix_of = [&](const std::string& response) {
+    const TokenData data = build_token_data({question("a", "Q?", response, 1.0)}, prompt_,
+                                            {.max_tokens = 500, .model_identity = "tiny"});
+    const auto suffix = data.suffix(0);
+    return std::vector<uint32_t>(suffix.begin(), suffix.end());
+  };
+  EXPECT_EQ(suffix_of("Lima. Confidence: 80%"), suffix_of("Lima."));
+  EXPECT_EQ(suffix_of("I am 80% sure it is Lima"), suffix_of("it is Lima"));
+  EXPECT_NE(suffix_of(" Lima\n"), suffix_of("Lima")) << "other text isn't touched";
+  EXPECT_THAT(error_of({question("b", "Q?", "Confidence: 80%. It is Lima", 1.0)}),
+              testing::HasSubstr("question \"b\""));
+}
+
 TEST_F(TokenBuilderTest, PrefixAndSuffixTogetherAreTheWholePrompt) {
   const std::vector<GradedQuestion> questions{question("a", "Capital of Peru?", "Lima", 1.0),
                                               question("b", "Capital of Chad?", "", 0.25),
