@@ -18,7 +18,8 @@ using Text = std::u32string_view;
 
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 constexpr double kLargestExponent = 1e6;  // far beyond a double's
-constexpr int kDeepest = 8;               // a \frac in a \frac
+constexpr size_t kLongestArgument = 1000;
+constexpr int kDeepest = 8;  // a \frac in a \frac
 
 bool digit_at(Text text, size_t i) { return is_digit(char_at(text, i)); }
 bool has_at(Text text, size_t i, Text part) {
@@ -114,9 +115,10 @@ size_t decimals_end(Text text, size_t begin, const GroupedDigits& whole, size_t&
   return end;
 }
 
+// None where it is too far away for an argument, so that a long text of open braces takes no time.
 size_t closing_brace(Text text, size_t open) {
   int depth = 0;
-  for (size_t i = open; i < text.size(); ++i) {
+  for (size_t i = open; i < std::min(text.size(), open + kLongestArgument); ++i) {
     if (text[i] == U'{') ++depth;
     if (text[i] == U'}' && --depth == 0) return i;
   }

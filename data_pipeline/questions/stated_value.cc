@@ -27,7 +27,7 @@ bool ends_with_currency_code(Text text) {
   });
 }
 
-// Digits behind "^" that no number before them took: the exponent of a unit or a letter.
+// A number behind "^" that no number before them took: the exponent of a unit or a letter.
 bool is_exponent(Text text, size_t i) {
   if (before(text, i) == U'-' || before(text, i) == U'+') --i;
   if (before(text, i) == U'{') --i;
@@ -105,7 +105,7 @@ std::optional<StatedValue> last_value(std::string_view original) {
     } else if (!starts_number(text, i)) {
       ++i;
     } else if (is_exponent(text, i)) {
-      while (i < text.size() && is_digit(text[i])) ++i;
+      i = std::max(read_number(text, i).end, i + 1);
     } else {
       const bool attached = is_attached(text, i);
       ValueRead read = read_value(text, i);
