@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "data_pipeline/questions/decimal_reading.h"
 #include "data_pipeline/questions/folded_text.h"
 #include "data_pipeline/questions/number_reading.h"
 

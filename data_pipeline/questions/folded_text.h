@@ -29,6 +29,14 @@ inline bool is_digit(char32_t c) { return c >= U'0' && c <= U'9'; }  // of a fol
 inline char32_t char_at(std::u32string_view text, size_t i) {
   return i < text.size() ? text[i] : 0;
 }
+inline bool digit_at(std::u32string_view text, size_t i) { return is_digit(char_at(text, i)); }
+inline size_t digits_end(std::u32string_view text, size_t i) {
+  while (digit_at(text, i)) ++i;
+  return i;
+}
+inline bool has_at(std::u32string_view text, size_t i, std::u32string_view part) {
+  return i < text.size() && text.substr(i).starts_with(part);
+}
 inline bool is_space(char32_t c) { return c == U' ' || c == kGroupSpace || (c >= 9 && c <= 13); }
 
 }  // namespace candor::data

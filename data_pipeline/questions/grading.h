@@ -3,8 +3,8 @@
 //
 // alias_match  the response is an accepted answer in other writing (answer_words.h).
 // numeric      the last number, date or time of day of the response is the last of an accepted
-//              answer (stated_value.h, number_reading.h). Units and percent signs are passed over
-//              on both sides: "50%" equals 50, not 0.5. Nothing is rounded.
+//              answer (stated_value.h, number_reading.h, decimal_reading.h). Units and percent
+//              signs are passed over on both sides: "50%" equals 50, not 0.5. Nothing is rounded.
 // yes_no       the first whole word that is yes, no, true or false means what the accepted one's
 //              means, so "yes and no" is yes; "not true" is no. An answer without any is wrong.
 // An empty answer is wrong for every grader. docs/data.md has a table of what each calls equal.
