@@ -124,9 +124,11 @@ TEST_F(SweepFile, KeysAndTextsAreExplainedAsInARunsConfig) {
   EXPECT_THAT(refusal("", "lora.seed: {choice: [1]}"), HasSubstr("key is run.seed"));
   EXPECT_THAT(refusal(", zzz: 1", "lora.rank: {choice: [4]}"),
               HasSubstr("no key sweep.zzz; expected one of dir, base, set,"));
+  EXPECT_THAT(refusal_of("sweep: {dir: ~you/d, base: base.yaml}\nspace: {}\n"),
+              HasSubstr("sweep.dir: expected a path"));
   EXPECT_THAT(refusal_of("sweep:\n\tdir: d\n"), HasSubstr("sweep.yaml:2:1: not YAML: a tab"));
   const SweepConfig sweep = read(
-      "sweep: {dir: d, base: base.yaml, set: {prompt.system: 'a\\nb'}}\nspace:\n"
+      "sweep: {dir: d, base: base.yaml, trials: 9, set: {prompt.system: 'a\\nb'}}\nspace:\n"
       "  lora.rank: {choice: [+4, 8]}\n  train.learning_rate: {log_uniform: [.0001, +1e-3]}\n"
       "points:\n  - {prompt.few_shot: [{question: \"Who?\", answer: I}]}\n"
       "  - {lora.rslora: True, prompt.system: \"True\"}\n");
