@@ -65,7 +65,7 @@ int run_recorded(const StageDeclaration& declared, const RunConfig& config, RunC
   try {
     exit_code = declared.run(config, context);
   } catch (...) {
-    if (record) record->failed(stage);
+    if (record && stage.people_edit) record->failed(stage);
     throw;
   }
   if (record && is_whole(stage, context.arguments)) record->finished(stage);

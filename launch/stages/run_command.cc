@@ -88,7 +88,6 @@ class Line {
 // What rank 0 decides of a stage, for all.
 struct Order {
   bool runs = false;
-  std::string refused_stage{};
   std::string refused_for{};  // a file that a person edited
   std::string why{};          // it runs, or would
 };
@@ -109,11 +108,8 @@ class Decider {
     }
     if (next != nullptr && next->people_edit && decision_of(*next).verdict == Verdict::kKeep)
       return said(stage, fmt::format("not needed, because {} is kept", next->outputs[0]));
-    if (decision.verdict == Verdict::kRefuse) return refused(stage, decision.reason);
-    // What this stage makes is read by the next, which would replace a person's work then: that is
-    // told before hours of answering.
-    if (next != nullptr && !force_ && !record_.work_in_the_way(*next).empty())
-      return refused(*next, fmt::format("{} has to run: {}", stage.name, decision.reason));
+    if (decision.verdict == Verdict::kRefuse)
+      return {.refused_for = record_.work_in_the_way(stage), .why = decision.reason};
     said(stage, "running, because " + decision.reason);
     return {.runs = true, .why = decision.reason};
   }
@@ -123,10 +119,6 @@ class Decider {
     Decision decision = record_.decide(stage);
     if (force_ && decision.verdict != Verdict::kSkip) decision.verdict = Verdict::kRun;
     return decision;
-  }
-
-  Order refused(const Stage& stage, const std::string& why) const {
-    return {.refused_stage = stage.name, .refused_for = record_.work_in_the_way(stage), .why = why};
   }
 
   static Order said(const Stage& stage, const std::string& what) {
@@ -143,7 +135,7 @@ void run_stage(const Stage& stage, std::optional<StageRecord>& record) {
   try {
     stage.run();
   } catch (...) {
-    if (record) record->failed(stage);
+    if (record && stage.people_edit) record->failed(stage);
     throw;
   }
   if (record) record->finished(stage);
@@ -167,11 +159,9 @@ int run_command(const RunConfig& config, RunContext& context) {
                   .order(stages[i], i + 1 < stages.size() ? &stages[i + 1] : nullptr);
     std::string runs = order.runs ? "yes" : "";
     group.broadcast_bytes(runs, 0);
-    group.broadcast_bytes(order.refused_stage, 0);
     group.broadcast_bytes(order.refused_for, 0);
     group.broadcast_bytes(order.why, 0);
-    if (!order.refused_for.empty())
-      refuse_to_replace(order.refused_stage, order.refused_for, order.why);
+    if (!order.refused_for.empty()) refuse_to_replace(stages[i].name, order.refused_for, order.why);
     if (runs.empty()) continue;
     run_stage(stages[i], record);
     group.barrier();

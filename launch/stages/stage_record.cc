@@ -23,14 +23,6 @@ std::string place_of(const std::string& file, const std::string& folder) {
   return inside.empty() || *inside.begin() == ".." ? whole.string() : inside.string();
 }
 
-std::vector<std::string> those_there(const std::vector<std::string>& files) {
-  std::vector<std::string> there;
-  for (const std::string& file : files) {
-    if (fs::exists(file)) there.push_back(file);
-  }
-  return there;
-}
-
 bool is_stage(const nlohmann::json& stage) {
   const auto is_text = [&](const char* key) {
     return !stage.contains(key) || stage[key].is_string();
@@ -50,8 +42,7 @@ bool is_stage(const nlohmann::json& stage) {
 
 StageRecord::StageRecord(const std::string& run_dir)
     : folder_(run_dir), path_(run_dir + "/stages.json") {
-  existed_ = fs::exists(path_);
-  if (existed_) record_ = data::parse_json(data::read_file(path_), path_);
+  if (fs::exists(path_)) record_ = data::parse_json(data::read_file(path_), path_);
   if (!record_.is_object() || !std::all_of(record_.begin(), record_.end(), is_stage)) {
     throw std::invalid_argument(
         fmt::format("{}: expected an object of stages, each with keys (a text) and inputs (texts); "
@@ -120,8 +111,6 @@ Decision StageRecord::decide(const Stage& stage) const {
 }
 
 void StageRecord::started(const Stage& stage) {
-  before_start_ = record_;
-  outputs_before_start_ = hashes_of(those_there(stage.outputs));
   nlohmann::json& entry = record_[stage.name];
   if (entry.is_null()) entry = {{"keys", ""}, {"inputs", nlohmann::json::object()}};
   entry["running"] = true;
@@ -138,18 +127,11 @@ void StageRecord::finished(const Stage& stage) {
   save();
 }
 
-void StageRecord::failed(const Stage& stage) noexcept {
-  try {
-    if (hashes_of(those_there(stage.outputs)) != outputs_before_start_) return;
-    record_ = before_start_;
-    if (!existed_ && record_.empty()) {
-      fs::remove(path_);
-    } else {
-      save();
-    }
-  } catch (const std::exception&) {
-    // The entry stays as one that hasn't finished.
-  }
+void StageRecord::failed(const Stage& stage) {
+  nlohmann::json& entry = record_[stage.name];
+  entry.erase("running");
+  if (entry.value("keys", "").empty()) record_.erase(stage.name);
+  save();
 }
 
 nlohmann::json StageRecord::hashes_of(const std::vector<std::string>& files) const {

@@ -52,9 +52,7 @@ class StageRecord {
 
   void started(const Stage& stage);
   void finished(const Stage& stage);
-  // After started(), with an error, which is what the user is told: so it throws none of its own.
-  // Where the outputs are as they were, so is the record then.
-  void failed(const Stage& stage) noexcept;
+  void failed(const Stage& stage);  // after started(), with an error: nothing was replaced
 
  private:
   std::string reason(const Stage& stage) const;
@@ -64,9 +62,7 @@ class StageRecord {
 
   std::string folder_;
   std::string path_;
-  bool existed_ = false;
   nlohmann::json record_ = nlohmann::json::object();
-  nlohmann::json before_start_{}, outputs_before_start_{};  // of the stage that runs
 };
 
 }  // namespace candor::launch
