@@ -10,16 +10,11 @@
 namespace candor::launch {
 namespace {
 
-bool are_there(const std::vector<std::string>& files) {
-  return std::all_of(files.begin(), files.end(),
-                     [](const std::string& file) { return std::filesystem::exists(file); });
-}
-
-// A training that pauses isn't finished, and a report on another adapter, or without one that is to
-// be compared, isn't the run's.
+// A training that pauses isn't finished, and a report on another adapter isn't the run's.
 bool is_whole(const Stage& stage, const CommandArguments& arguments) {
-  return arguments.pause_at == 0 && arguments.adapter.empty() && are_there(stage.inputs) &&
-         are_there(stage.outputs);
+  return arguments.pause_at == 0 && arguments.adapter.empty() &&
+         std::all_of(stage.outputs.begin(), stage.outputs.end(),
+                     [](const std::string& output) { return std::filesystem::exists(output); });
 }
 
 }  // namespace
