@@ -15,7 +15,6 @@
 #include "launch/program/sweep_program.h"
 #include "launch/ranks/exit_codes.h"
 #include "launch/ranks/launched_rank.h"
-#include "launch/stages/recorded_stage.h"
 #include "launch/stages/run_command.h"
 #include "launch/stages/stage_list.h"
 #include "launch/sweep/pool_command.h"
@@ -46,9 +45,7 @@ std::vector<Command> stage_commands() {
                         .footer = footer_of(stage),
                         .takes_config = true,
                         .add_options = options_of_stage(stage.name),
-                        .with_config = [&stage](const RunConfig& config, RunContext& context) {
-                          return run_recorded(stage, config, context);
-                        }});
+                        .with_config = stage.run});
   return commands;
 }
 
@@ -67,7 +64,6 @@ std::vector<Command> run_commands() {
        .purpose = "Do all stages from answer to evaluate; unchanged ones are skipped, a killed one "
                   "goes on where it was",
        .takes_config = true,
-       .add_options = force_option,
        .with_config = run_command},
       {.name = "sweep",
        .purpose =

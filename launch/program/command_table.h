@@ -5,7 +5,6 @@
 // by itself.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,7 +30,7 @@ struct Command {
   // One of these runs it and says what it needs. The doctor has two: `with_config` is for --plan.
   // `help`, which the command line answers itself, has none. All return an exit code; the first
   // two are collective.
-  std::function<int(const RunConfig& config, RunContext& context)> with_config{};
+  int (*with_config)(const RunConfig& config, RunContext& context) = nullptr;
   int (*without_config)(RunContext& context) = nullptr;
   // In every launched process, before MPI and with one thread.
   int (*without_ranks)(const RunConfig& config, const CommandLine& line) = nullptr;

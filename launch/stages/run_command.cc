@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +10,8 @@
 #include "launch/config/run_paths.h"
 #include "launch/stages/comparison.h"
 #include "launch/stages/evaluation_splits.h"
-#include "launch/stages/recorded_stage.h"
+#include "launch/stages/stage_list.h"
+#include "launch/stages/stage_record.h"
 #include "launch/stages/train_command.h"
 #include "launch/stages/training_identity.h"
 #include "trainer/training/checkpoint.h"
@@ -19,24 +19,20 @@
 namespace candor::launch {
 namespace {
 
-// Checkpoints of another config or data set can't be gone on from, but they may be hours of work:
-// they are kept beside. One whose state.json is damaged doesn't say whose it is: those before it
-// do.
-void set_aside_checkpoints_of_another_training(const std::string& checkpoints,
-                                               const std::string& identity) {
+// Checkpoints of another config or data set can't be gone on from. One whose state.json is damaged
+// doesn't say whose it is: those before it do.
+void remove_checkpoints_of_another_training(const std::string& checkpoints,
+                                            const std::string& identity) {
   std::vector<int64_t> steps = trainer::checkpoint_steps(checkpoints);
   std::string theirs;
   for (; theirs.empty() && !steps.empty(); steps.pop_back())
     theirs = trainer::checkpoint_identity(checkpoints, steps.back());
   if (theirs.empty() || theirs == identity) return;
-  std::string aside;
-  for (int number = 1; aside.empty() || std::filesystem::exists(aside); ++number)
-    aside = fmt::format("{}.{}", checkpoints, number);
   fmt::print(stderr,
-             "run  {} are of another training (config, data set, number of threads or kind of "
-             "processor): they are kept as {}\n",
-             checkpoints, aside);
-  std::filesystem::rename(checkpoints, aside);
+             "run  removing {}: made with another config, data set, number of threads or kind of "
+             "processor\n",
+             checkpoints);
+  std::filesystem::remove_all(checkpoints);
 }
 
 // Of the stages, in order, and of a training for each compared adapter.
@@ -55,7 +51,7 @@ class Line {
                                     compared.paths));
         }
       } else {
-        stages.push_back(recorded_stage(declared, config_, context_));
+        stages.push_back(stage(declared, config_));
         stages.back().run = [&] { declared.run(config_, context_); };
       }
     }
@@ -63,15 +59,28 @@ class Line {
   }
 
  private:
+  Stage stage(const StageDeclaration& declared, const RunConfig& config) {
+    Stage stage{.name = declared.name,
+                .keys = key_text(config, declared),
+                .inputs = declared.inputs(config),
+                .outputs = declared.outputs(config),
+                .nobody_edits = declared.nobody_edits};
+    if (declared.reads_model) {
+      stage.model = context_.model_identity(config);
+      stage.model_texts = context_.model_texts_identity(config);
+    }
+    return stage;
+  }
+
   Stage training(const std::string& name, const RunConfig& trained, const RunPaths& output) {
-    Stage made = recorded_stage(stage_named("train"), trained, context_);
+    Stage made = stage(stage_named("train"), trained);
     made.name = name;
     made.outputs = {output.adapter_weights(), output.adapter_config()};
     made.run = [this, name, trained, output] {
       if (context_.group.rank() == 0) {
         const std::string tokens = RunPaths(trained.run.dir).tokens();
         check_evaluation_splits(data::read_token_file(tokens), trained.evaluate);
-        set_aside_checkpoints_of_another_training(
+        remove_checkpoints_of_another_training(
             output.checkpoints(),
             training_identity(trained, data::sha256_file_hex(tokens), context_.group.device()));
       }
@@ -85,62 +94,6 @@ class Line {
   RunContext& context_;
 };
 
-// What rank 0 decides of a stage, for all.
-struct Order {
-  bool runs = false;
-  std::string refused_for{};  // a file that a person edited
-  std::string why{};          // it runs, or would
-};
-
-class Decider {
- public:
-  Decider(const StageRecord& record, bool force) : record_(record), force_(force) {}
-
-  // `next` may be null.
-  Order order(const Stage& stage, const Stage* next) const {
-    const Decision decision = decision_of(stage);
-    if (decision.verdict == Verdict::kSkip)
-      return said(stage, "skipped, its inputs and its part of the config haven't changed");
-    if (decision.verdict == Verdict::kKeep) {
-      return said(stage, fmt::format("kept, because {} is there and `candor run` didn't make it "
-                                     "(--force replaces it)",
-                                     record_.work_in_the_way(stage)));
-    }
-    if (next != nullptr && next->people_edit && decision_of(*next).verdict == Verdict::kKeep)
-      return said(stage, fmt::format("not needed, because {} is kept", next->outputs[0]));
-    if (decision.verdict == Verdict::kRefuse)
-      return {.refused_for = record_.work_in_the_way(stage), .why = decision.reason};
-    said(stage, "running, because " + decision.reason);
-    return {.runs = true, .why = decision.reason};
-  }
-
- private:
-  Decision decision_of(const Stage& stage) const {
-    Decision decision = record_.decide(stage);
-    if (force_ && decision.verdict != Verdict::kSkip) decision.verdict = Verdict::kRun;
-    return decision;
-  }
-
-  static Order said(const Stage& stage, const std::string& what) {
-    fmt::print(stderr, "run  {}: {}\n", stage.name, what);
-    return {};
-  }
-
-  const StageRecord& record_;
-  bool force_;
-};
-
-void run_stage(const Stage& stage, std::optional<StageRecord>& record) {
-  if (record) record->started(stage);
-  try {
-    stage.run();
-  } catch (...) {
-    if (record && stage.people_edit) record->failed(stage);
-    throw;
-  }
-  if (record) record->finished(stage);
-}
-
 }  // namespace
 
 int run_command(const RunConfig& config, RunContext& context) {
@@ -148,22 +101,21 @@ int run_command(const RunConfig& config, RunContext& context) {
   const RunPaths paths(config.run.dir);
   context.model_identity(config);
   context.open_run_folder(config);
-  std::optional<StageRecord> record;  // rank 0's
-  if (group.rank() == 0) record.emplace(config.run.dir);
+  StageRecord record(config.run.dir + "/stages.json");
   Line line(config, context);
-  const std::vector<Stage> stages = line.stages();
-  for (size_t i = 0; i < stages.size(); ++i) {
-    Order order;
-    if (record)
-      order = Decider(*record, context.arguments.force)
-                  .order(stages[i], i + 1 < stages.size() ? &stages[i + 1] : nullptr);
-    std::string runs = order.runs ? "yes" : "";
-    group.broadcast_bytes(runs, 0);
-    group.broadcast_bytes(order.refused_for, 0);
-    group.broadcast_bytes(order.why, 0);
-    if (!order.refused_for.empty()) refuse_to_replace(stages[i].name, order.refused_for, order.why);
-    if (runs.empty()) continue;
-    run_stage(stages[i], record);
+  for (const Stage& stage : line.stages()) {
+    std::string reason;
+    if (group.rank() == 0) {
+      reason = record.reason(stage);
+      fmt::print(stderr, "run  {}: {}\n", stage.name,
+                 reason.empty() ? "skipped, its inputs and its part of the config haven't changed"
+                                : "running, because " + reason);
+      if (!reason.empty()) record.started(stage);
+    }
+    group.broadcast_bytes(reason, 0);
+    if (reason.empty()) continue;
+    stage.run();
+    if (group.rank() == 0) record.finished(stage);
     group.barrier();
   }
   if (group.rank() == 0)
