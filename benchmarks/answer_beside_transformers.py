@@ -85,7 +85,7 @@ def answer_of(text):
 
 
 def is_complete(text):
-    """Where candor stops generating (is_complete of read_response)."""
+    """Where candor stops generating (is_complete_response)."""
     if stated := stated_words(text):
         number = text[stated[1]:].lstrip(" \t")
         return number != "" and (not all(c in "0123456789" for c in number) or len(number) >= 3)

@@ -17,24 +17,8 @@ std::string_view without_space_before(std::string_view text) {
   return text.substr(std::min(text.find_first_not_of(kSpace), text.size()));
 }
 
-// The words that a stated confidence comes after, as found in a text.
-struct StatedWords {
-  size_t begin = std::string_view::npos;  // npos: there is none
-  size_t end = std::string_view::npos;
-  bool is_there() const { return begin != std::string_view::npos; }
-};
-
-// The first; of two that begin at the same place the longer.
-StatedWords find_stated_words(std::string_view generated, const std::string& marker_words) {
-  const std::string lower = lower_case(generated);
-  StatedWords first;
-  for (const std::string_view words : {kStatedWords, std::string_view(marker_words)}) {
-    const size_t begin = words.empty() ? std::string::npos : lower.find(words);
-    if (begin == std::string::npos || begin > first.begin) continue;
-    const size_t end = begin + words.size();
-    if (begin < first.begin || end > first.end) first = {begin, end};
-  }
-  return first;
+size_t find_anywhere(std::string_view lower, std::string_view words) {
+  return words.empty() ? std::string_view::npos : lower.find(words);
 }
 
 // stated: what follows the words.
@@ -86,21 +70,37 @@ std::string_view stripped(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
 }
 
-Response read_response(std::string_view generated, std::string_view marker) {
+StatedWords find_stated_words(std::string_view text, std::string_view marker_words,
+                              FindWords find) {
+  const std::string lower = lower_case(text);
+  StatedWords first;
+  for (const std::string_view words : {kStatedWords, marker_words}) {
+    const size_t begin = find(lower, words);
+    if (begin == std::string_view::npos || begin > first.begin) continue;
+    const size_t end = begin + words.size();
+    if (begin < first.begin || end > first.end) first = {begin, end};
+  }
+  return first;
+}
+
+bool is_complete_response(std::string_view generated, std::string_view marker) {
   const std::string marker_words = lower_case(stripped(marker));
-  const StatedWords statement = find_stated_words(generated, marker_words);
+  const StatedWords statement = find_stated_words(generated, marker_words, find_anywhere);
+  return statement.is_there() ? number_has_ended(generated.substr(statement.end))
+                              : none_can_follow(generated, marker_words);
+}
+
+Response read_response(std::string_view generated, std::string_view marker) {
+  const StatedWords statement =
+      find_stated_words(generated, lower_case(stripped(marker)), find_anywhere);
   const std::string_view before = stripped(generated.substr(0, statement.begin));
-  std::string_view answer = stripped(first_line(before));
-  if (!statement.is_there())
-    return {.answer = without_said_confidence(answer),
-            .is_complete = none_can_follow(generated, marker_words)};
-  const std::string_view behind = generated.substr(statement.end);
-  std::string_view stated = stripped(first_line(behind));
-  const bool on_the_answers_line = before.find('\n') == std::string_view::npos;
-  if (on_the_answers_line) drop_brackets(answer, stated);
-  return {.answer = without_said_confidence(answer),
-          .stated_confidence = std::string(stated),
-          .is_complete = number_has_ended(behind)};
+  std::string_view answer = stripped(first_line(before)), stated;
+  if (statement.is_there()) {
+    stated = stripped(first_line(generated.substr(statement.end)));
+    const bool on_the_answers_line = before.find('\n') == std::string_view::npos;
+    if (on_the_answers_line) drop_brackets(answer, stated);
+  }
+  return {.answer = without_said_confidence(answer), .stated_confidence = std::string(stated)};
 }
 
 }  // namespace candor::data

@@ -9,6 +9,7 @@
 // answer as stated_confidence.h says, but isn't the stated one: nobody asked for it in this form.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -23,14 +24,30 @@ std::string lower_case(std::string_view text);
 // What a confidence is stated behind whatever the marker is, in lower case.
 constexpr std::string_view kStatedWords = "confidence:";
 
+// The words that a stated confidence comes after, as found in a text.
+struct StatedWords {
+  std::size_t begin = std::string_view::npos;  // npos: there are none
+  std::size_t end = std::string_view::npos;
+  bool is_there() const { return begin != std::string_view::npos; }
+};
+
+// The place of `words` in a text in lower case; npos where they aren't, and for no words.
+using FindWords = std::size_t (*)(std::string_view lower, std::string_view words);
+
+// The first of kStatedWords and the marker's words, both in lower case, by `find`; of two that
+// begin at the same place the longer.
+StatedWords find_stated_words(std::string_view text, std::string_view marker_words, FindWords find);
+
 struct Response {
   std::string answer{};
   std::string stated_confidence{};  // empty where none was stated
-  // More tokens wouldn't matter: the stated number has ended or has three digits, or the answer's
-  // line has ended and what follows, behind at most one empty line, can't become a statement.
-  bool is_complete = false;
 };
 
 Response read_response(std::string_view generated, std::string_view marker);
+
+// Whether more tokens wouldn't matter: the stated number has ended or has three digits, or the
+// answer's line has ended and what follows, behind at most one empty line, can't become a
+// statement. It is asked after each token, so it reads no answer.
+bool is_complete_response(std::string_view generated, std::string_view marker);
 
 }  // namespace candor::data

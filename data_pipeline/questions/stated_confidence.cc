@@ -109,14 +109,8 @@ size_t find_words(std::string_view lower, std::string_view words) {
 
 // The first statement behind words, out to the end of its line.
 bool cut_labelled(std::string& text, const std::string& marker_words, std::string& stated) {
-  const std::string lower = lower_case(text);
-  Range words{.begin = std::string::npos};
-  for (const std::string_view candidate : {kStatedWords, std::string_view(marker_words)}) {
-    const size_t begin = find_words(lower, candidate);
-    if (begin < words.begin || (begin == words.begin && begin + candidate.size() > words.end))
-      words = {begin, begin + candidate.size()};
-  }
-  if (words.begin == std::string::npos) return false;
+  const StatedWords words = find_stated_words(text, marker_words, find_words);
+  if (!words.is_there()) return false;
   const size_t line_end = std::min(text.find('\n', words.end), text.size());
   std::string_view said = stripped(std::string_view(text).substr(words.end, line_end - words.end));
   size_t begin = words.begin;

@@ -109,6 +109,12 @@ std::vector<uint32_t> TokenData::full_prefix(int32_t prefix) const {
   return result;
 }
 
+std::vector<std::string> TokenData::ids_of(std::span<const int64_t> chosen) const {
+  std::vector<std::string> ids;
+  for (const int64_t example : chosen) ids.push_back(examples[static_cast<size_t>(example)].id);
+  return ids;
+}
+
 size_t TokenData::example_length(size_t example) const {
   size_t length = suffix(example).size();
   for (int32_t p = examples.at(example).prefix; p >= 0;

@@ -64,6 +64,7 @@ struct TokenData {
   TokenOrigin origin;
 
   std::span<const uint32_t> suffix(size_t example) const { return suffixes.at(example); }
+  std::vector<std::string> ids_of(std::span<const int64_t> chosen) const;  // of examples by index
   // The tokens of its parents are in front; it is empty for -1.
   std::vector<uint32_t> full_prefix(int32_t prefix) const;
   size_t example_length(size_t example) const;  // It counts prefix and suffix.

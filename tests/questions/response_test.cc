@@ -17,7 +17,7 @@ std::string stated_in(const std::string& generated, const std::string& marker = 
 }
 
 bool is_complete(const std::string& generated, const std::string& marker = kMarker) {
-  return read_response(generated, marker).is_complete;
+  return is_complete_response(generated, marker);
 }
 
 TEST(Response, LeavesNoStatedConfidenceInTheAnswer) {

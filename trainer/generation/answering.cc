@@ -80,7 +80,7 @@ class GroupAnswerer {
                    .slots = options_.slots,
                    .end_tokens = model_.config().end_tokens,
                    .is_complete = [&](std::span<const uint32_t> ids) {
-                     return data::read_response(tokenizer_.decode(ids), marker_).is_complete;
+                     return data::is_complete_response(tokenizer_.decode(ids), marker_);
                    }});
     std::string lines;
     for (size_t q = begin; q < end; ++q) {

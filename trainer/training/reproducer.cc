@@ -33,13 +33,6 @@ data::TokenData subset(const data::TokenData& data, const std::vector<int64_t>& 
   return some;
 }
 
-std::vector<std::string> ids_of(const data::TokenData& data, const std::vector<int64_t>& examples) {
-  std::vector<std::string> ids;
-  for (const int64_t example : examples)
-    ids.push_back(data.examples[static_cast<size_t>(example)].id);
-  return ids;
-}
-
 std::string json_path(const std::string& folder) { return folder + "/reproducer.json"; }
 
 }  // namespace
@@ -54,7 +47,7 @@ void write_reproducer(const std::string& folder, const Reproducer& reproducer,
                                  {"version", kReproducerVersion},
                                  {"step", reproducer.step},
                                  {"micro_batch", reproducer.micro_batch},
-                                 {"examples", ids_of(data, examples)},
+                                 {"examples", data.ids_of(examples)},
                                  {"base_model", reproducer.base_model},
                                  {"dtype", reproducer.dtype},
                                  {"products", reproducer.products},

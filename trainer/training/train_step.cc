@@ -199,9 +199,8 @@ void TrainStep::write_reproducer_of(const Step& step, int64_t micro_batch,
 void TrainStep::skip_or_stop(const Step& step) {
   const std::string& dir = context_.options.outputs.non_finite_dir;
   const std::vector<int64_t> bad = step.non_finite();
-  std::vector<std::string> ids;
-  for (const int64_t example : step.micro_batches[static_cast<size_t>(bad[0])])
-    ids.push_back(context_.data.examples[static_cast<size_t>(example)].id);
+  const std::vector<std::string> ids =
+      context_.data.ids_of(step.micro_batches[static_cast<size_t>(bad[0])]);
   const std::string folder =
       fmt::format("{}/step_{:06}_micro_batch_{}", dir, step.index + 1, bad[0]);
   write_reproducer_of(step, bad[0], folder);
