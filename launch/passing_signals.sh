@@ -1,11 +1,13 @@
-# To be sourced. run_passing_signals COMMAND...: runs it, passes SIGTERM, SIGINT and SIGUSR1 of this shell on to it, and leaves its exit code in $code.
+# To be sourced. run_passing_signals COMMAND...: runs it, passes SIGTERM and SIGUSR1 of this shell on to it, SIGINT (Ctrl-C) and SIGHUP (a
+# closed terminal) as SIGTERM, because a shell starts background commands with SIGINT ignored, and leaves its exit code in $code.
 # $asked is the last such signal, also of a moment when nothing ran; empty: none.
 child="" asked="" code=0
 pass_on() {
   asked=$1
-  if [ -n "$child" ]; then kill -s "$1" "$child" 2>/dev/null || true; fi
+  if [ -n "$child" ]; then kill -s "$2" "$child" 2>/dev/null || true; fi
 }
-for signal in TERM INT USR1; do trap "pass_on $signal" $signal; done
+for signal in TERM INT HUP; do trap "pass_on $signal TERM" $signal; done
+trap "pass_on USR1 USR1" USR1
 
 run_passing_signals() {
   "$@" &

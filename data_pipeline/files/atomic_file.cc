@@ -97,11 +97,12 @@ void AtomicFile::compare_with_what_was_meant() {
                           fmt::format("{}: what is on the disk isn't what was written", path_));
 }
 
-void AtomicFile::commit() {
+void AtomicFile::commit(const std::function<void(const std::string&)>& before_rename) {
   if (descriptor_ < 0) throw std::logic_error("AtomicFile::commit after commit");
   flush();
   if (::fsync(descriptor_) != 0) fail("flush to disk");
   compare_with_what_was_meant();
+  if (before_rename) before_rename(temporary_path_);
   // Renamed before closing, so that a failure still leaves the destructor everything to clean up.
   // All data is on disk by now.
   if (::rename(temporary_path_.c_str(), path_.c_str()) != 0) fail("rename the temporary file to");

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -36,8 +37,8 @@ class AtomicFile {
   void write(std::string_view text) { write(text.data(), text.size()); }
 
   // Flushes, reads back, renames and flushes the folder. At most once; std::logic_error on write()
-  // or commit() afterwards.
-  void commit();
+  // or commit() afterwards. before_rename: given the name under which all of it is by then.
+  void commit(const std::function<void(const std::string& temporary)>& before_rename = {});
 
   // As content_hash() of all that was written; after commit().
   const std::string& hash() const { return hash_; }

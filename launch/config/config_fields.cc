@@ -73,8 +73,10 @@ void visit_run(RunSection& run, FieldVisitor& v) {
          "folder of everything the run writes; made where it doesn't exist");
   v.integer("seed", run.seed, {.min = 0},
             "of the adapter's first values, the order of examples and dropout");
-  v.integer("threads_per_rank", run.threads_per_rank, {.min = 0, .max = 4096},
-            "0 = cores of the host / ranks on it; part of what fixes the bits of a result");
+  v.integer(
+      "threads_per_rank", run.threads_per_rank, {.min = 0, .max = 4096},
+      "part of what fixes the bits of a result. 0 = as when the run began (its config.yaml), else "
+      "OMP_NUM_THREADS, else 1; more cores are used by more ranks (mpirun -np N)");
   v.number("timeout_s", run.timeout_s, {.min = 1, .max = 1e6},
            "how long a rank waits for the others, in seconds; then the late ones are named and, "
            "where the others can go on without them, ended");

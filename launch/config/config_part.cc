@@ -102,18 +102,22 @@ bool covers(const KeyList& keys, const std::string& path) {
 }
 
 RunConfig only_keys(const RunConfig& config, const KeyList& keys) {
+  return with_keys_of({}, config, keys);
+}
+
+RunConfig with_keys_of(const RunConfig& config, const RunConfig& from, const KeyList& keys) {
   const WholeConfigRead whole;
-  RunConfig from = config, part;  // a visitor may change fields; this one doesn't at first
+  RunConfig source = from, changed = config;  // a visitor may change fields
   Transfer transfer(keys);
-  visit_fields(from, transfer);
+  visit_fields(source, transfer);
   const std::vector<std::string> known = all_key_paths();
   for (const std::string& key : keys) {
     if (std::find(known.begin(), known.end(), key) == known.end())
       throw std::logic_error(fmt::format("a list of keys names {}, which no config has", key));
   }
   transfer.now_write();
-  visit_fields(part, transfer);
-  return part;
+  visit_fields(changed, transfer);
+  return changed;
 }
 
 }  // namespace candor::launch

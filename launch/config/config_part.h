@@ -19,6 +19,9 @@ bool covers(const KeyList& keys, const std::string& path);
 // is no section or key.
 RunConfig only_keys(const RunConfig& config, const KeyList& keys);
 
+// These keys as in `from`, all others as in `config`. Throws the same.
+RunConfig with_keys_of(const RunConfig& config, const RunConfig& from, const KeyList& keys);
+
 // Where a config is read as a whole, to be written or compared, that isn't a use of its keys: a
 // test that watches the reads of a config looks away while one of these lives.
 class WholeConfigRead {

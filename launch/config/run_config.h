@@ -33,8 +33,9 @@ namespace candor::launch {
 struct RunSection {
   std::string dir;
   int64_t seed = 42;
-  int64_t threads_per_rank = 0;  // 0: cores of the host / ranks on it; run_candor puts the number
-                                 // in use here before a command sees it
+  // 0: as in the run's config.yaml, else OMP_NUM_THREADS, else 1; the number in use is put here
+  // before a command sees it.
+  int64_t threads_per_rank = 0;
   double timeout_s = 600;
   double heartbeat_s = 60;
   bool operator==(const RunSection&) const = default;

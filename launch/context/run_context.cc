@@ -1,8 +1,5 @@
 #include "launch/context/run_context.h"
 
-#include <filesystem>
-
-#include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/sha256.h"
 #include "launch/config/run_paths.h"
 #include "trainer/model/adapter_files.h"
@@ -27,14 +24,6 @@ trainer::LoraAdapter RunContext::adapter(const RunConfig& config, const std::str
   const trainer::LlamaModel& of = model(config);
   hosts.send({folder + "/adapter_model.safetensors", folder + "/adapter_config.json"});
   return trainer::read_adapter(folder, of.config(), of.dtype(), of.device());
-}
-
-void RunContext::open_run_folder(const RunConfig& config) {
-  if (group.rank() == 0) {
-    std::filesystem::create_directories(config.run.dir);
-    data::write_file_atomically(RunPaths(config.run.dir).config(), to_yaml(config));
-  }
-  group.barrier();
 }
 
 }  // namespace candor::launch

@@ -1,9 +1,10 @@
 // What the commands of one process work with: the ranks, their files, the base model and what is
 // read of the run folder. Commands are functions of a config and of this.
 //
-// Collective: all methods, over `group`, but for text().
+// Collective: all methods, over `group`, but for those that say otherwise.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "comm/process_group.h"
@@ -11,6 +12,7 @@
 #include "launch/config/run_config.h"
 #include "launch/context/base_model.h"
 #include "launch/context/command_arguments.h"
+#include "launch/context/output_watch.h"
 #include "trainer/hosts/host_files.h"
 #include "trainer/model/lora.h"
 #include "trainer/training/stop_request.h"
@@ -29,6 +31,20 @@ class RunContext {
   BaseModel& base;
   CommandArguments arguments{};
   trainer::StopRequest* stop_request = nullptr;  // by which a training is asked to stop
+  bool ranks_lost = false;                       // of this job, and the others go on
+  OutputWatch* outputs = nullptr;                // of the stage that runs; rank 0 tells it
+
+  // On rank 0, before the first output of a stage is replaced. Not collective, as the next.
+  void begin_writing() const {
+    if (outputs != nullptr) outputs->begin_writing();
+  }
+  // For data::AtomicFile::commit() of an output.
+  std::function<void(const std::string& temporary)> claim_of(const std::string& output) const {
+    if (outputs == nullptr) return {};
+    return [watch = outputs, output](const std::string& temporary) {
+      watch->claim(output, temporary);
+    };
+  }
 
   const std::string& model_identity(const RunConfig& config) {
     return base.identity(config.model, group, hosts);
@@ -46,8 +62,6 @@ class RunContext {
   RunTokens tokens(const RunConfig& config);
   // The adapter in a folder of rank 0, for the config's model.
   trainer::LoraAdapter adapter(const RunConfig& config, const std::string& folder);
-  // Makes the run folder and writes the resolved config.yaml into it, on rank 0.
-  void open_run_folder(const RunConfig& config);
 };
 
 }  // namespace candor::launch

@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kFooter =
     "Exit codes: 0 done; 2 config, arguments or data; 3 file or disk; 4 a rank, the network or a "
-    "GPU; 5 NaN or infinity;\n6 stopped by SIGTERM or SIGUSR1, "
+    "GPU; 5 NaN or infinity;\n6 stopped by a signal (SIGTERM, SIGUSR1, Ctrl-C, a closed terminal), "
     "the same command goes on; 1 internal.\n"
     "`candor help config` lists every key of a config.";
 

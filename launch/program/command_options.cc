@@ -37,9 +37,18 @@ void score_options(CLI::App& parser, CommandLine& line) {
 
 }  // namespace
 
+void force_option(CLI::App& parser, CommandLine& line) {
+  parser.add_flag("--force", line.arguments.force,
+                  "replace answers.jsonl and graded.jsonl also where candor didn't make them, or "
+                  "they were edited since");
+}
+
 OptionsFunction options_of_stage(const std::string& name) {
-  static const std::map<std::string, OptionsFunction> options = {
-      {"train", train_options}, {"evaluate", add_adapter}, {"score", score_options}};
+  static const std::map<std::string, OptionsFunction> options = {{"answer", force_option},
+                                                                 {"grade", force_option},
+                                                                 {"train", train_options},
+                                                                 {"evaluate", add_adapter},
+                                                                 {"score", score_options}};
   const auto found = options.find(name);
   return found == options.end() ? nullptr : found->second;
 }

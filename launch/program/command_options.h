@@ -15,6 +15,8 @@ namespace candor::launch {
 // CONFIG and --set, of every command that takes a config.
 void config_options(CLI::App& parser, CommandLine& line);
 
+// Of the commands that may find a person's work where they write.
+void force_option(CLI::App& parser, CommandLine& line);
 void import_options(CLI::App& parser, CommandLine& line);
 void export_options(CLI::App& parser, CommandLine& line);
 void inspect_options(CLI::App& parser, CommandLine& line);

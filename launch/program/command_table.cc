@@ -15,6 +15,7 @@
 #include "launch/program/sweep_program.h"
 #include "launch/ranks/exit_codes.h"
 #include "launch/ranks/launched_rank.h"
+#include "launch/stages/recorded_stage.h"
 #include "launch/stages/run_command.h"
 #include "launch/stages/stage_list.h"
 #include "launch/sweep/pool_command.h"
@@ -45,7 +46,12 @@ std::vector<Command> stage_commands() {
                         .footer = footer_of(stage),
                         .takes_config = true,
                         .add_options = options_of_stage(stage.name),
-                        .with_config = stage.run});
+                        .with_config =
+                            [&stage](const RunConfig& config, RunContext& context) {
+                              return run_recorded(stage, config, context);
+                            },
+                        // Only rank 0 prepares.
+                        .uses_cores = stage.reads_model && stage.name != "prepare"});
   return commands;
 }
 
@@ -64,7 +70,9 @@ std::vector<Command> run_commands() {
        .purpose = "Do all stages from answer to evaluate; unchanged ones are skipped, a killed one "
                   "goes on where it was",
        .takes_config = true,
-       .with_config = run_command},
+       .add_options = force_option,
+       .with_config = run_command,
+       .uses_cores = true},
       {.name = "sweep",
        .purpose =
            "Train many variants of a config, on all slots at a time; starts mpirun itself. The "

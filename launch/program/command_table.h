@@ -5,6 +5,7 @@
 // by itself.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -30,13 +31,14 @@ struct Command {
   // One of these runs it and says what it needs. The doctor has two: `with_config` is for --plan.
   // `help`, which the command line answers itself, has none. All return an exit code; the first
   // two are collective.
-  int (*with_config)(const RunConfig& config, RunContext& context) = nullptr;
+  std::function<int(const RunConfig& config, RunContext& context)> with_config{};
   int (*without_config)(RunContext& context) = nullptr;
   // In every launched process, before MPI and with one thread.
   int (*without_ranks)(const RunConfig& config, const CommandLine& line) = nullptr;
 
   // Threads and time-outs of a run without a config; null: the defaults.
   RunSection (*run_section)(const DoctorArguments& arguments) = nullptr;
+  bool uses_cores = false;    // it computes on every rank
   bool makes_groups = false;  // that compute: else all ranks are one such group
 };
 

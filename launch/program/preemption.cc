@@ -8,18 +8,31 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <utility>
 
 #include "launch/ranks/exit_codes.h"
 
 namespace candor::launch {
 namespace {
 
-sigset_t stop_signals() {
+constexpr std::pair<int, const char*> kStopSignals[] = {{SIGTERM, "SIGTERM"},
+                                                        {SIGUSR1, "SIGUSR1"},
+                                                        {SIGINT, "SIGINT"},
+                                                        {SIGHUP, "SIGHUP"},
+                                                        {SIGQUIT, "SIGQUIT"}};
+
+sigset_t set_of_stop_signals() {
   sigset_t set;
   ::sigemptyset(&set);
-  ::sigaddset(&set, SIGTERM);
-  ::sigaddset(&set, SIGUSR1);
+  for (const int signal : stop_signals()) ::sigaddset(&set, signal);
   return set;
+}
+
+const char* name_of(int wanted) {
+  for (const auto& [signal, name] : kStopSignals) {
+    if (signal == wanted) return name;
+  }
+  return "a signal";
 }
 
 void say(int rank, const std::string& text) {
@@ -31,22 +44,32 @@ void say(int rank, const std::string& text) {
 
 }  // namespace
 
+std::vector<int> stop_signals() {
+  std::vector<int> signals;
+  for (const auto& [signal, name] : kStopSignals) {
+    struct sigaction now = {};
+    const bool ignored = ::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN;
+    if (!ignored) signals.push_back(signal);
+  }
+  return signals;
+}
+
 void block_stop_signals() {
-  const sigset_t set = stop_signals();
+  const sigset_t set = set_of_stop_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
 PreemptionWatch::PreemptionWatch(trainer::StopRequest& stop, int rank,
                                  std::function<void()> before_end)
     : thread_([&stop, rank, before_end = std::move(before_end)](const std::stop_token& ended) {
-        const sigset_t set = stop_signals();
+        const sigset_t set = set_of_stop_signals();
         bool asked = false, asked_at_once = false;
         while (!ended.stop_requested()) {
           const timespec pause{0, 100'000'000};
           const int signal = ::sigtimedwait(&set, nullptr, &pause);
           if (signal < 0) continue;  // EAGAIN: time to look whether the watch is over; EINTR
-          const bool at_once = signal == SIGTERM;
-          const char* const name = at_once ? "SIGTERM" : "SIGUSR1";
+          const bool at_once = signal != SIGUSR1;
+          const char* const name = name_of(signal);
           if (at_once) before_end();
           bool will_stop = false;
           try {

@@ -1,21 +1,26 @@
-// SIGTERM and SIGUSR1, by which batch systems say that a process has to go: a training saves and
-// stops at the end of its step, all ranks together; any other stage ends at once, because it goes
-// on from what it has written anyway. Either way the exit code is kExitPreempted.
+// The signals by which batch systems (SIGTERM, SIGUSR1) and terminals (SIGINT, SIGHUP, SIGQUIT) say
+// that a process has to go: a training saves and stops at the end of its step, all ranks together;
+// any other stage ends at once, because it goes on from what it has written anyway. Either way the
+// exit code is kExitPreempted. One that was ignored when the process started stays so (nohup).
 //
 // Usage:   block_stop_signals();   // before any thread is there, so that all threads leave the
 // signals to the watch
 //          PreemptionWatch watch(stop_request, rank);
-// SIGTERM is often followed by SIGKILL within seconds, so a training then saves its last whole step
-// at once, also where SIGUSR1 came before (a batch system whose time limit is over). Any other
-// second signal ends the process.
+// But for SIGUSR1, a signal is often followed by SIGKILL within seconds, so a training then saves
+// its last whole step at once, also where SIGUSR1 came before (a batch system whose time limit is
+// over). Any other second signal ends the process.
 #pragma once
 
 #include <functional>
 #include <thread>
+#include <vector>
 
 #include "trainer/training/stop_request.h"
 
 namespace candor::launch {
+
+// Those of them that aren't ignored.
+std::vector<int> stop_signals();
 
 void block_stop_signals();
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "launch/config/recorded_config.h"
 #include "launch/ranks/processor.h"
 #include "launch/ranks/rank_agreement.h"
 #include "launch/ranks/thread_environment.h"
@@ -25,6 +26,17 @@ std::optional<int> agreed_failure(const Request& request, comm::ProcessGroup& gr
     return theirs.at("code").get<int>();
   }
   return std::nullopt;
+}
+
+// What was decided when a run began is taken up again.
+void resolve_threads(Request& request) {
+  int64_t& threads = request.config.run.threads_per_rank;
+  if (threads == 0 && request.has_config()) {
+    if (const std::optional<RunConfig> recorded = recorded_config(request.config.run.dir))
+      threads = recorded->run.threads_per_rank;
+  }
+  request.threads_are_default = threads == 0;
+  if (threads == 0) threads = default_threads_per_rank();
 }
 
 RankReport report_of(const Request& request) {
@@ -56,8 +68,7 @@ Request read_request(int argc, char** argv) {
     if (request.command->without_ranks != nullptr) return request;
     if (!request.has_config() && request.command->run_section != nullptr)
       request.config.run = request.command->run_section(request.line.arguments.doctor);
-    request.config.run.threads_per_rank =
-        resolve_threads_per_rank(request.config.run.threads_per_rank);
+    resolve_threads(request);
     apply_thread_environment(request.config.run.threads_per_rank, argv);
   } catch (...) {
     request.failure = describe_failure(std::current_exception());

@@ -17,6 +17,7 @@ struct Request {
   CommandLine line;
   const Command* command = nullptr;   // null: line.text is the answer, or there is a failure
   RunConfig config;                   // without one its defaults, but for the section run
+  bool threads_are_default = false;   // neither the config nor the run folder says them
   std::vector<std::string> warnings;  // of reading the config, which rank 0 tells
   std::optional<Failure> failure;     // why there is no request, or none that can be done
 

@@ -17,6 +17,7 @@
 #include "launch/ranks/exit_codes.h"
 #include "launch/ranks/host_files_setup.h"
 #include "launch/ranks/launched_rank.h"
+#include "launch/ranks/thread_environment.h"
 #include "trainer/kernels/keep_memory.h"
 
 namespace candor::launch {
@@ -56,6 +57,17 @@ std::optional<int> start_and_survive(Request& request, comm::ProcessGroup& host,
   }
 }
 
+void tell_of_unused_cores(const Request& request, const comm::ProcessGroup& host) {
+  const int64_t cores = usable_cores().of_its_host, threads = request.config.run.threads_per_rank;
+  if (!request.threads_are_default || !request.command->uses_cores || host.world_size() > 1 ||
+      request.config.model.device != DeviceChoice::kCpu || cores <= threads)
+    return;
+  fmt::print(stderr,
+             "candor  computing on {} of {} cores; `mpirun -np {} --bind-to none candor {} ...` "
+             "uses all, with the same results\n",
+             threads, cores, cores / threads, request.command->name);
+}
+
 int run_command_of(Request& request, comm::ProcessGroup& host, trainer::StopRequest& stop_request,
                    bool& ranks_lost) {
   std::unique_ptr<comm::ProcessGroup> group;
@@ -67,17 +79,21 @@ int run_command_of(Request& request, comm::ProcessGroup& host, trainer::StopRequ
                      .hosts = hosts,
                      .base = base,
                      .arguments = request.line.arguments,
-                     .stop_request = &stop_request};
+                     .stop_request = &stop_request,
+                     .ranks_lost = ranks_lost};
   if (failed || !request.has_config()) {
     const int exit_code = failed ? *failed : request.command->without_config(context);
     leave_exit_code(exit_code, host.rank());
     return exit_code;
   }
+  tell_of_unused_cores(request, host);
   const auto run = [&] {
     hosts.look();
     return request.command->with_config(request.config, context);
   };
-  return run_and_survive(run, request.command->name, context, ranks_lost);
+  const int exit_code = run_and_survive(run, request.command->name, context);
+  ranks_lost = context.ranks_lost;
+  return exit_code;
 }
 
 // Prints the answer of --help and the like; runs what needs no ranks; tells a failure that nothing

@@ -13,7 +13,7 @@
 namespace candor::launch {
 
 int run_and_survive(const std::function<int()>& command, const std::string& name,
-                    RunContext& context, bool& ranks_lost) {
+                    RunContext& context) {
   for (;;) {
     bool finished = false;
     int exit_code = kExitOk;
@@ -21,7 +21,7 @@ int run_and_survive(const std::function<int()>& command, const std::string& name
       exit_code = command();
       finished = true;
     } catch (const comm::GroupShrunkError&) {
-      ranks_lost = context.arguments.resume = true;
+      context.ranks_lost = context.arguments.resume = true;
       context.base.forget();
       continue;
     } catch (const comm::RankLostError&) {  // whom, settle() tells
@@ -35,7 +35,7 @@ int run_and_survive(const std::function<int()>& command, const std::string& name
       leave_exit_code(exit_code, context.group.rank());
       return exit_code;
     }
-    ranks_lost = context.arguments.resume = true;
+    context.ranks_lost = context.arguments.resume = true;
     context.base.forget();
     if (context.group.rank() == 0)
       fmt::print(stderr, "{}  WARNING: {}\n", name,

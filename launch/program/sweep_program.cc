@@ -3,6 +3,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "launch/program/preemption.h"
 #include "launch/ranks/launched_rank.h"
 
 namespace candor::launch {
@@ -18,8 +19,7 @@ int sweep_program(const SweepArguments& arguments) {
         "candor sweep starts an mpirun for each training: give it without mpirun, with --slots or "
         "--hostfile");
   }
-  for (const int signal : {SIGINT, SIGTERM, SIGUSR1})
-    std::signal(signal, [](int) { sweep_is_to_stop = 1; });
+  for (const int signal : stop_signals()) std::signal(signal, [](int) { sweep_is_to_stop = 1; });
   return sweep_command(arguments, [] { return sweep_is_to_stop != 0; });
 }
 

@@ -1,5 +1,5 @@
 // candor sweep as a program: it starts an mpirun for each training, so it wants none around itself,
-// and SIGINT, SIGTERM and SIGUSR1 let it stop in order.
+// and the signals of preemption.h let it stop in order.
 #pragma once
 
 #include "launch/sweep/sweep_command.h"

@@ -6,7 +6,7 @@
 #include <stdexcept>
 
 #include "comm/device_group.h"
-#include "launch/config/run_paths.h"
+#include "launch/config/recorded_config.h"
 #include "trainer/model/frozen_product.h"
 
 namespace candor::launch {
@@ -63,13 +63,10 @@ ModelSection resolve_products(ModelSection model, std::optional<ProductsChoice> 
 
 std::optional<ProductsChoice> recorded_products(const RunConfig& config) {
   if (config.model.products != ProductsChoice::kAuto) return std::nullopt;  // nobody asks
-  try {
-    const ProductsChoice products =
-        read_run_config(RunPaths(config.run.dir).config()).model.products;
-    return products == ProductsChoice::kAuto ? std::nullopt : std::optional(products);
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
+  const std::optional<RunConfig> recorded = recorded_config(config.run.dir);
+  return !recorded || recorded->model.products == ProductsChoice::kAuto
+             ? std::nullopt
+             : std::optional(recorded->model.products);
 }
 
 std::unique_ptr<comm::ProcessGroup> make_compute_group(DeviceChoice device,

@@ -18,8 +18,7 @@ enum ExitCode : int {
   kExitFileError = 3,      // a file or disk that failed (std::system_error, FileError)
   kExitCommunication = 4,  // a rank, the network, MPI or a GPU (CommError, UnavailableError)
   kExitNonFinite = 5,      // NaN or infinity (NonFiniteError)
-  kExitPreempted =
-      6,  // stopped as asked by SIGTERM or SIGUSR1 (PreemptedError): the same command goes on
+  kExitPreempted = 6,  // stopped as asked by a signal (PreemptedError): the same command goes on
 };
 
 // Another candor, started by this one, failed: its exit code becomes this one's, and what() gives

@@ -60,12 +60,8 @@ CoreCount usable_cores() {
                          : allowed};
 }
 
-int64_t resolve_threads_per_rank(int64_t configured) {
-  if (configured > 0) return configured;
-  if (const auto from_user = positive_from_environment("OMP_NUM_THREADS")) return *from_user;
-  if (bound_by_mpirun()) return allowed_cores();
-  return std::max<int64_t>(
-      1, allowed_cores() / positive_from_environment("OMPI_COMM_WORLD_LOCAL_SIZE").value_or(1));
+int64_t default_threads_per_rank() {
+  return positive_from_environment("OMP_NUM_THREADS").value_or(1);
 }
 
 void apply_thread_environment(int64_t threads, char** argv) {

@@ -7,9 +7,10 @@
 
 namespace candor::launch {
 
-// `configured` if above 0; else OMP_NUM_THREADS if it is set; else the cores this process may use,
-// divided by the ranks on its host unless mpirun bound each rank to cores of its own. At least 1.
-int64_t resolve_threads_per_rank(int64_t configured);
+// Where the config doesn't say: OMP_NUM_THREADS if it is set, else 1. The number is part of what
+// fixes a result's bits, so it depends neither on the ranks nor on the cores: more cores are used
+// by more ranks.
+int64_t default_threads_per_rank();
 
 struct CoreCount {
   int64_t of_this_rank =

@@ -36,7 +36,6 @@ int answer_command(const RunConfig& config, RunContext& context) {
   const TextSetup& text = context.text(config);
   if (!config.data.questions.empty()) context.hosts.send({config.data.questions});
   const std::vector<data::Question> questions = chosen_questions(config.data);
-  context.open_run_folder(config);
   const trainer::LlamaModel& model = context.model(config);
   const RunPaths paths(config.run.dir);
   const auto groups = (static_cast<int64_t>(questions.size()) + config.answer.group_size - 1) /
@@ -47,6 +46,7 @@ int answer_command(const RunConfig& config, RunContext& context) {
   options.model_identity = identity;
   options.identity = key_text(config, stage_named("answer")) + context.model_texts_identity(config);
   options.answers_path = paths.answers();
+  options.before_rename = context.claim_of(paths.answers());
   options.journal_folder = paths.answers() + ".partial";
   options.hosts = &context.hosts;
   // Rank 0 tells of its own groups; the others are as fast, so all are done at the same share.

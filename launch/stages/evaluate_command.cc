@@ -173,18 +173,22 @@ int evaluate_command(const RunConfig& config, RunContext& context) {
   if (group.rank() == 0) {
     report.title = fmt::format("Candor: {}", config.run.dir);
     report.model = std::filesystem::path(config.model.path).lexically_normal().filename();
-    report.training_note = objective_sentence(config);
+    // Of another adapter nobody here knows how it was trained.
+    const bool is_own = context.arguments.adapter.empty();
+    const RunConfig trained = is_own ? config_of_training(config, report.notes) : config;
+    report.training_note = objective_sentence(trained);
     if (adapter.options().acts_from_marker()) {
       report.notes.push_back(
           "The adapter acts from the confidence marker on (aLoRA): prompt and answer are the base "
           "model's. It is not the paper's model.");
     }
-    report.resolved_config_yaml = to_yaml(config);
+    report.resolved_config_yaml = to_yaml(trained);
     report.before = trainer::evaluate(report.before_examples, evaluation.options());
     report.after = trainer::evaluate(report.after_examples, evaluation.options());
     report.curve = read_training_curve(paths.metrics());
     report.examples =
         choose_example_rows(paths.graded(), report.before_examples, report.after_examples);
+    context.begin_writing();
     trainer::write_scored_examples(config.run.dir + "/scored_before.jsonl", report.before_examples);
     trainer::write_scored_examples(config.run.dir + "/scored_after.jsonl", report.after_examples);
     trainer::write_report_json(paths.report_json(), report);

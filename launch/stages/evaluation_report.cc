@@ -4,9 +4,12 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "data_pipeline/files/jsonl.h"
 #include "data_pipeline/questions/question.h"
+#include "launch/config/recorded_config.h"
+#include "launch/stages/stage_list.h"
 
 namespace candor::launch {
 
@@ -30,6 +33,25 @@ std::vector<trainer::TrainingPoint> read_training_curve(const std::string& metri
     curve.push_back(point);
   });
   return curve;
+}
+
+RunConfig config_of_training(const RunConfig& config, std::vector<std::string>& notes) {
+  const std::optional<RunConfig> recorded = recorded_config(config.run.dir);
+  if (!recorded) return config;
+  // What evaluate reads by itself is as it was given.
+  KeyList keys = {"objective"};
+  for (const std::string& key : stage_named("train").result_keys) {
+    if (!covers(stage_named("evaluate").result_keys, key)) keys.push_back(key);
+  }
+  const std::string differences = differences_text(differing_keys(*recorded, config, keys));
+  if (differences.empty()) return config;
+  notes.push_back(
+      fmt::format("The adapter was trained with another config than this evaluation was given: {}. "
+                  "The config in "
+                  "the report is the training's.",
+                  differences));
+  fmt::print(stderr, "evaluate  WARNING: {}\n", notes.back());
+  return with_keys_of(config, *recorded, keys);
 }
 
 std::string objective_sentence(const RunConfig& config) {

@@ -37,7 +37,7 @@ struct Tally {
   double correct = 0;
 };
 
-void grade_file(const RunConfig& config) {
+void grade_file(const RunConfig& config, const RunContext& context) {
   const RunPaths paths(config.run.dir);
   std::vector<data::AnsweredQuestion> answers = data::read_answered_questions(paths.answers());
   if (answers.empty())
@@ -57,7 +57,7 @@ void grade_file(const RunConfig& config) {
     }
     file.write(data::to_json_line(graded) + "\n");
   }
-  file.commit();
+  file.commit(context.claim_of(paths.graded()));
   for (const auto& [dataset, tally] : tallies) {
     fmt::print(stderr, "grade  {}: {} answers, {} graded, {:.3f} correct\n", dataset, tally.answers,
                tally.graded,
@@ -73,7 +73,7 @@ void grade_file(const RunConfig& config) {
 }  // namespace
 
 int grade_command(const RunConfig& config, RunContext& context) {
-  if (context.group.rank() == 0) grade_file(config);
+  if (context.group.rank() == 0) grade_file(config, context);
   context.group.barrier();
   return 0;
 }

@@ -16,6 +16,7 @@ int prepare_command(const RunConfig& config, RunContext& context) {
     const data::TokenData data = data::build_token_data(
         questions, text.prompt(),
         {.max_tokens = static_cast<size_t>(config.prepare.max_tokens), .model_identity = identity});
+    context.begin_writing();
     data::write_token_file(paths.tokens(), data);
     const size_t shared = data.prefixes.size() > 0 ? data.full_prefix(0).size() : 0;
     fmt::print(

@@ -9,6 +9,7 @@
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/prompt/token_builder.h"
 #include "launch/config/run_paths.h"
+#include "launch/context/writer_lock.h"
 #include "launch/progress/progress.h"
 #include "launch/stages/stage_list.h"
 #include "trainer/evaluation/scoring.h"
@@ -76,8 +77,10 @@ int score_command(const RunConfig& config, RunContext& context) {
   const ScoredInput input = read_input(config, context);
   const auto total = static_cast<int64_t>(input.data.examples.size()),
              part_examples = kBatchesPerPart * config.evaluate.batch_examples;
+  const std::string journal_folder = output + ".partial";
+  const WriterLock lock(journal_folder, "score", context);
   trainer::WorkJournal journal(
-      {.folder = output + ".partial",
+      {.folder = journal_folder,
        .identity = input.identity,
        .piece_name = "part",
        .pieces = static_cast<size_t>((total + part_examples - 1) / part_examples),

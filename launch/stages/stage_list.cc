@@ -53,6 +53,7 @@ StageDeclaration answer_stage() {
           .reads_model = true,
           .inputs = [](const RunConfig& config) { return Files{config.data.questions}; },
           .outputs = [](const RunConfig& config) { return Files{paths_of(config).answers()}; },
+          .people_edit = true,
           .run = answer_command};
 }
 
@@ -63,6 +64,7 @@ StageDeclaration grade_stage() {
           .other_keys = {"run.dir"},
           .inputs = [](const RunConfig& config) { return Files{paths_of(config).answers()}; },
           .outputs = [](const RunConfig& config) { return Files{paths_of(config).graded()}; },
+          .people_edit = true,
           .run = grade_command};
 }
 

@@ -26,6 +26,7 @@ struct StageDeclaration {
   std::vector<std::string> (*inputs)(const RunConfig&);   // files whose bytes it depends on
   std::vector<std::string> (*outputs)(const RunConfig&);  // files that it makes
   bool nobody_edits = false;                              // the outputs
+  bool people_edit = false;                               // the outputs: labels made by hand
   int (*run)(const RunConfig&, RunContext&);              // collective
 };
 

@@ -148,16 +148,27 @@ void refuse_checkpoints_of_before(const std::string& checkpoints) {
                   checkpoints, steps.back()));
 }
 
+void refuse_checkpoints_of_another_training(const RunConfig& config, const RunPaths& output,
+                                            const std::string& identity) {
+  const std::string theirs = identity_of_checkpoints(output.checkpoints());
+  if (theirs.empty() || theirs == identity) return;
+  throw std::invalid_argument(
+      fmt::format("--resume: {} are of another training: {}. Use the config that they were made "
+                  "with ({}), or another run.dir",
+                  output.checkpoints(), training_difference(config, output), output.config()));
+}
+
 }  // namespace
 
 void train_adapter(const RunConfig& config, const AdapterTraining& training, RunContext& context) {
   comm::ProcessGroup& group = context.group;
   const RunTokens tokens = context.tokens(config);
   const RunPaths& output = training.output;
+  const std::string identity = training_identity(config, tokens.sha256, group.device());
   if (group.rank() == 0) {
     if (!training.resume) refuse_checkpoints_of_before(output.checkpoints());
+    if (training.resume) refuse_checkpoints_of_another_training(config, output, identity);
     std::filesystem::create_directories(output.dir);
-    data::write_file_atomically(output.config(), to_yaml(config));
   }
   group.barrier();
   const trainer::LlamaModel& model = context.model(config);
@@ -167,7 +178,7 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Run
   options.trunk = trunk_file(config, trunk_identity(config, context.model_identity(config),
                                                     tokens.sha256, group.device()));
   data::WriteFence fence(output.dir);
-  options.continuation = {.identity = training_identity(config, tokens.sha256, group.device()),
+  options.continuation = {.identity = identity,
                           .resume = training.resume,
                           .pause_at = training.pause_at,
                           .fence = &fence,
@@ -175,7 +186,10 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Run
   options.hosts = &context.hosts;
   TrainingDisplay display(training.name);
   options.callbacks = display.callbacks(/*shows_trunk=*/group.rank() == 0);
+  options.callbacks.before_adapter = [&context] { context.begin_writing(); };
   trainer::Trainer trainer(model, tokens.data, std::move(options), group);
+  // Not before: a refused training leaves the config of the one that was there.
+  if (group.rank() == 0) data::write_file_atomically(output.config(), to_yaml(config));
   const trainer::TrainResult result = trainer.run();
   display.finish_steps();
   if (group.rank() == 0) display.show_result(result, output.adapter());

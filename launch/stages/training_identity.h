@@ -9,6 +9,7 @@
 #include <string>
 
 #include "launch/config/run_config.h"
+#include "launch/config/run_paths.h"
 
 namespace candor::launch {
 
@@ -21,5 +22,13 @@ std::string training_identity(const RunConfig& config, const std::string& tokens
 // run's trainings share.
 std::string trunk_identity(const RunConfig& config, const std::string& model_identity,
                            const std::string& tokens_sha256, at::Device device);
+
+// Of the newest checkpoint that says it; empty where there is none. One whose state.json is damaged
+// doesn't say whose it is: those before it do.
+std::string identity_of_checkpoints(const std::string& checkpoints);
+
+// In what the training that wrote `output` differs from one with `config`: keys by their names, or
+// what else is part of its identity. Rank 0's files.
+std::string training_difference(const RunConfig& config, const RunPaths& output);
 
 }  // namespace candor::launch

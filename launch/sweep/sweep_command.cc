@@ -22,13 +22,8 @@ std::vector<Slot> slots_of(const SweepArguments& arguments, bool gpus) {
     throw std::invalid_argument("--slots and --hostfile exclude each other");
   if (!arguments.hostfile.empty()) return slots_of_hostfile(arguments.hostfile);
   if (arguments.slots > 0) return local_slots(arguments.slots);
-  return local_slots(gpus ? comm::visible_gpus() : resolve_threads_per_rank(0));
-}
-
-int64_t slots_on_first_host(const std::vector<Slot>& slots) {
-  int64_t count = 0;
-  for (const Slot& slot : slots) count += slot.host == slots.front().host ? 1 : 0;
-  return count;
+  const int64_t by_cores = usable_cores().of_its_host / default_threads_per_rank();
+  return local_slots(gpus ? comm::visible_gpus() : std::max<int64_t>(1, by_cores));
 }
 
 // What is fixed when a rank starts can't differ from point to point.
@@ -81,8 +76,7 @@ int sweep_command(const SweepArguments& arguments, const std::function<bool()>& 
   SweepJournal journal(sweep.dir);
   ControllerOptions options{.program = std::filesystem::read_symlink("/proc/self/exe").string(),
                             .mpirun = arguments.mpirun,
-                            .threads_per_rank = std::max<int64_t>(
-                                1, resolve_threads_per_rank(0) / slots_on_first_host(slots)),
+                            .threads_per_rank = default_threads_per_rank(),
                             .gpus = gpus,
                             .in_process = arguments.in_process,
                             .asked_to_stop = asked_to_stop,

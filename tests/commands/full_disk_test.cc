@@ -46,7 +46,7 @@ class FullDiskTest : public TinyRun {
   }
   static bool changes_in_a_run(const std::string& path) {
     return path.ends_with("stages.json") || path.ends_with("metrics.jsonl") ||
-           path.ends_with("writer_epoch");
+           path.ends_with("writer_epoch") || path.ends_with("/.lock");
   }
   static std::string without_speeds(const std::string& metrics) {
     std::string kept;
@@ -87,10 +87,10 @@ TEST_F(FullDiskTest, ARunThatMeetsItAtEveryFileEndsWithTheBytesOfAnUndisturbedOn
   };
   for (const Case& full :
        std::vector<Case>{{"run/config.yaml"},
-                         {"run/stages.json"},
                          {"partial/identity"},
                          {"group_000001", 2, 100},  // rank 1 writes it
                          {"run/answers.jsonl.tmp", 1, 5000, "run/answers.jsonl"},
+                         {"run/stages.json"},
                          {"run/graded.jsonl", 2, 5000},
                          {"run/tokens.h5", 2, 5000},
                          {"run/frozen_trunk.safetensors", 2, 1000},

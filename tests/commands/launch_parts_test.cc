@@ -101,22 +101,16 @@ TEST(Progress, Duration) {
   EXPECT_EQ(format_duration(3 * 3600 + 301), "3h05m");
 }
 
-TEST(Threads, ConfiguredThenUserThenCoresPerRank) {
+TEST(Threads, TheDefaultIsTheUsersOrOneWhateverTheRanksAndCores) {
   unsetenv("OMP_NUM_THREADS");
-  unsetenv("OMPI_MCA_orte_bound_at_launch");
+  EXPECT_EQ(default_threads_per_rank(), 1);
+  setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "2", 1);
+  EXPECT_EQ(default_threads_per_rank(), 1);
   unsetenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-  const int64_t alone = resolve_threads_per_rank(0);
-  EXPECT_GE(alone, 1);
-  EXPECT_EQ(resolve_threads_per_rank(5), 5);
-  setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "1000000", 1);
-  EXPECT_EQ(resolve_threads_per_rank(0), 1);
-  setenv("OMPI_MCA_orte_bound_at_launch", "1", 1);
-  EXPECT_EQ(resolve_threads_per_rank(0), alone);
   setenv("OMP_NUM_THREADS", "3", 1);
-  EXPECT_EQ(resolve_threads_per_rank(0), 3);
-  EXPECT_EQ(resolve_threads_per_rank(2), 2);
+  EXPECT_EQ(default_threads_per_rank(), 3);
   setenv("OMP_NUM_THREADS", "three", 1);
-  EXPECT_EQ(resolve_threads_per_rank(0), alone);
+  EXPECT_EQ(default_threads_per_rank(), 1);
 }
 
 TEST(Processor, HasAKind) {

@@ -45,6 +45,29 @@ TEST(PreemptionDeathTest, SigtermAfterSigusr1SavesAtOnceAndAnyOtherSecondSignalE
               "stopped by SIGUSR1");
   EXPECT_EXIT(training_that_gets(SIGUSR1, SIGUSR1), testing::ExitedWithCode(kExitPreempted),
               "stopped by SIGUSR1");
+  for (const int of_terminal : {SIGINT, SIGHUP, SIGQUIT}) {
+    EXPECT_EXIT(training_that_gets(SIGUSR1, of_terminal), testing::ExitedWithCode(0),
+                "SIGUSR1: saving.*\n.*SIG(INT|HUP|QUIT): saving");
+    EXPECT_EXIT(training_that_gets(of_terminal, of_terminal),
+                testing::ExitedWithCode(kExitPreempted), "stopped by SIG(INT|HUP|QUIT)");
+  }
+}
+
+TEST(PreemptionDeathTest, WhatWasIgnoredAtTheStartStaysSo) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto under_nohup = [] {
+    std::signal(SIGHUP, SIG_IGN);
+    block_stop_signals();
+    trainer::StopRequest stop;
+    std::atomic<int> saved{0};
+    const trainer::StopRequest::Listener listener(&stop, [&saved] { ++saved; });
+    const PreemptionWatch watch(stop, 0, [] {});
+    ::kill(::getpid(), SIGHUP);
+    ::kill(::getpid(), SIGUSR1);
+    wait_until([&stop] { return stop.requested(); });
+    std::_Exit(saved);
+  };
+  EXPECT_EXIT(under_nohup(), testing::ExitedWithCode(0), "^candor  rank 0: SIGUSR1");
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ TEST_F(TrainedAgainTest, HowOftenCheckpointsAreWrittenIsNoReasonToTrainAgain) {
   const Outcome resumed =
       alone("run " + config() + "--set train.checkpoint_every=2 --set train.keep_checkpoints=1");
   ASSERT_EQ(resumed.exit_code, 0) << resumed.text;
-  EXPECT_THAT(resumed.text, AllOf(HasSubstr("resuming from step 3"), Not(HasSubstr("removing"))));
+  EXPECT_THAT(resumed.text,
+              AllOf(HasSubstr("resuming from step 3"), Not(HasSubstr("another training"))));
   EXPECT_EQ(text_of(at("run/adapter/adapter_model.safetensors")), adapter);
 
   // What does change the adapter: the first by its gradients, the others by which checkpoint is the
@@ -44,17 +45,28 @@ TEST_F(TrainedAgainTest, HowOftenCheckpointsAreWrittenIsNoReasonToTrainAgain) {
     ASSERT_EQ(other.exit_code, 0) << other.text;
     EXPECT_THAT(other.text,
                 AllOf(HasSubstr("run  train: running, because its part of the config changed"),
-                      HasSubstr("removing"), Not(HasSubstr("resuming"))));
+                      HasSubstr("of another training"), Not(HasSubstr("resuming"))));
   }
 }
 
-TEST_F(TrainedAgainTest, RunGoesOnFromTheCheckpointsOfTrain) {
+TEST_F(TrainedAgainTest, RunKnowsWhatTheStagesDidByThemselves) {
   make_half_of_the_answers_right();
   for (const char* command : {"answer ", "grade ", "prepare ", "train "})
     ASSERT_EQ(alone(command + config()).exit_code, 0) << command;
   const Outcome run = alone("run " + config());
   ASSERT_EQ(run.exit_code, 0) << run.text;
-  EXPECT_THAT(run.text, AllOf(HasSubstr("resuming from step 6"), Not(HasSubstr("removing"))));
+  EXPECT_EQ(count_of(": skipped", run.text), 4) << run.text;
+  EXPECT_THAT(run.text, HasSubstr("run  evaluate: running"));
+}
+
+TEST_F(TrainedAgainTest, RunGoesOnFromTheCheckpointsOfTrain) {
+  make_half_of_the_answers_right();
+  for (const char* command : {"answer ", "grade ", "prepare ", "train --pause-at 3 "})
+    ASSERT_EQ(alone(command + config()).exit_code, 0) << command;
+  const Outcome run = alone("run " + config());
+  ASSERT_EQ(run.exit_code, 0) << run.text;
+  EXPECT_THAT(run.text,
+              AllOf(HasSubstr("resuming from step 3"), Not(HasSubstr("another training"))));
 }
 
 }  // namespace

@@ -45,8 +45,9 @@ def newest_checkpoint(run):
 
 def finished_stages(run):
     try:
-        return set(json.loads((run / "stages.json").read_text()))
-    except (OSError, ValueError, TypeError):
+        stages = json.loads((run / "stages.json").read_text())
+        return {name for name, entry in stages.items() if not entry.get("running")}
+    except (OSError, ValueError, AttributeError):
         return set()
 
 

@@ -121,7 +121,7 @@ void answer_questions(const LlamaModel& model, const data::Tokenizer& tokenizer,
     if (options.on_progress)
       options.on_progress(static_cast<int64_t>(m + 1), static_cast<int64_t>(mine.size()));
   }
-  journal.join(options.answers_path);
+  journal.join(options.answers_path, options.before_rename);
 }
 
 }  // namespace candor::trainer

@@ -27,6 +27,8 @@ struct AnsweringOptions : AnswerSettings {
   std::string identity{};  // of all that answers may depend on beside the questions and the model:
                            // its dtype and further files, prompt, lengths
   std::string answers_path{};
+  // On rank 0, as of data::AtomicFile::commit().
+  std::function<void(const std::string& temporary)> before_rename{};
   std::string journal_folder{};
   HostFiles* hosts = nullptr;  // null: all ranks see rank 0's files
   std::function<void(int64_t done, int64_t total)> on_progress{};  // groups of this rank

@@ -4,10 +4,12 @@
 
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/file_error.h"
+#include "data_pipeline/files/folder_lock.h"
 #include "data_pipeline/files/journal_file.h"
 #include "data_pipeline/files/read_file.h"
 
@@ -37,7 +39,8 @@ void WorkJournal::finish(size_t piece, const std::string& lines) const {
   data::write_journal_file(path_of(piece), lines);
 }
 
-void WorkJournal::join(const std::string& output_path) {
+void WorkJournal::join(const std::string& output_path,
+                       const std::function<void(const std::string&)>& before_rename) {
   group_.barrier();
   collect();
   if (group_.rank() == 0) {
@@ -49,7 +52,7 @@ void WorkJournal::join(const std::string& output_path) {
                                           path_of(piece), options_.give_again));
       output.write(*lines);
     }
-    output.commit();
+    output.commit(before_rename);
     fs::remove_all(options_.folder);
   }
   group_.barrier();
@@ -68,11 +71,21 @@ void WorkJournal::tell(const std::string& message) const {
 void WorkJournal::open() const {
   const std::string path = options_.folder + "/identity";
   if (fs::exists(path) && data::read_file(path) == options_.identity) return;
-  if (fs::exists(options_.folder)) {
-    tell(options_.of_another + ": starting anew");
-    fs::remove_all(options_.folder);
-  }
   fs::create_directories(options_.folder);
+  std::vector<fs::path> entries;
+  for (const fs::directory_entry& entry : fs::directory_iterator(options_.folder)) {
+    const std::string name = entry.path().filename();
+    if (name != data::FolderLock::kFileName && name != "identity") entries.push_back(entry.path());
+  }
+  if (fs::exists(path)) {
+    tell(options_.of_another + ": starting anew");
+  } else if (!entries.empty()) {
+    throw std::invalid_argument(
+        fmt::format("{} holds files and no journal of candor's, which would lie there: move it "
+                    "away",
+                    options_.folder));
+  }
+  for (const fs::path& entry : entries) fs::remove_all(entry);  // the identity comes last
   data::write_file_atomically(path, options_.identity);
 }
 

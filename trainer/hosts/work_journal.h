@@ -54,7 +54,9 @@ class WorkJournal {
   void finish(size_t piece, const std::string& lines) const;
 
   // Rank 0 writes all pieces' lines in order, atomically, and the journal's folder is removed.
-  void join(const std::string& output_path);
+  // before_rename: as of data::AtomicFile::commit().
+  void join(const std::string& output_path,
+            const std::function<void(const std::string& temporary)>& before_rename = {});
 
  private:
   std::string path_of(size_t piece) const;

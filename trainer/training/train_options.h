@@ -47,10 +47,11 @@ struct Continuation {
   StopRequest* stop_request = nullptr;  // null: nobody asks
 };
 
-// The first two are called on rank 0, on_trunk on every rank.
+// All but on_trunk are called on rank 0, on_trunk on every rank.
 struct TrainCallbacks {
   std::function<void(const StepRecord&)> on_step{};
   std::function<void(const std::string&)> on_message{};  // warnings and notices
+  std::function<void()> before_adapter{};                // adapter_dir is about to be written
   // Micro-batches of the frozen trunk, of all ranks.
   std::function<void(int64_t done, int64_t total)> on_trunk{};
 };

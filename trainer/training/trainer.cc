@@ -39,7 +39,7 @@ void Trainer::make_trunk() {
 void Trainer::stop() {
   points_.store_before_stop();
   throw PreemptedError(
-      fmt::format("stopped as asked by a signal (SIGTERM or SIGUSR1): step {} of {} is saved; give "
+      fmt::format("stopped as asked by a signal: step {} of {} is saved; give "
                   "the same command again to go on",
                   learner_.state.step, plan_.max_steps()));
 }

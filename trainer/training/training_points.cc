@@ -120,6 +120,7 @@ void TrainingPoints::write_best_adapter() {
                           ": it is the best one; give the same command again (train: with "
                           "--resume), it goes on from one before it");
   }
+  if (options.callbacks.before_adapter) options.callbacks.before_adapter();
   const LoraAdapter adapter = read_adapter(checkpoint_folder(checkpoints, best),
                                            context_.model.config(), context_.model.dtype());
   write_adapter(options.outputs.adapter_dir, adapter, options.base_model.folder);
