@@ -1,7 +1,10 @@
 """What a case is made of: faults of the preloaded library, signals from outside, damage between two jobs, and what each must lead to."""
 import dataclasses
+import json
+import os
 import pathlib
 import signal
+import subprocess
 
 import job
 
@@ -69,9 +72,38 @@ class Signal:
         return f"{self.name} to {'the job' if self.target < 0 else f'rank {self.target}'} {when}"
 
 
+@dataclasses.dataclass
+class SecondRun:
+    """The same run given again while the first is at work: it must be refused and name the first."""
+    expected: Expected
+    usual_s: float = 1.0
+    sent: bool = False
+    problems: list = dataclasses.field(default_factory=list)
+    command: list = dataclasses.field(default_factory=list)  # set before the job
+
+    def due(self, running, seconds):
+        lock = running.folder / "run" / ".lock"
+        if self.sent or not (lock.exists() and lock.read_text()):
+            return self.sent
+        environment = {**os.environ, **job.ENVIRONMENT, "CANDOR_FAULT_CASE": running.token}
+        try:
+            second = subprocess.run(self.command, cwd=running.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=job.MOST_S)
+        except subprocess.TimeoutExpired:
+            self.problems.append(("H", "the second run didn't end"))
+            return True
+        self.sent = second.returncode != 0  # else the first had ended meanwhile
+        if self.sent and (second.returncode != 3 or "another command is writing there (candor run, process" not in second.stdout + second.stderr):
+            self.problems.append(("U", f"the second run ended with {second.returncode}: {second.stdout}{second.stderr}"))
+        return True
+
+    def __str__(self):
+        return "the same run a second time, meanwhile"
+
+
 @dataclasses.dataclass(frozen=True)
 class Damage:
-    """To a file of a run that isn't running. remedy: what its user does once told: "" nothing, "remove" it, "restore" it."""
+    """To a file of a run that isn't running. remedy: what its user does once told: "" nothing, "remove" it, "restore" it. A person's own changes are
+    undone after a job: a label is turned back, a renamed folder gets its name back."""
     file: str
     how: str  # flip, 0, 1, half, last-1 (bytes left), remove
     place: float
@@ -82,6 +114,12 @@ class Damage:
 
     def do(self, folder):
         path = pathlib.Path(folder, self.file)
+        if self.how == "rename":
+            self.rename(folder, self.file, self.new_name)
+            return
+        if self.how == "label":
+            self.turn_a_label(path)
+            return
         data = bytearray(path.read_bytes())
         if self.how == "remove":
             path.unlink()
@@ -92,6 +130,21 @@ class Damage:
             keep = {"0": 0, "1": 1, "half": len(data) // 2, "last-1": len(data) - 1}[self.how]
             data = data[:keep]
         path.write_bytes(data)
+
+    new_name = "renamed"
+
+    def rename(self, folder, old, new):
+        (folder / old).rename(folder / new)
+        config = folder / "line.yaml"
+        config.write_text(config.read_text().replace(f"{{dir: {old},", f"{{dir: {new},"))
+
+    def turn_a_label(self, path):
+        lines = path.read_text().splitlines()
+        place = int(self.place * len(lines))
+        row = json.loads(lines[place])
+        row["correct"] = 1 - row["correct"]
+        lines[place] = json.dumps(row)
+        path.write_text("\n".join(lines) + "\n")
 
     def __str__(self):
         return f"{self.file}: {self.how}" + (f" of bit {self.bit} at {self.place:.4f}" if self.how == "flip" else "")
@@ -110,7 +163,9 @@ class Case:
     damage: Damage | None = None
     remove_after: str = ""  # what the message asks to remove
     link: str = ""
+    later_ranks: int = 0  # of the jobs after the first; 0: as many
 
     def __str__(self):
         what = "; ".join(str(part) for part in [*self.faults, *self.signals, *([self.damage] if self.damage else []), *([self.link] if self.link else [])])
-        return f"{self.kind} on {self.ranks} ranks, {self.way}, from {self.start}: {what}"
+        ranks = f"{self.ranks}, then {self.later_ranks}" if self.later_ranks else self.ranks
+        return f"{self.kind} on {ranks} ranks, {self.way}, from {self.start}: {what}"

@@ -7,12 +7,15 @@ What a user is promised, file by file, where one is damaged between two jobs:
 - answers.jsonl.partial/: nobody's but the program's: damage is noticed and the group answered again, or it is named.
 - stages.json: only says what needn't be done: more may be done again, nothing may come out otherwise.
 - frozen_trunk.safetensors: made anew where it isn't what it should be. config.yaml: written anew. metrics.jsonl: lines of finished steps are kept.
+- graded.jsonl with a label that a person turned is kept, and the run goes on from it; with the label turned back all is as before.
+- the run folder renamed: no finished stage is done again. A second run in it is refused and names the first, which goes on.
 - model.safetensors, tokenizer.json, questions.jsonl are the user's: a change is told; put back, they give the same results.
 """
 import random
 import re
+import signal
 
-from case_parts import Case, Damage, Expected, LibraryFault, Signal
+from case_parts import Case, Damage, Expected, LibraryFault, SecondRun, Signal
 
 WAYS = ("plain", "survive", "keep")
 COLLECTIVES = ("MPI_Iallreduce", "MPI_Ibcast", "MPI_Iallgather", "MPI_Iallgatherv", "MPI_Ibarrier")
@@ -32,7 +35,8 @@ READ = [("model.safetensors", "model.safetensors"), ("tokenizer.json", "tokenize
 BYTES = ("0", "1", "half", "last-1", "all")
 # Kind -> how often.
 KINDS = {"kill-call": 26, "kill-time": 14, "kill-file": 16, "kill-many": 6, "stop-call": 3, "stop-time": 2, "term-call": 4, "term-time": 4, "term-job": 4,
-         "usr1-job": 3, "full-disk": 8, "io-error": 4, "read-error": 4, "short-write": 2, "write-flip": 3, "damage": 14, "link-cut": 1, "link-delay": 1}
+         "usr1-job": 3, "full-disk": 8, "io-error": 4, "read-error": 4, "short-write": 2, "write-flip": 3, "damage": 14, "link-cut": 1, "link-delay": 1,
+         "int-time": 2, "hup-time": 2, "int-job": 2, "other-ranks": 4, "labels": 3, "renamed": 2, "two-runs": 4}
 NOTICED = r"damaged|changed|differs?\b|isn't there|not valid|truncated|cut short|missing|cannot|expected|not a |too short|too few|made anew|anew|again"
 
 
@@ -49,8 +53,8 @@ def expected_signal(name, rank, way, ranks, may_end=False):
         return Expected((4, 137), says, must_survive=alone or way == "keep", quiet_codes=(0,) if way == "survive" and may_end else ())
     if name == "SIGSTOP":
         return Expected((4, 137, 143), (r"no sign of life", r"not complete after", r"isn't complete after", r"not all ranks arrived"), must_survive=alone or way == "keep")
-    told = (name, r"signal 15|Terminated|signal 10|User defined signal 1", r"[Pp]reempt", r"[Ss]tate (is )?saved")
-    killed = 143 if name == "SIGTERM" else 138
+    told = (name, r"signal 15|Terminated|signal 10|User defined signal 1|signal 2\b|Interrupt|signal 1\b|Hangup", r"[Pp]reempt", r"[Ss]tate (is )?saved")
+    killed = 128 + getattr(signal, name)
     if way == "survive" and rank is not None:  # the others go on without it, or haven't met yet
         return Expected((4, 6, killed), told + (rf"rank {rank}\b", r"no rank is left", r"lost while the job started"), quiet_codes=(0,))
     if way == "survive":  # before the ranks watch for signals, it ends them all
@@ -137,10 +141,14 @@ def make_case(seed, index):
     case = Case(seed, index, kind, way, ranks)
     if kind in ("kill-many", "stop-call", "stop-time", "link-cut", "link-delay"):
         case.ranks = max(2, ranks)
-    action = {"kill": "SIGKILL", "stop": "SIGSTOP", "term": "SIGTERM", "usr1": "SIGUSR1"}.get(kind.partition("-")[0])
+    action = {"kill": "SIGKILL", "stop": "SIGSTOP", "term": "SIGTERM", "usr1": "SIGUSR1", "int": "SIGINT", "hup": "SIGHUP",
+              "other": "SIGKILL"}.get(kind.partition("-")[0])
     rank = random_.randrange(case.ranks)
     if kind.endswith("-call"):
         case.faults = [call_fault(random_, action, way, case.ranks, rank)]
+    elif kind == "other-ranks":
+        case.signals = [time_signal(random_, action, rank, way, case.ranks)]
+        case.later_ranks = random_.choice([ranks for ranks in (1, 2, 3, 4) if ranks != case.ranks])
     elif kind.endswith("-time"):
         case.signals = [time_signal(random_, action, rank, way, case.ranks)]
     elif kind.endswith("-job"):
@@ -192,6 +200,16 @@ def make_case(seed, index):
             case.remove_after = "run/tokens.h5"
     elif kind == "damage":
         damage_case(random_, case)
+    elif kind == "labels":
+        case.start = random_.choice(("training", "finished"))
+        expected = Expected((), (r"graded\.jsonl changed",), must_survive=True)
+        case.damage = Damage("run/graded.jsonl", "label", random_.random(), 0, "turn back", expected, loses=True)
+    elif kind == "renamed":
+        case.start = "finished"
+        case.damage = Damage("run", "rename", 0, 0, "rename back", Expected((), (r"run  evaluate: skipped",), must_survive=True), loses=False)
+    elif kind == "two-runs":
+        case.start = random_.choice(("empty", "answering", "training"))
+        case.signals = [SecondRun(Expected((), (), must_survive=True))]
     else:
         place = random_.choice(("", "run/answers.jsonl.partial/group_000000.jsonl", "run/tokens.h5", "run/checkpoints/step_000002"))
         case.link = f"{kind.partition('-')[2]} at {random_.uniform(0.2, 0.9):.2f} {place}"

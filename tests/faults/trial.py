@@ -3,6 +3,7 @@ import shutil
 
 import network
 import run_folder
+from case_parts import Damage
 from judging import Before, Verdict, judge_results, judge_steps, judge_survival, judge_words
 
 MOST_JOBS = 8
@@ -13,14 +14,20 @@ class Trial:
         self.bench, self.case, self.verdict = bench, case, Verdict()
         self.usual = bench.usual_of(case.way, case.ranks)
         self.folder = bench.new_folder(f"case_{case.index}", case.start)
-        self.run_dir = self.folder / "run"
         self.trace = run_folder.Trace(self.folder / "notes")
         self.injected, self.jobs, self.last_step, self.lossy = set(), [], 0, False
         if case.damage:
+            self.before_damage = (self.folder / case.damage.file).read_bytes() if case.kind == "labels" else b""
             case.damage.do(self.folder)
+            self.edited = (self.folder / case.damage.file).read_bytes() if case.kind == "labels" else b""
         self.pending_damage = case.damage
         self.damages_metrics = bool(case.damage) and case.damage.file.endswith("metrics.jsonl")
         self.cable = network.open_link(case, self.folder) if case.link else None
+
+    @property
+    def run_dir(self):
+        renamed = self.folder / Damage.new_name
+        return renamed if renamed.exists() else self.folder / "run"
 
     def marker(self, i):
         return self.folder / f"fired_{i}"
@@ -36,6 +43,7 @@ class Trial:
                 self.injected.add(i)
                 met.append(fault.expected)
         for signal in list(self.case.signals):
+            self.verdict.problems += getattr(signal, "problems", [])
             if signal.sent:
                 self.case.signals.remove(signal)
                 met.append(signal.expected)
@@ -53,6 +61,9 @@ class Trial:
             before.checkpoint = min(before.checkpoint, 4)  # a damaged state.json may still look whole
         for signal in self.case.signals:
             signal.usual_s = self.usual.seconds
+            signal.command = self.bench.command("plain", self.case.ranks)
+        if self.jobs and self.case.later_ranks:
+            self.case.ranks, self.case.later_ranks = self.case.later_ranks, 0
         ended = network.start(self.bench, self.case, self.folder, {"CANDOR_FAULT": self.fault_text()}, f"out{number}", self.cable).wait(self.case.signals)
         self.jobs.append(ended)
         met, events = self.injected_now(), self.trace.new_events()
@@ -70,6 +81,10 @@ class Trial:
     def remedy(self, ended):
         """What the messages ask of the user. Whether there was something to do."""
         damage, remove = self.case.damage, self.case.remove_after
+        if damage and self.case.kind in ("labels", "renamed"):
+            self.undo(damage)
+            self.case.damage = None
+            return True
         if damage and damage.remedy and (ended.code != 0 or self.differs()):
             path = self.folder / damage.file
             if damage.remedy == "restore":
@@ -84,6 +99,16 @@ class Trial:
             self.lossy = True
             return True
         return False
+
+    def undo(self, damage):
+        if damage.how == "rename":
+            damage.rename(self.folder, damage.new_name, damage.file)
+            return
+        path = self.folder / damage.file
+        if path.read_bytes() != self.edited:
+            self.verdict.add("L", "the label that a person turned isn't as they left it")
+        path.write_bytes(self.before_damage)
+        self.lossy = True
 
     def differs(self):
         found, reference = run_folder.results(self.run_dir), self.bench.reference
