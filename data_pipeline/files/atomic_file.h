@@ -3,6 +3,8 @@
 // A crash leaves at worst a file called NAME.tmp-<16 hex digits>, never a half-written NAME. The
 // folder must exist.
 // Before the rename the file is read back and compared, by hash, with what was meant to be written.
+// Where NAME is a symbolic link, all this happens to what it leads to, and the link stays. A pipe
+// or a character device (/dev/stdout) is written into as the content comes, and never replaced.
 #pragma once
 
 #include <cstddef>
@@ -11,11 +13,12 @@
 #include <string_view>
 
 #include "data_pipeline/files/content_hash.h"
+#include "data_pipeline/files/output_place.h"
 
 namespace candor::data {
 
-// Throws std::system_error naming the path (no such folder, no permission, disk full); the old
-// file, if any, is then untouched.
+// Throws std::system_error naming the path (no such folder, no permission, disk full), and what
+// output_place() throws; the old file, if any, is then untouched.
 void write_file_atomically(const std::string& path, std::string_view content);
 
 // Makes renames in `folder` last through a power cut; some file systems can't, which is no error.
@@ -44,13 +47,17 @@ class AtomicFile {
   const std::string& hash() const { return hash_; }
 
  private:
+  void open_stream();
+  void open_temporary();
   void flush();
   void write_all(const char* data, std::size_t size_bytes);
+  void wait_until_writable();
   void compare_with_what_was_meant();
   [[noreturn]] void fail(const char* what);
 
   std::string path_;
-  std::string temporary_path_;
+  OutputPlace place_;
+  std::string temporary_path_;  // empty for a stream
   std::string buffer_;
   ContentHasher hasher_;
   std::string hash_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "data_pipeline/files/atomic_file.h"
+#include "data_pipeline/files/file_error.h"
 
 namespace candor::data {
 
@@ -27,6 +28,12 @@ StagedFolder::~StagedFolder() {
 }
 
 std::string StagedFolder::path(const std::string& name) {
+  const std::string there = folder_ + "/" + name;
+  if (fs::is_other(fs::status(there)))
+    throw FileError(fmt::format(
+        "cannot write {}: expected a file or a name that is still free, got a device, pipe or "
+        "socket; choose another folder",
+        there));
   names_.push_back(name);
   return staging_ + "/" + name;
 }

@@ -23,7 +23,9 @@ class StagedFolder {
   StagedFolder(const StagedFolder&) = delete;
   StagedFolder& operator=(const StagedFolder&) = delete;
 
-  // Where to write the file that will be `folder`/name.
+  // Where to write the file that will be `folder`/name. A symbolic link there gives way to the
+  // file, and what it leads to stays: the files of a folder are whole only in the folder itself.
+  // Throws FileError for a device, a pipe or a socket, which are never replaced.
   std::string path(const std::string& name);
 
   // At most once. Throws std::system_error.

@@ -11,6 +11,9 @@
 
 #include <fmt/format.h>
 
+#include "data_pipeline/files/file_error.h"
+#include "data_pipeline/files/output_place.h"
+
 namespace candor::data {
 
 // A name in the target's folder that is renamed onto it once its bytes are on the disk, and removed
@@ -20,7 +23,7 @@ namespace candor::data {
 class TemporaryName {
  public:
   explicit TemporaryName(const std::string& path)
-      : path_(path), name_(fmt::format("{}.tmp{}", path, ::getpid())) {
+      : path_(file_place(path)), name_(fmt::format("{}.tmp{}", path_, ::getpid())) {
     // HDF5's own errors don't say why a folder can't be written to.
     const int descriptor = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0) fail("can't create");
@@ -42,6 +45,13 @@ class TemporaryName {
   }
 
  private:
+  // Behind links, which stay.
+  static std::string file_place(const std::string& path) {
+    const OutputPlace place = output_place(path);
+    if (!place.is_stream) return place.path;
+    throw FileError(
+        fmt::format("can't create token file {}: it is a pipe or a device; remove it", path));
+  }
   void sync(const std::string& name, int flags) const {
     const int descriptor = ::open(name.c_str(), flags | O_CLOEXEC);
     if (descriptor < 0) fail("can't open");
