@@ -135,7 +135,8 @@ void AtomicFile::commit(const std::function<void(const std::string&)>& before_re
   if (before_rename) before_rename(temporary_path_);
   // Renamed before closing, so that a failure still leaves the destructor everything to clean up.
   // All data is on disk by now.
-  if (::rename(temporary_path_.c_str(), place_.path.c_str()) != 0) fail("rename the temporary file to");
+  if (::rename(temporary_path_.c_str(), place_.path.c_str()) != 0)
+    fail("rename the temporary file to");
   const int descriptor = std::exchange(descriptor_, -1);
   ::close(descriptor);
   const std::string folder = std::filesystem::path(place_.path).parent_path().string();

@@ -55,10 +55,14 @@ OutputPlace output_place(const std::string& path) {
       throw FileError(
           fmt::format("cannot write {}: expected a file, a pipe or a name that is still free, got "
                       "a {}; choose another path",
-                      path,
-                      status.type() == fs::file_type::socket ? "socket" : "block device"));
+                      path, status.type() == fs::file_type::socket ? "socket" : "block device"));
     default: return {.path = place.string()};
   }
+}
+
+bool is_same_file(const std::string& a, const std::string& b) {
+  std::error_code failed;
+  return fs::is_regular_file(a, failed) && fs::equivalent(a, b, failed);
 }
 
 }  // namespace candor::data

@@ -17,4 +17,8 @@ struct OutputPlace {
 // block device.
 OutputPlace output_place(const std::string& path);
 
+// Whether two paths lead to one regular file, through links or as hard links. False where one of
+// them isn't there.
+bool is_same_file(const std::string& a, const std::string& b);
+
 }  // namespace candor::data

@@ -19,7 +19,7 @@ constexpr auto kGrace = std::chrono::milliseconds(250), kPause = std::chrono::mi
 }  // namespace
 
 WriterLock::WriterLock(const std::string& folder, const std::string& command, RunContext& context) {
-  std::string taken_by;
+  std::string refusal;
   if (context.group.rank() == 0) {
     std::filesystem::create_directories(folder);
     const std::string me =
@@ -31,16 +31,15 @@ WriterLock::WriterLock(const std::string& folder, const std::string& command, Ru
       std::this_thread::sleep_for(kPause);
     }
     if (!lock_ && !context.ranks_lost) {
-      taken_by = data::FolderLock::owner_of(folder);
-      if (taken_by.empty()) taken_by = "which has only begun";
+      const std::string owner = data::FolderLock::owner_of(folder);
+      refusal = fmt::format(
+          "{}: another command is writing there ({}): wait until it has ended, end it, or choose "
+          "another folder",
+          folder, owner.empty() ? "which has only begun" : owner);
     }
   }
-  context.group.broadcast_bytes(taken_by, 0);
-  if (taken_by.empty()) return;
-  throw data::FileError(
-      fmt::format("{}: another command is writing there ({}): wait until it has ended, end it, or "
-                  "choose another folder",
-                  folder, taken_by));
+  context.group.broadcast_bytes(refusal, 0);
+  if (!refusal.empty()) throw data::FileError(refusal);
 }
 
 }  // namespace candor::launch

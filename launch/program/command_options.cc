@@ -1,11 +1,43 @@
 #include "launch/program/command_options.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
 #include <map>
+#include <optional>
 #include <stdexcept>
 
 namespace candor::launch {
 namespace {
+
+// CLI11's own checks tell a range by all digits of its ends.
+CLI::Validator whole_number(int64_t least, std::optional<int64_t> most = std::nullopt) {
+  const std::string expected = most ? fmt::format("a whole number from {} to {}", least, *most)
+                                    : fmt::format("a whole number, at least {}", least);
+  return CLI::Validator(
+      [=](const std::string& text) {
+        int64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool fits = error == std::errc() && end == text.data() + text.size() &&
+                          value >= least && (!most || value <= *most);
+        return fits ? std::string() : fmt::format("expected {}, got {}", expected, text);
+      },
+      "");
+}
+
+CLI::Validator number_above_zero() {
+  return CLI::Validator(
+      [](const std::string& text) {
+        double value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool fits = error == std::errc() && end == text.data() + text.size() &&
+                          std::isfinite(value) && value > 0;
+        return fits ? std::string() : fmt::format("expected a number above 0, got {}", text);
+      },
+      "");
+}
 
 void add_overrides(CLI::App& parser, CommandLine& line) {
   parser
@@ -25,13 +57,24 @@ void train_options(CLI::App& parser, CommandLine& line) {
   parser
       .add_option("--pause-at", arguments.pause_at,
                   "save at this step and leave; with --resume the same training goes on")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1));
+}
+
+// "-" is standard output, and ./- a file of that name.
+void add_output_file(CLI::App& parser, CommandLine& line, const std::string& meaning) {
+  parser.add_option_function<std::string>(
+      "--output",
+      [&line](const std::string& path) {
+        line.arguments.output = path == "-" ? "/dev/stdout" : path;
+      },
+      meaning);
 }
 
 void score_options(CLI::App& parser, CommandLine& line) {
   CommandArguments& arguments = line.arguments;
   parser.add_option("--input", arguments.input, "JSONL with question and response")->required();
-  parser.add_option("--output", arguments.output, "JSONL to write")->required();
+  add_output_file(parser, line, "JSONL to write; - for standard output");
+  parser.get_option("--output")->required();
   add_adapter(parser, line);
 }
 
@@ -69,7 +112,7 @@ void sweep_options(CLI::App& parser, CommandLine& line) {
   parser
       .add_option("--slots", line.sweep.slots,
                   "ranks that run at a time on this host (default: its GPUs, or cores)")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1));
   parser.add_option("--hostfile", line.sweep.hostfile,
                     "instead: lines \"host slots=N\", as mpirun reads them");
   parser.add_flag("--in-process", line.sweep.in_process,
@@ -88,7 +131,7 @@ void sweep_options(CLI::App& parser, CommandLine& line) {
 void pool_options(CLI::App& parser, CommandLine& line) {
   CommandArguments& arguments = line.arguments;
   parser.add_option("--ranks-per-trial", arguments.ranks_per_trial, "of each group")
-      ->check(CLI::PositiveNumber);
+      ->check(whole_number(1));
 }
 
 void export_options(CLI::App& parser, CommandLine& line) {
@@ -104,7 +147,7 @@ void inspect_options(CLI::App& parser, CommandLine& line) {
   CommandArguments& arguments = line.arguments;
   parser.add_option("path", arguments.input, "file or folder")->required();
   parser.add_option("--records", arguments.max_records, "examples or lines to print in full")
-      ->check(CLI::NonNegativeNumber)
+      ->check(whole_number(0))
       ->capture_default_str();
   parser.add_option("--tokenizer", arguments.tokenizer,
                     "model folder or tokenizer.json to decode tokens.h5 with (default: that of "
@@ -114,12 +157,12 @@ void inspect_options(CLI::App& parser, CommandLine& line) {
 void k8s_options(CLI::App& parser, CommandLine& line) {
   CommandArguments& arguments = line.arguments;
   parser.add_option("--workers", arguments.job.workers, "pods in which ranks run")
-      ->check(CLI::Range(1, 1000))
+      ->check(whole_number(1, 1000))
       ->capture_default_str();
   parser
       .add_option("--gpus-per-worker", arguments.job.gpus_per_worker,
                   "GPUs, and ranks, of each; 0: one rank, on CPUs")
-      ->check(CLI::Range(0, 64))
+      ->check(whole_number(0, 64))
       ->capture_default_str();
   parser.add_option(
       "--image", arguments.job.image,
@@ -129,7 +172,7 @@ void k8s_options(CLI::App& parser, CommandLine& line) {
                   "PersistentVolumeClaim with model and questions, where the run writes")
       ->capture_default_str();
   parser.add_option("--namespace", arguments.job.name_space, "of the job (default: kubectl's)");
-  parser.add_option("--output", arguments.output, "file to write (default: standard output)");
+  add_output_file(parser, line, "file to write (default: -, standard output)");
 }
 
 void help_options(CLI::App& parser, CommandLine& line) {
@@ -146,10 +189,10 @@ void doctor_options(CLI::App& parser, CommandLine& line) {
   parser
       .add_option("--expected-gbit", arguments.expected_gbit,
                   "the link's rate in Gbit/s: measure, and warn below half of it")
-      ->check(CLI::PositiveNumber);
+      ->check(number_above_zero());
   parser
       .add_option("--timeout", arguments.timeout_s, "the longest wait for another rank, in seconds")
-      ->check(CLI::PositiveNumber)
+      ->check(number_above_zero())
       ->capture_default_str();
   parser.add_option(
       "--plan", line.config_path,

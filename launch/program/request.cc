@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "launch/config/recorded_config.h"
+#include "launch/program/output_guard.h"
+#include "launch/ranks/launched_rank.h"
 #include "launch/ranks/processor.h"
 #include "launch/ranks/rank_agreement.h"
 #include "launch/ranks/thread_environment.h"
@@ -65,6 +67,7 @@ Request read_request(int argc, char** argv) {
       request.config = std::move(read.config);
       request.warnings = std::move(read.warnings);
     }
+    if (launched_rank() == 0) check_outputs(request.line, request.config);
     if (request.command->without_ranks != nullptr) return request;
     if (!request.has_config() && request.command->run_section != nullptr)
       request.config.run = request.command->run_section(request.line.arguments.doctor);

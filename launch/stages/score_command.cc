@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "data_pipeline/files/output_place.h"
 #include "data_pipeline/files/sha256.h"
 #include "data_pipeline/prompt/token_builder.h"
 #include "launch/config/run_paths.h"
@@ -69,6 +70,14 @@ std::string scored_lines(const ScoredInput& input, int64_t begin, int64_t end,
   return lines;
 }
 
+// Beside the output, where a killed run is gone on from; for a pipe or a device, which no file can
+// lie beside, in the run folder. Rank 0 keeps it.
+std::string journal_folder(const RunConfig& config, const std::string& output,
+                           const std::string& identity) {
+  if (!data::output_place(output).is_stream) return output + ".partial";
+  return fmt::format("{}/scores_{:.12}.partial", config.run.dir, identity);
+}
+
 }  // namespace
 
 int score_command(const RunConfig& config, RunContext& context) {
@@ -77,10 +86,11 @@ int score_command(const RunConfig& config, RunContext& context) {
   const ScoredInput input = read_input(config, context);
   const auto total = static_cast<int64_t>(input.data.examples.size()),
              part_examples = kBatchesPerPart * config.evaluate.batch_examples;
-  const std::string journal_folder = output + ".partial";
-  const WriterLock lock(journal_folder, "score", context);
+  const std::string folder =
+      group.rank() == 0 ? journal_folder(config, output, input.identity) : "";
+  const WriterLock lock(folder, "score", context);
   trainer::WorkJournal journal(
-      {.folder = journal_folder,
+      {.folder = folder,
        .identity = input.identity,
        .piece_name = "part",
        .pieces = static_cast<size_t>((total + part_examples - 1) / part_examples),

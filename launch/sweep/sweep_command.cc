@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "comm/device_group.h"
+#include "data_pipeline/files/output_place.h"
 #include "launch/ranks/exit_codes.h"
 #include "launch/ranks/thread_environment.h"
 #include "launch/sweep/sweep_controller.h"
@@ -41,6 +42,20 @@ void check_one_pool_can_train_all(const SweepConfig& sweep, const std::string& p
   }
 }
 
+// What the sweep writes at its end must not be what it was told.
+void check_outputs_are_no_inputs(const SweepConfig& sweep, const std::string& path) {
+  for (const char* name : {"/trials.csv", "/sweep.html", "/best.yaml"}) {
+    const std::string output = sweep.dir + name;
+    for (const std::string& input : {path, sweep.base_path}) {
+      if (!data::is_same_file(output, input)) continue;
+      throw std::invalid_argument(
+          fmt::format("{}: sweep.dir: {} is {}, which this sweep reads and would replace: choose "
+                      "another sweep.dir, or move that file",
+                      path, output, input));
+    }
+  }
+}
+
 int print_status(const SweepConfig& sweep) {
   if (!std::filesystem::exists(SweepJournal::path(sweep.dir))) {
     throw std::invalid_argument(fmt::format("{}: no sweep has begun there", sweep.dir));
@@ -56,6 +71,7 @@ int sweep_command(const SweepArguments& arguments, const std::function<bool()>& 
   const SweepConfig sweep = read_sweep_config(arguments.path);
   tell_warnings(sweep.warnings, 0);
   if (arguments.status) return print_status(sweep);
+  check_outputs_are_no_inputs(sweep, arguments.path);
   const bool gpus = sweep.base.model.device != DeviceChoice::kCpu && comm::visible_gpus() > 0;
   const std::vector<Slot> slots = slots_of(arguments, gpus);
   if (static_cast<size_t>(sweep.ranks_per_trial) > slots.size()) {

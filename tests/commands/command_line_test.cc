@@ -113,6 +113,38 @@ TEST(CommandLine, HelpEverywhere) {
   EXPECT_EQ(parse({}).exit_code, 2);
 }
 
+TEST(CommandLine, NumbersSayWhatIsExpected) {
+  const auto expect = [](const std::vector<const char*>& words, const std::string& message) {
+    EXPECT_THAT(error_of(words), testing::StartsWith(message + " (see candor ")) << words[0];
+  };
+  for (const std::string text : {"0", "-1", "1.5", "many", "99999999999999999999"}) {
+    expect({"train", "my.yaml", "--pause-at", text.c_str()},
+           "--pause-at: expected a whole number, at least 1, got " + text);
+  }
+  expect({"inspect", "a", "--records", "-1"},
+         "--records: expected a whole number, at least 0, got -1");
+  expect({"sweep", "s.yaml", "--slots", "0"},
+         "--slots: expected a whole number, at least 1, got 0");
+  expect({"k8s", "my.yaml", "--workers", "1001"},
+         "--workers: expected a whole number from 1 to 1000, got 1001");
+  for (const std::string text : {"0", "-3", "nan", "inf", "1e999", "soon"}) {
+    expect({"doctor", "--timeout", text.c_str()},
+           "--timeout: expected a number above 0, got " + text);
+  }
+  EXPECT_EQ(parse({"train", "my.yaml", "--pause-at", "1"}).arguments.pause_at, 1);
+  EXPECT_EQ(parse({"doctor", "--timeout", "0.5"}).arguments.doctor.timeout_s, 0.5);
+  EXPECT_THAT(parse({"train", "--help"}).text, testing::Not(testing::HasSubstr("POSITIVE")));
+}
+
+TEST(CommandLine, ADashIsStandardOutput) {
+  const auto output = [](const char* path) {
+    return parse({"score", "my.yaml", "--input", "a", "--output", path}).arguments.output;
+  };
+  EXPECT_EQ(output("-"), "/dev/stdout");
+  EXPECT_EQ(output("./-"), "./-");
+  EXPECT_EQ(parse({"k8s", "my.yaml", "--output", "-"}).arguments.output, "/dev/stdout");
+}
+
 TEST(CommandLine, ErrorsPointAtHelp) {
   EXPECT_EQ(error_of({"trian", "my.yaml"}),
             "unknown command \"trian\"; the nearest is train (see candor --help)");
