@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <set>
 
 #include "data_pipeline/files/atomic_file.h"
@@ -130,7 +129,7 @@ void write_sweep_report(const SweepConfig& sweep, const ScheduleOfTrials& schedu
       if (trial.figures.empty()) continue;
       const std::string folder =
           files.trial_dir({.point = point, .repeat = repeat}) + "/tensorboard_hparams";
-      std::filesystem::remove_all(folder);
+      trainer::remove_event_files(folder);
       trainer::TensorBoardEvents events(folder);
       events.hyperparameters(state.point.values);
       for (const auto& [name, value] : trial.figures.rbegin()->second) {

@@ -170,14 +170,32 @@ TEST_F(WorkJournalTest, AJournalOfAnotherIdentityIsDropped) {
   }
   messages_.clear();
   all_->barrier();
-  // One that was killed before its identity was written belongs to nobody.
-  if (all_->rank() == 0) fs::remove(output() + ".partial/identity");
+  // Pieces without an identity belong to nobody.
+  if (all_->rank() == 0) {
+    fs::remove(output() + ".partial/identity");
+    std::ofstream(path_of(2)) << "of nobody";
+  }
   all_->barrier();
   EXPECT_EQ(WorkJournal(other, *all_).missing().size(), kPieces);
   if (all_->rank() == 0) {
     EXPECT_THAT(messages_, HasSubstr("starting anew"));
   }
   all_->barrier();
+}
+
+TEST_F(WorkJournalTest, WhatSomebodyElseHasInItsFolderStays) {
+  const std::string folder = output() + ".partial";
+  if (all_->rank() == 0) {
+    fs::create_directories(folder + "/piece_of_mine");
+    std::ofstream(folder + "/piece_of_mine/notes.txt") << "a note";
+    std::ofstream(folder + "/notes.txt") << "a note";
+    std::ofstream(folder + "/identity.tmp-0123456789abcdef") << "of this w";  // of a kill
+  }
+  all_->barrier();
+  EXPECT_EQ(do_all(options()), all_lines());
+  EXPECT_EQ(data::read_file(folder + "/piece_of_mine/notes.txt"), "a note");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 2);
+  EXPECT_EQ(data::read_file(folder + "/notes.txt"), "a note");
 }
 
 // Ranks 1 and 2 share a "disk" (a folder), and rank 3 has its own.

@@ -1,5 +1,5 @@
 // The pieces of the training loop: rates, optimiser, step plan, gradient against differences,
-// adapter files, event files.
+// adapter files.
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
 
@@ -16,7 +16,6 @@
 #include "trainer/training/learning_rate.h"
 #include "trainer/training/micro_batch_gradient.h"
 #include "trainer/training/step_plan.h"
-#include "trainer/training/tensorboard_events.h"
 #include "trainer/training/train_examples.h"
 
 namespace candor::trainer {
@@ -258,27 +257,6 @@ TEST(AdapterFiles, ComeBackAsTheyWereAndRefuseWhatDoesNotFit) {
       HasSubstr("expected layers in 0.."));
   std::filesystem::remove(folder + "/adapter_model.safetensors");
   EXPECT_THROW(read_adapter(folder, config, at::kFloat), std::system_error);
-}
-
-TEST(TensorBoardEvents, FramesCarryTheKnownChecksums) {
-  EXPECT_EQ(crc32c("123456789"), 0xE3069283U);  // the check value of CRC-32C
-  const std::string folder = temporary("events");
-  {
-    TensorBoardEvents events(folder);
-    events.scalar("train/loss", 3, 0.5F);
-    events.flush();
-  }
-  const std::string bytes = file_text(std::filesystem::directory_iterator(folder)->path());
-  uint64_t length = 0;
-  size_t at = 0, frames = 0;
-  while (at < bytes.size()) {
-    std::memcpy(&length, bytes.data() + at, 8);
-    at += 8 + 4 + length + 4;
-    ++frames;
-  }
-  EXPECT_EQ(at, bytes.size());
-  EXPECT_EQ(frames, 2U);
-  EXPECT_THAT(bytes, AllOf(HasSubstr("brain.Event:2"), HasSubstr("train/loss")));
 }
 
 }  // namespace

@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "data_pipeline/files/atomic_file.h"
@@ -16,6 +17,12 @@
 namespace candor::trainer {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kIdentity = "identity";
+
+}  // namespace
 
 WorkJournal::WorkJournal(WorkJournalOptions options, comm::ProcessGroup& group)
     : options_(std::move(options)),
@@ -53,10 +60,11 @@ void WorkJournal::join(const std::string& output_path,
       output.write(*lines);
     }
     output.commit(before_rename);
-    fs::remove_all(options_.folder);
+    fs::remove(options_.folder + "/" + data::FolderLock::kFileName);  // whoever has locked it
+    remove_files();
   }
   group_.barrier();
-  if (keeps_ && group_.rank() != 0) fs::remove_all(options_.folder);
+  if (keeps_ && group_.rank() != 0) remove_files();
 }
 
 std::string WorkJournal::path_of(size_t piece) const {
@@ -69,24 +77,28 @@ void WorkJournal::tell(const std::string& message) const {
 
 // Keeps a journal that is this work's and clears any other.
 void WorkJournal::open() const {
-  const std::string path = options_.folder + "/identity";
+  const std::string path = options_.folder + "/" + kIdentity;
   if (fs::exists(path) && data::read_file(path) == options_.identity) return;
+  if (remove_files() > 0) tell(options_.of_another + ": starting anew");
   fs::create_directories(options_.folder);
-  std::vector<fs::path> entries;
-  for (const fs::directory_entry& entry : fs::directory_iterator(options_.folder)) {
-    const std::string name = entry.path().filename();
-    if (name != data::FolderLock::kFileName && name != "identity") entries.push_back(entry.path());
-  }
-  if (fs::exists(path)) {
-    tell(options_.of_another + ": starting anew");
-  } else if (!entries.empty()) {
-    throw std::invalid_argument(
-        fmt::format("{} holds files and no journal of candor's, which would lie there: move it "
-                    "away",
-                    options_.folder));
-  }
-  for (const fs::path& entry : entries) fs::remove_all(entry);  // the identity comes last
   data::write_file_atomically(path, options_.identity);
+}
+
+// The journal's own, and those that a kill left half written; then the folder, where nobody else
+// has anything in it. Returns how many files there were.
+size_t WorkJournal::remove_files() const {
+  if (!fs::is_directory(options_.folder)) return 0;
+  std::vector<fs::path> ours;
+  for (const fs::directory_entry& entry : fs::directory_iterator(options_.folder)) {
+    std::string name = entry.path().filename().string();
+    name.resize(std::min(name.find(".tmp-"), name.size()));
+    const bool is_piece = name.starts_with(options_.piece_name + "_") && name.ends_with(".jsonl");
+    if (name == kIdentity || is_piece) ours.push_back(entry.path());
+  }
+  for (const fs::path& path : ours) fs::remove(path);
+  std::error_code not_empty;
+  fs::remove(options_.folder, not_empty);
+  return ours.size();
 }
 
 void WorkJournal::collect() {

@@ -6,11 +6,10 @@
 // Usage:   WorkJournal journal(std::move(options), group);
 //          for (size_t piece : journal.deal()) journal.finish(piece, lines_of(piece));
 //          journal.join(output_path);
-// A journal with another identity is another work's and is dropped. A piece whose file is damaged
-// is done again. Rank 0 decides which pieces are missing, because a file system may show a new file
-// to one rank before another.
-// Where hosts have file systems of their own there is a journal on each, and rank 0 collects the
-// pieces at the start and at the end.
+// A journal with another identity is another work's and is dropped; other files in its folder stay.
+// A piece whose file is damaged is done again. Rank 0 decides which pieces are missing, because a
+// file system may show a new file to one rank before another. Where hosts have file systems of
+// their own there is a journal on each, and rank 0 collects the pieces at the start and at the end.
 // Collective: the constructor and join(). Both throw std::system_error and data::FileError for the
 // disk on the rank that met it, and CommError.
 #pragma once
@@ -53,7 +52,8 @@ class WorkJournal {
   // The piece is there, whole, for every later run. Throws std::system_error.
   void finish(size_t piece, const std::string& lines) const;
 
-  // Rank 0 writes all pieces' lines in order, atomically, and the journal's folder is removed.
+  // Rank 0 writes all pieces' lines in order, atomically, and the journal's files are removed, and
+  // its folder, unless somebody else has files there.
   // before_rename: as of data::AtomicFile::commit().
   void join(const std::string& output_path,
             const std::function<void(const std::string& temporary)>& before_rename = {});
@@ -62,6 +62,7 @@ class WorkJournal {
   std::string path_of(size_t piece) const;
   void tell(const std::string& message) const;
   void open() const;
+  size_t remove_files() const;
   void collect();
   void find_missing();
 

@@ -66,8 +66,9 @@ MetricsLog::MetricsLog(std::string path, const std::string& events_folder, int64
   file_ = std::fopen(path_.c_str(), "ab");
   if (file_ == nullptr) throw std::system_error(errno, std::generic_category(), path_);
   if (!events_folder.empty()) {
-    if (resumed_step == 0) std::filesystem::remove_all(events_folder);
+    if (resumed_step == 0) remove_event_files(events_folder);
     events_ = std::make_unique<TensorBoardEvents>(events_folder);
+    if (resumed_step > 0) events_->restart_at(resumed_step + 1);
   }
 }
 

@@ -1,7 +1,8 @@
 // metrics.jsonl: one line a training step, and the same figures as TensorBoard events.
 //
 // A resumed run first drops the lines of steps after the checkpoint it starts from, so that every
-// step has one line.
+// step has one line, and voids the events of those steps. A run from its beginning removes the
+// event files of the one before.
 #pragma once
 
 #include <cstdio>

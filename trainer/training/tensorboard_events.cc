@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -54,7 +55,35 @@ double now_s() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
+constexpr std::string_view kNamesBegin = "events.out.tfevents.", kOurNamesEnd = ".candor";
+
+namespace fs = std::filesystem;
+
+// Now, or a second behind the youngest event file of the folder.
+int64_t seconds_of_a_new_file(const std::string& folder) {
+  auto seconds = static_cast<int64_t>(now_s());
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kNamesBegin)) continue;
+    int64_t theirs = 0;
+    std::from_chars(name.data() + kNamesBegin.size(), name.data() + name.size(), theirs);
+    seconds = std::max(seconds, theirs + 1);
+  }
+  return seconds;
+}
+
 }  // namespace
+
+void remove_event_files(const std::string& folder) {
+  if (!fs::is_directory(folder)) return;
+  std::vector<fs::path> ours;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(kNamesBegin) && name.ends_with(kOurNamesEnd) && entry.is_regular_file())
+      ours.push_back(entry.path());
+  }
+  for (const fs::path& path : ours) fs::remove(path);
+}
 
 uint32_t crc32c(std::string_view bytes) {
   static constexpr std::array<uint32_t, 256> kTable = crc_table();
@@ -65,9 +94,9 @@ uint32_t crc32c(std::string_view bytes) {
 }
 
 TensorBoardEvents::TensorBoardEvents(const std::string& folder) {
-  std::filesystem::create_directories(folder);
-  path_ = fmt::format("{}/events.out.tfevents.{}.{}.{}", folder, static_cast<int64_t>(now_s()),
-                      comm::host_name(), ::getpid());
+  fs::create_directories(folder);
+  path_ = fmt::format("{}/{}{}.{}.{}{}", folder, kNamesBegin, seconds_of_a_new_file(folder),
+                      comm::host_name(), ::getpid(), kOurNamesEnd);
   file_ = std::fopen(path_.c_str(), "wb");
   if (file_ == nullptr) throw std::system_error(errno, std::generic_category(), path_);
   write_event(delimited(3, "brain.Event:2"), 0);
@@ -76,6 +105,11 @@ TensorBoardEvents::TensorBoardEvents(const std::string& folder) {
 
 TensorBoardEvents::~TensorBoardEvents() {
   if (file_ != nullptr) std::fclose(file_);
+}
+
+void TensorBoardEvents::restart_at(int64_t step) {
+  constexpr uint64_t kStart = 1;
+  write_event(delimited(7, key(1, 0) + varint(kStart)), step);  // Event.session_log, its status
 }
 
 void TensorBoardEvents::scalar(const std::string& tag, int64_t step, float value) {
