@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +11,7 @@
 #include <stdexcept>
 #include <streambuf>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace candor::data {
@@ -20,6 +22,50 @@ namespace {
 constexpr int kDeepestJson = 100;
 // A record is some KB; a file without line ends must not be read into memory whole.
 constexpr std::size_t kLongestLineBytes = std::size_t{64} << 20;
+
+struct OtherFormat {
+  std::string_view begins_with, name, advice;
+};
+
+constexpr OtherFormat kOtherFormats[] = {
+    {"\x1f\x8b", "a gzip file", "unpack it, as gunzip does"},
+    {"\x28\xb5\x2f\xfd", "a zstd file", "unpack it, as unzstd does"},
+    {"\xfd"
+     "7zXZ",
+     "an xz file", "unpack it, as unxz does"},
+    {"BZh", "a bzip2 file", "unpack it, as bunzip2 does"},
+    {"PK\x03\x04", "a zip file", "unpack it, as unzip does"},
+    {"PAR1", "a Parquet file", "convert it"},
+    {"\xff\xfe", "text in UTF-16", "save it in UTF-8"},
+    {"\xfe\xff", "text in UTF-16", "save it in UTF-8"}};
+
+// `line` is the first of the file.
+void refuse_other_formats(std::string_view line, const std::string& path) {
+  for (const OtherFormat& other : kOtherFormats) {
+    if (!line.starts_with(other.begins_with)) continue;
+    throw std::invalid_argument(fmt::format(
+        "{}: expected JSON lines, which are text with one JSON object a line, got {}: {} first",
+        path, other.name, other.advice));
+  }
+}
+
+// Behind what is wrong with the first line that isn't empty: it tells whether the file was meant to
+// have a record a line.
+std::string advice_about_first(std::string_view line) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
+  line.remove_prefix(std::min(line.find_first_not_of(" \t\r"), line.size()));
+  if (line.starts_with('['))
+    return "; expected one JSON object a line, got the beginning of a JSON array: write each of "
+           "its elements on a line of its own, without [ and ], as jq -c '.[]' does";
+  if (line.starts_with('{')) {
+    const bool is_whole = line[line.find_last_not_of(" \t\r")] == '}';
+    return is_whole ? ""
+                    : "; expected one JSON object a line: write each whole object on a line of its "
+                      "own, as jq -c . does";
+  }
+  return "; expected one JSON object a line, which begins with {";
+}
 
 // std::getline with a limit. False at the end of the file.
 bool read_line(std::istream& file, std::string& line, const std::string& where) {
@@ -67,6 +113,19 @@ nlohmann::json parse_json(std::string_view text, const std::string& where) {
   }
 }
 
+namespace {
+
+nlohmann::json parse_line(const std::string& line, const std::string& where, bool is_first) {
+  if (!is_first) return parse_json(line, where);
+  try {
+    return parse_json(line, where);
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(error.what() + advice_about_first(line));
+  }
+}
+
+}  // namespace
+
 void for_each_json_line(
     const std::string& path,
     const std::function<void(const nlohmann::json& value, std::size_t line_number)>& use) {
@@ -79,6 +138,7 @@ void for_each_json_line(
   if (std::filesystem::is_directory(path))
     throw std::system_error(EISDIR, std::generic_category(), fmt::format("cannot read {}", path));
   std::string line;
+  bool is_first = true;  // of the lines that aren't empty
   for (std::size_t line_number = 1;; ++line_number) {
     const std::string where = fmt::format("{}:{}", path, line_number);
     try {
@@ -87,8 +147,9 @@ void for_each_json_line(
         const std::ios_base::failure&) {  // the buffer's own, which doesn't know the file's name
       throw std::system_error(EIO, std::generic_category(), fmt::format("cannot read {}", path));
     }
+    if (line_number == 1) refuse_other_formats(line, path);
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const nlohmann::json value = parse_json(line, where);
+    const nlohmann::json value = parse_line(line, where, std::exchange(is_first, false));
     try {
       use(value, line_number);
     } catch (const std::invalid_argument& error) {

@@ -65,6 +65,24 @@ TEST(JsonLines, MissingFileOrFolder) {
   EXPECT_THROW(for_each_json_line(folder.path(), ignore), std::system_error);
 }
 
+TEST(JsonLines, OtherFormatsAreNamed) {
+  const std::vector<std::pair<std::string, std::string>> formats = {
+      {std::string("\x1f\x8b\x08\x00\x00", 5), "got a gzip file: unpack it"},
+      {"\x28\xb5\x2f\xfd$", "got a zstd file"},
+      {"\xfd"
+       "7zXZ\n",
+       "got an xz file"},
+      {"BZh91AY", "got a bzip2 file"},
+      {"PK\x03\x04\n", "got a zip file"},
+      {"PAR1\x15", "got a Parquet file"},
+      {std::string("\xff\xfe{\x00", 4), "got text in UTF-16: save it in UTF-8"}};
+  for (const auto& [content, told] : formats) {
+    const std::string message = error_in_lines(content);
+    EXPECT_THAT(message, HasSubstr("expected JSON lines")) << message;
+    EXPECT_THAT(message, HasSubstr(told)) << message;
+  }
+}
+
 TEST(JsonLines, DeepNestingIsRefused) {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
