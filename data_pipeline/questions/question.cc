@@ -18,8 +18,13 @@ using nlohmann::json;
 class Fields {
  public:
   explicit Fields(const json& line) : line_(line) {
-    if (!line.is_object())
-      throw std::invalid_argument(fmt::format("expected an object, got {}", line.type_name()));
+    if (line.is_object()) return;
+    throw std::invalid_argument(fmt::format(
+        "expected one JSON object a line, got {} {}{}", line.is_array() ? "an" : "a",
+        line.type_name(),
+        line.is_array() ? ": write each of its elements on a line of its own, without [ and ], as "
+                          "jq -c '.[]' does"
+                        : ""));
   }
 
   std::string text(const char* key) const {
@@ -34,6 +39,12 @@ class Fields {
   }
   std::string text_or(const char* key, const std::string& otherwise) const {
     return line_.contains(key) && !line_[key].is_null() ? text(key) : otherwise;
+  }
+  std::optional<bool> flag(const char* key) const {
+    if (!line_.contains(key) || line_[key].is_null()) return std::nullopt;
+    if (line_[key].is_boolean()) return line_[key].get<bool>();
+    throw std::invalid_argument(
+        fmt::format("\"{}\": expected true or false, got {}", key, line_[key].dump()));
   }
   std::string filled_text(const char* key) const {
     std::string value = text(key);
@@ -105,6 +116,7 @@ void read_answer(const Fields& fields, AnsweredQuestion& answer) {
   answer.response = fields.text("response");
   answer.stated_confidence = fields.text_or("stated_confidence", "");
   answer.model = fields.text_or("model", "");
+  answer.reached_max_new_tokens = fields.flag("reached_max_new_tokens");
 }
 
 template <typename Record>
@@ -145,6 +157,8 @@ Line line_of(const AnsweredQuestion& answer) {
   line["response"] = answer.response;
   line["stated_confidence"] = answer.stated_confidence;
   line["model"] = answer.model;
+  if (answer.reached_max_new_tokens)
+    line["reached_max_new_tokens"] = *answer.reached_max_new_tokens;
   return line;
 }
 

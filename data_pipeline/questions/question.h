@@ -25,6 +25,9 @@ struct AnsweredQuestion : Question {
   std::string response;           // without the stated confidence
   std::string stated_confidence;  // as the model wrote it; empty if it wrote none
   std::string model;              // identity of the model that answered
+  // Whether the answer was still going on at answer.max_new_tokens; none: not known, as of answers
+  // that were made elsewhere.
+  std::optional<bool> reached_max_new_tokens{};
 };
 
 struct GradedQuestion : AnsweredQuestion {

@@ -83,6 +83,11 @@ StatedWords find_stated_words(std::string_view text, std::string_view marker_wor
   return first;
 }
 
+bool answer_has_ended(std::string_view generated, std::string_view marker) {
+  return find_stated_words(generated, lower_case(stripped(marker)), find_anywhere).is_there() ||
+         without_space_before(generated).find('\n') != std::string_view::npos;
+}
+
 bool is_complete_response(std::string_view generated, std::string_view marker) {
   const std::string marker_words = lower_case(stripped(marker));
   const StatedWords statement = find_stated_words(generated, marker_words, find_anywhere);

@@ -45,6 +45,10 @@ struct Response {
 
 Response read_response(std::string_view generated, std::string_view marker);
 
+// Whether more tokens wouldn't change the answer: a confidence is stated behind it, or its line has
+// ended. A confidence may still be to come.
+bool answer_has_ended(std::string_view generated, std::string_view marker);
+
 // Whether more tokens wouldn't matter: the stated number has ended or has three digits, or the
 // answer's line has ended and what follows, behind at most one empty line, can't become a
 // statement. It is asked after each token, so it reads no answer.

@@ -28,6 +28,20 @@ std::vector<data::Question> chosen_questions(const DataSection& data) {
   return chosen;
 }
 
+// On rank 0.
+void tell_of_cut_answers(const std::string& path, int64_t max_new_tokens) {
+  int64_t cut = 0, all = 0;
+  for (const data::AnsweredQuestion& answer : data::read_answered_questions(path)) {
+    ++all;
+    cut += answer.reached_max_new_tokens.value_or(false) ? 1 : 0;
+  }
+  if (cut == 0) return;
+  fmt::print(stderr,
+             "answer  warning: {} of {} answers were still going on at answer.max_new_tokens ({}) "
+             "and are cut there; \"reached_max_new_tokens\" marks them in {}\n",
+             cut, all, max_new_tokens, path);
+}
+
 }  // namespace
 
 int answer_command(const RunConfig& config, RunContext& context) {
@@ -59,6 +73,7 @@ int answer_command(const RunConfig& config, RunContext& context) {
     };
   trainer::answer_questions(model, text.tokenizer(), text.prompt(), questions, options, group);
   progress.finish(fmt::format("{} questions", questions.size()));
+  if (group.rank() == 0) tell_of_cut_answers(paths.answers(), config.answer.max_new_tokens);
   return 0;
 }
 

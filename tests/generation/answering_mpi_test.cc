@@ -64,7 +64,7 @@ class AnsweringTest : public testing::Test {
         data::Tokenizer::from_file(folder_.path() + "/tokenizer.json");
     const data::ChatTemplate chat("{% for m in messages %}{{ m.content + '\\n' }}{% endfor %}", {});
     const data::PromptBuilder prompt(tokenizer, chat, {.system = "be brief"});
-    AnsweringOptions options{{.max_new_tokens = 9, .group_size = 4, .slots = 3}};
+    AnsweringOptions options{{.max_new_tokens = max_new_tokens_, .group_size = 4, .slots = 3}};
     options.model_identity = "tiny";
     options.answers_path = folder_.path() + "/" + name + ".jsonl";
     options.journal_folder = options.answers_path + ".partial";
@@ -82,6 +82,7 @@ class AnsweringTest : public testing::Test {
   SharedFolder folder_;
   std::vector<data::Question> questions_;
   std::string messages_;
+  int64_t max_new_tokens_ = 9;
   LlamaModel model_{kTinyModel, at::kFloat};
 };
 
@@ -103,6 +104,30 @@ TEST_F(AnsweringTest, SameBytesOnAnyNumberOfRanksAndAfterAKill) {
     EXPECT_FALSE(std::filesystem::exists(folder_.path() + "/killed.jsonl.partial"));
   }
   all_->barrier();
+}
+
+// An answer that is marked goes on where it may be longer, and no other does.
+TEST_F(AnsweringTest, AnswersThatAreCutAreMarked) {
+  const auto answers = [&](int64_t max_new_tokens) {
+    max_new_tokens_ = max_new_tokens;
+    answer("cut", *all_);
+    const auto read = data::read_answered_questions(folder_.path() + "/cut.jsonl");
+    all_->barrier();
+    return read;
+  };
+  const std::vector<data::AnsweredQuestion> few = answers(3), more = answers(40);
+  ASSERT_EQ(few.size(), more.size());
+  int64_t cut = 0;
+  for (size_t q = 0; q < few.size(); ++q) {
+    ASSERT_TRUE(few[q].reached_max_new_tokens && more[q].reached_max_new_tokens);
+    EXPECT_TRUE(more[q].response.starts_with(few[q].response)) << few[q].response;
+    if (few[q].response != more[q].response) {
+      EXPECT_TRUE(*few[q].reached_max_new_tokens) << more[q].response;
+    }
+    cut += *few[q].reached_max_new_tokens ? 1 : 0;
+    EXPECT_GE(*few[q].reached_max_new_tokens, *more[q].reached_max_new_tokens);
+  }
+  EXPECT_GT(cut, 0);
 }
 
 TEST_F(AnsweringTest, AJournalOfOtherQuestionsIsDropped) {

@@ -46,6 +46,26 @@ TEST_F(QuestionTest, GoodLinesComeBackAsTheyWere) {
   EXPECT_EQ(read_graded_questions(write(graded + "true}"))[0].correct, 1.0);
 }
 
+TEST_F(QuestionTest, WhetherAnAnswerWasCutIsKeptWhereItIsKnown) {
+  const std::string head =
+      R"({"id":"a","dataset":"d","entity":"e","split":"test","question":"q?","answers":["x"],)"
+      R"("response":"r","stated_confidence":"","model":"m")";
+  for (const std::string flag :
+       {"", R"(,"reached_max_new_tokens":true)", R"(,"reached_max_new_tokens":false)"}) {
+    EXPECT_EQ(to_json_line(read_answered_questions(write(head + flag + "}"))[0]),
+              head + flag + "}");
+    EXPECT_EQ(to_json_line(read_graded_questions(write(head + flag + R"(,"correct":1.0})"))[0]),
+              head + flag + R"(,"correct":1.0})");
+  }
+  try {
+    read_answered_questions(write(head + R"(,"reached_max_new_tokens":"no"})"));
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("reached_max_new_tokens"),
+                                    HasSubstr("expected true or false, got \"no\"")));
+  }
+}
+
 TEST_F(QuestionTest, WhatIsWrongIsSaidWithItsLine) {
   const auto without = [](const std::string& from, const std::string& to) {
     std::string text = kGood;
@@ -62,11 +82,36 @@ TEST_F(QuestionTest, WhatIsWrongIsSaidWithItsLine) {
   EXPECT_THAT(error_of(without("\"q?\"", "7")), AllOf(HasSubstr("\"question\""), HasSubstr("7")));
   EXPECT_THAT(error_of(without("\"id\":\"a\"", "\"id\":\"\"")), HasSubstr("\"id\" is empty"));
   EXPECT_THAT(error_of(kGood + "\n" + kGood), AllOf(HasSubstr(":2"), HasSubstr("line 1")));
-  EXPECT_THAT(error_of("[1]"), HasSubstr("expected an object"));
+  EXPECT_THAT(error_of("7"), HasSubstr(".jsonl:1: expected one JSON object a line, got a number"));
   EXPECT_THAT(error_of("{"), HasSubstr(":1"));
   EXPECT_THAT(error_of(without("q?", "q\xC3?")), AllOf(HasSubstr(".jsonl:2"), HasSubstr("UTF-8")));
   EXPECT_THAT(error_of(""), HasSubstr("at least one record"));
   EXPECT_THROW(read_questions("/nowhere/q.jsonl"), std::system_error);
+}
+
+TEST_F(QuestionTest, AJsonArrayIsToldFromJsonLines) {
+  for (const std::string& text : {"[" + kGood + "]", "\n [\n" + kGood + "\n]\n",
+                                  "\xef\xbb\xbf[\n" + kGood + "]", std::string("[")}) {
+    EXPECT_THAT(error_of(text), AllOf(HasSubstr("one JSON object a line"), HasSubstr("array"),
+                                      HasSubstr("each of its elements on a line of its own")))
+        << text;
+  }
+  EXPECT_THAT(error_of("{\n\"id\": \"a\"\n}\n"),
+              AllOf(HasSubstr(".jsonl:1"), HasSubstr("each whole object on a line of its own")));
+  EXPECT_THAT(
+      error_of("id,question\na,q\n"),
+      AllOf(HasSubstr(".jsonl:1"), HasSubstr("one JSON object a line, which begins with {")));
+  EXPECT_THAT(error_of(kGood + "\n{"), testing::Not(HasSubstr("a line")))
+      << "the lines before it were records";
+}
+
+// As some programs write it.
+TEST_F(QuestionTest, MarksAndLineEndsOfOtherSystemsAreRead) {
+  std::string other = kGood;
+  other.replace(other.find("\"a\""), 3, "\"b\"");
+  for (const std::string& text :
+       {"\xef\xbb\xbf" + kGood + "\r\n\r\n" + other + "\r\n", "\n" + kGood + "\n \t\n" + other})
+    EXPECT_EQ(read_questions(write(text)).size(), 2U) << text;
 }
 
 TEST_F(QuestionTest, GradesLieBetweenZeroAndOne) {

@@ -80,6 +80,13 @@ TEST(Response, TheMarkerAndConfidenceAreBothWordsOfAStatement) {
   EXPECT_TRUE(is_complete("Paris\nsurely", " sure: "));
 }
 
+TEST(Response, TheAnswerHasEndedWithItsLineOrAStatement) {
+  for (const char* text : {"Paris\n", "\nParis\nConf", "Paris (confidence: ", "Confidence: "})
+    EXPECT_TRUE(answer_has_ended(text, kMarker)) << text;
+  for (const char* text : {"", "\n\n", "Par", "Paris (conf"})
+    EXPECT_FALSE(answer_has_ended(text, kMarker)) << text;
+}
+
 TEST(Response, OtherBracketsStay) {
   EXPECT_EQ(stated_in("Paris Confidence: 8 (high)"), "8 (high)");
   EXPECT_EQ(answer_of("Paris (France) Confidence: 8"), "Paris (France)");

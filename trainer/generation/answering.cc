@@ -18,7 +18,7 @@ namespace {
 // Of everything that an answer depends on: a journal with another identity is another run's.
 std::string identity_of(const std::vector<data::Question>& questions,
                         const AnsweringOptions& options) {
-  std::string text = fmt::format("answers 6\n{}\n{}\n", options.model_identity, options.identity);
+  std::string text = fmt::format("answers 7\n{}\n{}\n", options.model_identity, options.identity);
   for (const data::Question& question : questions) text += to_json_line(question) + "\n";
   return data::sha256_hex(text);
 }
@@ -84,10 +84,13 @@ class GroupAnswerer {
                    }});
     std::string lines;
     for (size_t q = begin; q < end; ++q) {
-      const data::Response response =
-          data::read_response(tokenizer_.decode(generated[q - begin]), marker_);
-      const data::AnsweredQuestion answer{questions_[q], response.answer,
-                                          response.stated_confidence, options_.model_identity};
+      const std::vector<uint32_t>& tokens = generated[q - begin];
+      const std::string text = tokenizer_.decode(tokens);
+      const data::Response response = data::read_response(text, marker_);
+      const data::AnsweredQuestion answer{
+          questions_[q], response.answer, response.stated_confidence, options_.model_identity,
+          static_cast<int64_t>(tokens.size()) >= options_.max_new_tokens &&
+              !data::answer_has_ended(text, marker_)};
       lines += to_json_line(answer) + "\n";
     }
     return lines;
