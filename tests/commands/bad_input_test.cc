@@ -15,6 +15,7 @@ using namespace testing_support;
 using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class BadInputTest : public TinyRun {
  protected:
@@ -268,11 +269,24 @@ TEST_F(BadInputTest, NumbersThatAreNone) {
       "train " + config() +
           "--set train.learning_rate=10 --set train.warmup_steps=0 --set lora.alpha=1e38",
       5, {"train: step", "NaN", "train.learning_rate"});
+  fs::remove_all(at("run/checkpoints"));
+  ASSERT_EQ(alone("train " + config()).exit_code, 0);
+  put("qa.jsonl", "{\"question\":\"what is 1?\",\"response\":\"one\"}\n");
+  const std::string score =
+      "score " + config() + "--input " + at("qa.jsonl") + " --output " + at("scored.jsonl");
+  const std::string adapter = "run/adapter/adapter_model.safetensors";
+  with(adapter, front_of(adapter, 4) + "\xff\xff\xff\xff", [&] {
+    expect_error(score, 5, {"scoring: the logits", "the adapter holds a NaN", "lora_"});
+    EXPECT_THAT(alone(score).text, Not(HasSubstr("base model")));
+  });
   std::string weights = text_of(at("model/model.safetensors"));
   put("model/model.safetensors",
       weights.replace(weights.size() - 4096, 4096, std::string(4096, '\xff')));
-  expect_error("answer " + config() + "--set run.dir=" + at("other"), 5,
-               {"answer: the model's logits aren't finite", "weights damaged"});
+  expect_error(
+      "answer " + config() + "--set run.dir=" + at("other"), 5,
+      {"answer: the model's logits aren't finite", "the base model holds a NaN", "in model."});
+  expect_error_on_ranks(score, 5, {"scoring: the logits", "the base model holds a NaN"});
+  EXPECT_THAT(alone(score).text, Not(HasSubstr("adapter holds")));
   EXPECT_FALSE(fs::exists(at("other/answers.jsonl")));
 }
 

@@ -10,6 +10,7 @@
 #include "comm/comm_error.h"
 #include "data_pipeline/tokens/micro_batch.h"
 #include "data_pipeline/tokens/sampler.h"
+#include "trainer/model/non_finite_weights.h"
 
 namespace candor::trainer {
 namespace {
@@ -176,8 +177,10 @@ ScoringResult score_examples(const LlamaModel& model, const LoraAdapter* adapter
     if (const auto place = reader.get<int64_t>(); place >= 0) {
       const auto index = static_cast<size_t>(examples[static_cast<size_t>(place)]);
       throw comm::NonFiniteError(
-          fmt::format("scoring: the model's logits aren't finite for {}; is the adapter damaged?",
-                      data.examples[index].id));
+          fmt::format("scoring: the logits aren't finite for {}: {}", data.examples[index].id,
+                      non_finite_weights(model, adapter,
+                                         "numbers grow too large on the way; try model.dtype "
+                                         "fp32, or an adapter of a lower learning rate")));
     }
     while (!reader.done()) {
       const auto place = static_cast<size_t>(reader.get<int64_t>());

@@ -21,6 +21,8 @@ class CachedDecoder {
   // Computes the prefix (may be empty). The model must outlive the decoder.
   CachedDecoder(const LlamaModel& model, std::vector<uint32_t> prefix);
 
+  const LlamaModel& model() const { return model_; }
+
   // Forgets all sequences and makes room for `slots` of at most `capacity` tokens each; the prefix
   // stays.
   void begin_group(int64_t slots, int64_t capacity);

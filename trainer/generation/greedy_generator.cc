@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "comm/comm_error.h"
+#include "trainer/model/non_finite_weights.h"
 
 namespace candor::trainer {
 
@@ -38,7 +39,9 @@ std::vector<std::vector<uint32_t>> GreedyGenerator::generate(
     const at::Tensor logits_NV = decoder_.append(appends), next_N = logits_NV.argmax(1).cpu();
     if (!logits_NV.amax(1).isfinite().all().item<bool>())
       throw comm::NonFiniteError(
-          "answer: the model's logits aren't finite; are its weights damaged?");
+          "answer: the model's logits aren't finite: " +
+          non_finite_weights(decoder_.model(), nullptr,
+                             "numbers grow too large on the way; try model.dtype fp32"));
     std::vector<CachedDecoder::Append> going_on;
     for (size_t n = 0; n < appends.size(); ++n) {
       const int64_t slot = appends[n].slot;

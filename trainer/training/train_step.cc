@@ -12,6 +12,7 @@
 #include "data_pipeline/tokens/micro_batch.h"
 #include "data_pipeline/tokens/sampler.h"
 #include "trainer/model/dropout_key.h"
+#include "trainer/model/non_finite_weights.h"
 #include "trainer/model/pass_cost.h"
 #include "trainer/training/reproducer.h"
 
@@ -211,10 +212,9 @@ void TrainStep::skip_or_stop(const Step& step) {
       step.loss_of(bad[0]), fmt::join(ids, ", "),
       dir.empty() ? "" : fmt::format("; `candor inspect {}` computes it again", folder));
   if (context_.options.settings.update.on_non_finite == OnNonFinite::kStop) {
-    throw comm::NonFiniteError(
-        fmt::format("train: {}. Are the model's weights damaged, or is train.learning_rate too "
-                    "high? train.on_non_finite: skip goes on without such steps",
-                    what));
+    throw comm::NonFiniteError(fmt::format(
+        "train: {}; {}. train.on_non_finite: skip goes on without such steps", what,
+        non_finite_weights(context_.model, &learner_.adapter, "is train.learning_rate too high?")));
   }
   if (++skipped_in_a_row_ > kMostSkippedInARow) {
     throw comm::NonFiniteError(
