@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "data_pipeline/tokens/sampler.h"
 #include "launch/config/run_paths.h"
@@ -153,6 +155,21 @@ class Evaluation {
   std::optional<trainer::FrozenTrunk> test_trunk_;
 };
 
+// The bootstrap draws entities: of a few it says little, however often it draws.
+void note_few_entities(trainer::ReportInput& report) {
+  constexpr size_t kFew = 10;
+  std::set<std::string> entities;
+  for (const trainer::ScoredExample& example : report.after_examples) {
+    if (example.graded) entities.insert(example.entity);
+  }
+  if (entities.size() >= kFew) return;
+  report.notes.push_back(fmt::format(
+      "The graded test examples are of {} entit{} only: the intervals mean nothing of fewer than "
+      "{}, and there are none of one.",
+      entities.size(), entities.size() == 1 ? "y" : "ies", kFew));
+  fmt::print(stderr, "evaluate  warning: {}\n", report.notes.back());
+}
+
 }  // namespace
 
 int evaluate_command(const RunConfig& config, RunContext& context) {
@@ -182,6 +199,7 @@ int evaluate_command(const RunConfig& config, RunContext& context) {
           "The adapter acts from the confidence marker on (aLoRA): prompt and answer are the base "
           "model's. It is not the paper's model.");
     }
+    note_few_entities(report);
     report.resolved_config_yaml = to_yaml(trained);
     report.before = trainer::evaluate(report.before_examples, evaluation.options());
     report.after = trainer::evaluate(report.after_examples, evaluation.options());

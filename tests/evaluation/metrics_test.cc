@@ -158,6 +158,25 @@ TEST(Bootstrap, DrawsWholeEntitiesAndIsDeterministic) {
   EXPECT_EQ(interval[0].high, 1);
 }
 
+TEST(Bootstrap, NoIntervalOfOneEntityOrOneDraw) {
+  const std::vector<double> target = {1, 0, 1};
+  const auto mean = [&](std::span<const double> weight) {
+    return std::vector<double>{weighted_mean(target, weight)};
+  };
+  const MetricValue of_one = bootstrap(std::vector<int64_t>{0, 0, 0}, {}, mean)[0];
+  EXPECT_NEAR(of_one.value, 2.0 / 3, 1e-15);
+  EXPECT_TRUE(std::isnan(of_one.low) && std::isnan(of_one.high));
+
+  int calls = 0;  // the first is of the value itself
+  const auto rarely_defined = [&](std::span<const double>) {
+    return std::vector<double>{++calls <= 2 ? 0.5 : NAN};
+  };
+  const MetricValue of_one_draw =
+      bootstrap(std::vector<int64_t>{0, 1, 2}, {.resamples = 20}, rarely_defined)[0];
+  EXPECT_EQ(of_one_draw.value, 0.5);
+  EXPECT_TRUE(std::isnan(of_one_draw.low) && std::isnan(of_one_draw.high));
+}
+
 TEST(Bootstrap, IntervalOfAMeanIsNormalTheorys) {
   std::vector<int64_t> entity(400);
   std::vector<double> values(400);

@@ -223,6 +223,30 @@ TEST_F(Report, TerminalTable) {
   std::cout << table;
 }
 
+TEST_F(Report, ColumnsStayApart) {
+  ReportInput input = *input_;
+  input.after.overall.argmax["nll"] = {12.525, 10.863, 13.816};
+  input.after.overall.argmax["brier"] = {123456.789, 123456.789, 123456.789};
+  std::istringstream lines(before_after_table(input));
+  size_t levels_at = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (const size_t heading = line.find("levels"); heading != std::string::npos)
+      levels_at = heading;
+    if (!line.starts_with("after, argmax")) continue;
+    EXPECT_THAT(line, HasSubstr("123456.789 [123456.789, 123456.789]  "));
+    EXPECT_THAT(line, HasSubstr("12.525 [10.863, 13.816]  "));
+    EXPECT_NE(line.at(levels_at), ' ');
+    EXPECT_EQ(line.at(levels_at - 1), ' ');
+  }
+}
+
+TEST_F(Report, WithoutIntervalsNothingOverlaps) {
+  ReportInput input = *input_;
+  input.before.overall.expectation["auroc"] = {0.5, NAN, NAN};
+  EXPECT_THAT(findings(input).at(0), testing::AllOf(HasSubstr("too few entities for intervals"),
+                                                    Not(HasSubstr("overlap"))));
+}
+
 TEST_F(Report, ACollapsedComparisonIsVisibleAsSuch) {
   ReportInput input = *input_;
   ExtraRow well = input.extra_rows[0];

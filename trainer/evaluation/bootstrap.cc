@@ -55,7 +55,7 @@ std::vector<MetricValue> bootstrap(
       entity.empty() ? 0
                      : static_cast<uint64_t>(*std::max_element(entity.begin(), entity.end())) + 1;
   std::vector<double> times_drawn(entities), weight(entity.size());
-  for (int64_t b = 0; b < options.resamples && entities > 0; ++b) {
+  for (int64_t b = 0; b < options.resamples && entities > 1; ++b) {
     std::fill(times_drawn.begin(), times_drawn.end(), 0.0);
     for (uint64_t k = 0; k < entities; ++k) {
       // 32 random bits times the count: the bias is below entities / 2^32.
@@ -71,8 +71,10 @@ std::vector<MetricValue> bootstrap(
   }
   std::vector<MetricValue> result(values.size());
   const double tail = (1 - options.level) / 2;
-  for (size_t m = 0; m < values.size(); ++m)
+  for (size_t m = 0; m < values.size(); ++m) {
+    if (drawn[m].size() < 2) drawn[m].clear();  // no interval, rather than one without width
     result[m] = {values[m], percentile(drawn[m], tail), percentile(drawn[m], 1 - tail)};
+  }
   return result;
 }
 

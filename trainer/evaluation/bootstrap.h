@@ -36,7 +36,8 @@ double percentile(std::vector<double> values, double share);
 // `measure` gets the weight of each example ([n], whole numbers) and returns one figure per metric,
 // always as many; it is called once with an empty span (each example once) for the values and once
 // per resample. Figures that come out NaN are left out of their interval; the interval is NaN
-// where all are. entity[i] in 0 .. E-1 (number_names).
+// where fewer than two are left, and where all examples are of one entity. entity[i] in 0 .. E-1
+// (number_names).
 std::vector<MetricValue> bootstrap(
     std::span<const int64_t> entity, const BootstrapOptions& options,
     const std::function<std::vector<double>(std::span<const double> weight)>& measure);

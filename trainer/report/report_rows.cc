@@ -41,12 +41,15 @@ std::string change_sentence(const MetricEntry& metric, const ReportInput& input)
   if (std::isnan(before.value) || std::isnan(after.value))
     return fmt::format("{} isn't defined on these examples (one class only).", metric.title);
   const bool apart = before.high < after.low || after.high < before.low;
-  return fmt::format("{} by expectation goes from {} to {} ({}); the 95 % intervals {}.",
-                     metric.title, figure(before.value), figure(after.value),
+  const bool no_interval = std::isnan(before.low) || std::isnan(after.low);
+  return fmt::format("{} by expectation goes from {} to {} ({}); {}.", metric.title,
+                     figure(before.value), figure(after.value),
                      is_better(metric.better, after.value, before.value)   ? "better"
                      : is_better(metric.better, before.value, after.value) ? "worse"
                                                                            : "no change",
-                     apart ? "don't overlap" : "overlap");
+                     no_interval ? "there are too few entities for intervals"
+                     : apart     ? "the 95 % intervals don't overlap"
+                                 : "the 95 % intervals overlap");
 }
 
 // Which of the metrics that findings() tells of are better than the trained model's.
