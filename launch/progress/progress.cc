@@ -1,6 +1,7 @@
 #include "launch/progress/progress.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,22 @@ namespace {
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// 0: not known, as of a terminal that nobody told its size.
+size_t columns_of(std::FILE* terminal) {
+  winsize size{};
+  return ioctl(fileno(terminal), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+// The beginning of the text, at most so many code points; one is taken to be one column.
+std::string beginning_of(const std::string& text, size_t code_points) {
+  size_t bytes = 0;
+  for (; bytes < text.size(); ++bytes) {
+    const bool begins_one = (static_cast<unsigned char>(text[bytes]) & 0xC0) != 0x80;
+    if (begins_one && code_points-- == 0) break;
+  }
+  return text.substr(0, bytes);
 }
 
 }  // namespace
@@ -64,8 +81,13 @@ void Progress::finish(const std::string& note) {
 
 void Progress::print(const std::string& text, bool last) {
   if (terminal_) {
-    fmt::print(options_.stream, "\r{:<{}}{}", text, last_width_, last ? "\n" : "");
-    last_width_ = last ? 0 : text.size();
+    // One column less than there are: a full line moves some terminals to the next one. The width
+    // may have changed since the last line.
+    const size_t columns = columns_of(options_.stream);
+    const size_t fit = columns == 0 ? text.size() : columns - 1;
+    const std::string shown = last ? text : beginning_of(text, fit);
+    fmt::print(options_.stream, "\r{:<{}}{}", shown, std::min(last_width_, fit), last ? "\n" : "");
+    last_width_ = last ? 0 : shown.size();
   } else {
     fmt::print(options_.stream, "{}\n", text);
   }

@@ -1,5 +1,5 @@
-// Progress with time left, on rank 0's stderr: one line rewritten in place on a terminal, else a
-// line every few seconds.
+// Progress with time left, on rank 0's stderr: one line rewritten in place on a terminal and cut to
+// its width, else a line every few seconds.
 //
 // Usage:   Progress progress({.name = "train", .unit = "steps", .total = 400, .visible =
 // group.rank() == 0});

@@ -1,8 +1,12 @@
 // Exit codes, progress lines and threads per rank.
 #include <c10/util/Exception.h>
 #include <gmock/gmock.h>
+#include <poll.h>
+#include <pty.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <new>
@@ -93,6 +97,40 @@ TEST(Progress, PrintsPlainLinesToAFileAndNothingWhereInvisible) {
     }
     EXPECT_EQ(lines, visible ? 4 : 0);
   }
+}
+
+// What is shown on a terminal of so many columns, 0 where it doesn't say how many. Updates come
+// faster than ten a second, so that only the last is sure to be shown: it is given again until it
+// is.
+std::string shown_on_terminal(uint16_t columns, const std::string& note) {
+  int keyboard = -1, screen = -1;
+  const winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
+  EXPECT_EQ(::openpty(&keyboard, &screen, nullptr, nullptr, &size), 0);
+  std::FILE* stream = ::fdopen(screen, "w");
+  Progress progress({.name = "train", .unit = "steps", .total = 400, .stream = stream});
+  pollfd shown{.fd = keyboard, .events = POLLIN, .revents = 0};
+  while (::poll(&shown, 1, 0) == 0) progress.update(120, note);
+  char text[4096];
+  const ssize_t bytes = ::read(keyboard, text, sizeof text);
+  std::fclose(stream);
+  ::close(keyboard);
+  return {text, static_cast<size_t>(bytes)};
+}
+
+TEST(Progress, IsCutToTheTerminalsWidth) {
+  const std::string note = "validation: Brier äöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöüäöü end";
+  for (const uint16_t columns : {uint16_t{40}, uint16_t{80}}) {
+    const std::string shown = shown_on_terminal(columns, note);
+    EXPECT_THAT(shown, testing::StartsWith("\rtrain  120/400 steps  30%"));
+    EXPECT_EQ(std::count(shown.begin(), shown.end(), '\n'), 0);
+    const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; };
+    EXPECT_EQ(
+        static_cast<int64_t>(shown.size()) - std::count_if(shown.begin(), shown.end(), continues),
+        columns)
+        << "one column stays free, and the first character is the return";
+  }
+  for (const uint16_t columns : {uint16_t{0}, uint16_t{200}})
+    EXPECT_THAT(shown_on_terminal(columns, note), testing::EndsWith(" end"));
 }
 
 TEST(Progress, Duration) {
