@@ -135,9 +135,11 @@ void visit_prompt(data::PromptOptions& prompt, FieldVisitor& v) {
 }
 
 void visit_answer(trainer::AnswerSettings& answer, FieldVisitor& v) {
-  v.begin_section("answer", "the base model's answers");
+  v.begin_section("answer",
+                  "the base model's answers: of what it writes the first line that has text, and "
+                  "nothing behind it");
   v.integer("max_new_tokens", answer.max_new_tokens, {.min = 1, .max = 100'000},
-            "tokens at most in an answer");
+            "tokens at most in an answer, which is cut there");
   v.integer("group_size", answer.group_size, {.min = 1, .max = 100'000},
             "questions that one rank answers, one group after the other; fixed, so that any number "
             "of ranks gives the same answers. Smaller groups "

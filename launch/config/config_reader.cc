@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 
@@ -25,6 +26,12 @@ using Kind = YamlNode::Kind;
 [[noreturn]] void fail(const YamlNode& node, const std::string& path, const std::string& expected) {
   throw std::invalid_argument(
       fmt::format("{}: {}: expected {}, got {}", node.where, path, expected, node.description()));
+}
+
+std::string integer_range(const IntegerRule& rule) {
+  if (rule.max == std::numeric_limits<int64_t>::max())
+    return fmt::format("an integer, at least {}", rule.min);
+  return fmt::format("an integer from {} to {}", rule.min, rule.max);
 }
 
 std::string number_range(const NumberRule& rule) {
@@ -93,7 +100,7 @@ class Reader final : public FieldVisitor {
                                  std::count(rule.choices.begin(), rule.choices.end(), *read) > 0);
     if (!chosen || *read < rule.min || *read > rule.max) {
       fail(*node, path_of(name),
-           rule.choices.empty() ? fmt::format("an integer from {} to {}", rule.min, rule.max)
+           rule.choices.empty() ? integer_range(rule)
                                 : fmt::format("{}", fmt::join(rule.choices, " or ")));
     }
     value = *read;
