@@ -28,24 +28,24 @@ struct OtherFormat {
 };
 
 constexpr OtherFormat kOtherFormats[] = {
-    {"\x1f\x8b", "a gzip file", "unpack it, as gunzip does"},
-    {"\x28\xb5\x2f\xfd", "a zstd file", "unpack it, as unzstd does"},
+    {"\x1f\x8b", "a gzip file", "unpack it first (gunzip)"},
+    {"\x28\xb5\x2f\xfd", "a zstd file", "unpack it first (unzstd)"},
     {"\xfd"
      "7zXZ",
-     "an xz file", "unpack it, as unxz does"},
-    {"BZh", "a bzip2 file", "unpack it, as bunzip2 does"},
-    {"PK\x03\x04", "a zip file", "unpack it, as unzip does"},
-    {"PAR1", "a Parquet file", "convert it"},
-    {"\xff\xfe", "text in UTF-16", "save it in UTF-8"},
-    {"\xfe\xff", "text in UTF-16", "save it in UTF-8"}};
+     "an xz file", "unpack it first (unxz)"},
+    {"BZh", "a bzip2 file", "unpack it first (bunzip2)"},
+    {"PK\x03\x04", "a zip file", "unpack it first (unzip)"},
+    {"PAR1", "a Parquet file", "convert it first"},
+    {"\xff\xfe", "text in UTF-16", "save it in UTF-8 first"},
+    {"\xfe\xff", "text in UTF-16", "save it in UTF-8 first"}};
 
 // `line` is the first of the file.
 void refuse_other_formats(std::string_view line, const std::string& path) {
   for (const OtherFormat& other : kOtherFormats) {
     if (!line.starts_with(other.begins_with)) continue;
     throw std::invalid_argument(fmt::format(
-        "{}: expected JSON lines, which are text with one JSON object a line, got {}: {} first",
-        path, other.name, other.advice));
+        "{}: expected JSON lines, which are text with one JSON object a line, got {}: {}", path,
+        other.name, other.advice));
   }
 }
 

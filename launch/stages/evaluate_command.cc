@@ -164,8 +164,7 @@ void note_few_entities(trainer::ReportInput& report) {
   }
   if (entities.size() >= kFew) return;
   report.notes.push_back(fmt::format(
-      "The graded test examples are of {} entit{} only: the intervals mean nothing of fewer than "
-      "{}, and there are none of one.",
+      "The graded test examples are of only {} entit{}: intervals of fewer than {} mean little.",
       entities.size(), entities.size() == 1 ? "y" : "ies", kFew));
   fmt::print(stderr, "evaluate  warning: {}\n", report.notes.back());
 }
