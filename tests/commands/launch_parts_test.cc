@@ -110,11 +110,13 @@ std::string shown_on_terminal(uint16_t columns, const std::string& note) {
   Progress progress({.name = "train", .unit = "steps", .total = 400, .stream = stream});
   pollfd shown{.fd = keyboard, .events = POLLIN, .revents = 0};
   while (::poll(&shown, 1, 0) == 0) progress.update(120, note);
-  char text[4096];
-  const ssize_t bytes = ::read(keyboard, text, sizeof text);
   std::fclose(stream);
+  std::string text;
+  char part[4096];
+  for (ssize_t bytes; (bytes = ::read(keyboard, part, sizeof part)) > 0;)
+    text.append(part, static_cast<size_t>(bytes));
   ::close(keyboard);
-  return {text, static_cast<size_t>(bytes)};
+  return text;
 }
 
 TEST(Progress, IsCutToTheTerminalsWidth) {

@@ -288,7 +288,7 @@ TEST_F(TrainerTest, AScoreThatIsNotFiniteNamesItsExampleOnAllRanks) {
     score_examples(poisoned, nullptr, data, examples, {.batch_examples = 2}, *all_);
     ADD_FAILURE() << "expected an error";
   } catch (const comm::NonFiniteError& error) {
-    EXPECT_THAT(error.what(), HasSubstr(data.examples[victim].id + ";"));
+    EXPECT_THAT(error.what(), HasSubstr(data.examples[victim].id + ": the base model"));
   }
   examples.erase(examples.begin() + static_cast<int64_t>(victim));
   EXPECT_EQ(score_examples(poisoned, nullptr, data, examples, {.batch_examples = 2}, *all_)

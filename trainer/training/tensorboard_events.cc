@@ -55,7 +55,7 @@ double now_s() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-constexpr std::string_view kNamesBegin = "events.out.tfevents.", kOurNamesEnd = ".candor";
+constexpr std::string_view kNamesBegin = "events.out.tfevents.", kOurNamesEnd = ".candor.v2";
 
 namespace fs = std::filesystem;
 

@@ -24,9 +24,9 @@ void remove_event_files(const std::string& folder);
 
 class TensorBoardEvents {
  public:
-  // Makes folder/events.out.tfevents.<seconds>.<host>.<process>.candor. The seconds are above those
-  // of all event files that are there, because TensorBoard reads a folder's files by name. Throws
-  // std::system_error naming the file.
+  // Makes folder/events.out.tfevents.<seconds>.<host>.<process>.candor.v2. The seconds are above
+  // those of all event files that are there, because TensorBoard reads a folder's files by name.
+  // Throws std::system_error naming the file.
   explicit TensorBoardEvents(const std::string& folder);
   ~TensorBoardEvents();
   TensorBoardEvents(const TensorBoardEvents&) = delete;
