@@ -49,22 +49,23 @@ void refuse_other_formats(std::string_view line, const std::string& path) {
   }
 }
 
-// Behind what is wrong with the first line that isn't empty: it tells whether the file was meant to
-// have a record a line.
-std::string advice_about_first(std::string_view line) {
+// What to say of the first line that isn't empty, where it can't be parsed: it tells whether the
+// file was meant to have a record a line. `wrong` is the parser's message.
+std::string about_first_line(std::string_view line, const std::string& where,
+                             const std::string& wrong) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
   line.remove_prefix(std::min(line.find_first_not_of(" \t\r"), line.size()));
   if (line.starts_with('['))
-    return "; expected one JSON object a line, got the beginning of a JSON array: write each of "
+    return where +
+           ": expected one JSON object a line, got the beginning of a JSON array: write each of "
            "its elements on a line of its own, without [ and ], as jq -c '.[]' does";
-  if (line.starts_with('{')) {
-    const bool is_whole = line[line.find_last_not_of(" \t\r")] == '}';
-    return is_whole ? ""
-                    : "; expected one JSON object a line: write each whole object on a line of its "
-                      "own, as jq -c . does";
-  }
-  return "; expected one JSON object a line, which begins with {";
+  if (!line.starts_with('{'))
+    return wrong + "; expected one JSON object a line, which begins with {";
+  if (line[line.find_last_not_of(" \t\r")] == '}') return wrong;
+  return wrong +
+         "; expected one JSON object a line: write each whole object on a line of its own, as jq "
+         "-c . does";
 }
 
 // std::getline with a limit. False at the end of the file.
@@ -120,7 +121,7 @@ nlohmann::json parse_line(const std::string& line, const std::string& where, boo
   try {
     return parse_json(line, where);
   } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(error.what() + advice_about_first(line));
+    throw std::invalid_argument(about_first_line(line, where, error.what()));
   }
 }
 

@@ -29,8 +29,7 @@ void refuse_inputs_as_outputs(const NamedFiles& outputs, const NamedFiles& input
     for (const Named& input : inputs) {
       if (!data::is_same_file(output.path, input.path)) continue;
       throw std::invalid_argument(
-          fmt::format("{}: {} is {} ({}), which this command reads and would replace: choose "
-                      "another output",
+          fmt::format("{}: {} is {} ({}), which would be replaced: choose another output",
                       output.name, output.path, input.name, input.path));
     }
   }
@@ -80,13 +79,28 @@ void add(NamedFiles& files, const NamedFiles& more) {
   files.insert(files.end(), more.begin(), more.end());
 }
 
+NamedFiles named(const std::string& name, const std::vector<std::string>& paths) {
+  NamedFiles files;
+  for (const std::string& path : paths) files.push_back({name, path});
+  return files;
+}
+
+// Config, questions, and what the stages make of them.
+NamedFiles files_of_run(const CommandLine& line, const RunConfig& config) {
+  NamedFiles files = {{"the config", line.config_path}, {"data.questions", config.data.questions}};
+  for (const StageDeclaration& stage : stage_list())
+    add(files, named("what " + stage.name + " makes", stage.outputs(config)));
+  return files;
+}
+
 void check_score(const CommandLine& line, const RunConfig& config) {
   const CommandArguments& arguments = line.arguments;
   const Named input{"--input", arguments.input};
   refuse_stream(input);
   data::output_place(arguments.output);
-  NamedFiles inputs = {input, {"the config", line.config_path}};
+  NamedFiles inputs = {input};
   add_adapter(inputs, "a file of the adapter", adapter_folder(line, config));
+  add(inputs, files_of_run(line, config));
   add(inputs, model_files(config));
   refuse_inputs_as_outputs({{"--output", arguments.output}}, inputs);
 }
@@ -114,17 +128,10 @@ void check_export(const CommandLine& line, const RunConfig& config) {
   refuse_inputs_as_outputs(outputs, inputs);
 }
 
-void check_k8s(const CommandLine& line) {
+void check_k8s(const CommandLine& line, const RunConfig& config) {
   if (line.arguments.output.empty()) return;
   data::output_place(line.arguments.output);
-  refuse_inputs_as_outputs({{"--output", line.arguments.output}},
-                           {{"the config", line.config_path}});
-}
-
-NamedFiles named(const std::string& name, const std::vector<std::string>& paths) {
-  NamedFiles files;
-  for (const std::string& path : paths) files.push_back({name, path});
-  return files;
+  refuse_inputs_as_outputs({{"--output", line.arguments.output}}, files_of_run(line, config));
 }
 
 // Of its own resolved config, which a run writes anew at each start, it may be started again.
@@ -163,7 +170,7 @@ void check_outputs(const CommandLine& line, const RunConfig& config) {
   if (line.command == "score") return check_score(line, config);
   if (line.command == "import") return check_import(line);
   if (line.command == "export") return check_export(line, config);
-  if (line.command == "k8s") return check_k8s(line);
+  if (line.command == "k8s") return check_k8s(line, config);
   check_stages(line, config);
 }
 

@@ -1,5 +1,5 @@
-// Before any work: an output must not be what the command reads, and must be a place that can be
-// written.
+// Before any work: an output must not be what the command reads or what the run has made, and must
+// be a place that can be written.
 #pragma once
 
 #include "launch/config/run_config.h"

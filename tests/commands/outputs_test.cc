@@ -86,6 +86,8 @@ TEST_F(OutputsTest, ScoresDontReplaceWhatTheyAreMadeOf) {
   expect_refused(score(at("qa.jsonl"), at("run/adapter/adapter_config.json")),
                  {"--output: ", "the adapter"});
   expect_refused(score(at("qa.jsonl"), at("model/model.safetensors")), {"--output: ", "the model"});
+  expect_refused(score(at("qa.jsonl"), at("questions.jsonl")), {"--output: ", "data.questions"});
+  expect_refused(score(at("qa.jsonl"), at("run/graded.jsonl")), {"--output: ", "what grade makes"});
   EXPECT_EQ(text_of(at("qa.jsonl")), input);
   EXPECT_FALSE(fs::exists(at("qa.jsonl.partial")));
 

@@ -101,6 +101,7 @@ TEST_F(QuestionTest, AJsonArrayIsToldFromJsonLines) {
   EXPECT_THAT(
       error_of("id,question\na,q\n"),
       AllOf(HasSubstr(".jsonl:1"), HasSubstr("one JSON object a line, which begins with {")));
+  EXPECT_THAT(error_of("\xef\xbb\xbf \n"), HasSubstr(".jsonl:1: not valid JSON"));
   EXPECT_THAT(error_of(kGood + "\n{"), testing::Not(HasSubstr("a line")))
       << "the lines before it were records";
 }
