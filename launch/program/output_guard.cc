@@ -116,8 +116,9 @@ void check_import(const CommandLine& line) {
 void check_export(const CommandLine& line, const RunConfig& config) {
   const std::string to =
       line.arguments.output.empty() ? config.run.dir + "/export" : line.arguments.output;
-  NamedFiles inputs = {{"the config", line.config_path}}, outputs;
+  NamedFiles inputs, outputs;
   add_adapter(inputs, "a file of the adapter that is exported", adapter_folder(line, config));
+  add(inputs, files_of_run(line, config));
   add(inputs, model_files(config));
   add_adapter(outputs, "--output", to + "/adapter");
   if (line.arguments.merge) {
@@ -150,11 +151,9 @@ void check_stages(const CommandLine& line, const RunConfig& config) {
   const bool all = line.command == "run";
   if (all || line.command == "answer" || line.command == "train")
     refuse_config_in_the_resolved_ones_place(line, config);
-  NamedFiles given = {{"the config", line.config_path}};
-  if (all || line.command == "answer") {
-    given.push_back({"data.questions", config.data.questions});
-    refuse_stream(given.back());
-  }
+  const Named questions{"data.questions", config.data.questions};
+  if (all || line.command == "answer") refuse_stream(questions);
+  NamedFiles given = {{"the config", line.config_path}, questions};
   add(given, model_files(config));
   for (const StageDeclaration& stage : stage_list()) {
     if (stage.name == "score" || (!all && stage.name != line.command)) continue;

@@ -105,6 +105,10 @@ TEST_F(OutputsTest, ExportImportAndManifestsDontReplaceTheirInputs) {
                     model = text_of(at("model/model.safetensors"));
   expect_refused(alone("export " + config() + "--output " + at("run")),
                  {"--output: ", "run/adapter", "the adapter"});
+  fs::copy(at("run/adapter"), at("other"));
+  expect_refused(
+      alone("export " + config() + "--adapter " + at("other") + " --output " + at("run")),
+      {"--output: ", "run/adapter", "what train makes"});
   fs::create_symlink("model", at("merged"));
   expect_refused(alone("export " + config() + "--merge --output " + folder_),
                  {"--output: ", "merged", "the model"});
@@ -132,7 +136,8 @@ TEST_F(OutputsTest, StagesDontReplaceTheQuestions) {
     expect_refused(alone(command + config()), {"run.dir: ", "answers.jsonl", "data.questions"});
   fs::remove(at("run/answers.jsonl"));
   fs::create_symlink("../questions.jsonl", at("run/graded.jsonl"));
-  expect_refused(alone("run " + config()), {"run.dir: ", "graded.jsonl", "data.questions"});
+  for (const std::string command : {"grade ", "run "})
+    expect_refused(alone(command + config()), {"run.dir: ", "graded.jsonl", "data.questions"});
   EXPECT_EQ(text_of(at("questions.jsonl")), questions);
 
   // The next stage's file is a link to that of the one before.
