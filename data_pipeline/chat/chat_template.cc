@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <ctime>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "data_pipeline/chat/jinja_parser.h"
 #include "data_pipeline/chat/jinja_renderer.h"
+#include "data_pipeline/chat/template_clock.h"
 #include "data_pipeline/files/jsonl.h"
 #include "data_pipeline/files/read_file.h"
 #include "data_pipeline/files/sha256.h"
@@ -27,15 +26,6 @@ const std::string& checked(const std::string& source) {
                     source.size(), kLongestSource));
   }
   return source;
-}
-
-std::string local_time(const std::string& format) {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::localtime_r(&now, &parts);
-  std::array<char, 256> text{};
-  const size_t length = std::strftime(text.data(), text.size(), format.c_str(), &parts);
-  return {text.data(), length};
 }
 
 // A special token is a text, or an object whose "content" is the text.
@@ -81,13 +71,13 @@ ChatTemplate::ChatTemplate(std::string source, std::map<std::string, std::string
                            Clock clock)
     : parsed_(std::make_shared<Parsed>(Parsed{jinja::parse(checked(source))})),
       special_tokens_(std::move(special_tokens)),
-      clock_(clock ? std::move(clock) : local_time) {
+      clock_(clock ? std::move(clock) : TemplateClock(local_time_text())) {
   std::string text = source;
   for (const auto& [name, token] : special_tokens_) text += fmt::format("\n{}={}", name, token);
   sha256_ = sha256_hex(text);
 }
 
-ChatTemplate ChatTemplate::from_model_dir(const std::string& dir) {
+ChatTemplate ChatTemplate::from_model_dir(const std::string& dir, Clock clock) {
   const std::string config_path = dir + "/tokenizer_config.json",
                     jinja_path = dir + "/chat_template.jinja";
   const nlohmann::json config = parse_json(read_file(config_path), config_path);
@@ -95,7 +85,7 @@ ChatTemplate ChatTemplate::from_model_dir(const std::string& dir) {
     throw std::invalid_argument(fmt::format("{}: expected a JSON object", config_path));
   const std::string source =
       std::filesystem::exists(jinja_path) ? read_file(jinja_path) : source_of(config, config_path);
-  return ChatTemplate(source, special_tokens_of(config));
+  return ChatTemplate(source, special_tokens_of(config), std::move(clock));
 }
 
 std::string ChatTemplate::render(const std::vector<ChatMessage>& messages,

@@ -25,15 +25,15 @@ struct ChatMessage {
 
 class ChatTemplate {
  public:
-  // special_tokens: variables such as bos_token and eos_token. clock: the local time for
-  // strftime_now(format); empty: the system's.
+  // special_tokens: variables such as bos_token and eos_token. clock: the time for
+  // strftime_now(format) (template_clock.h); empty: the local one now.
   using Clock = std::function<std::string(const std::string& format)>;
   ChatTemplate(std::string source, std::map<std::string, std::string> special_tokens,
                Clock clock = {});
 
   // chat_template.jinja, else "chat_template" of tokenizer_config.json; special tokens from the
   // latter.
-  static ChatTemplate from_model_dir(const std::string& dir);
+  static ChatTemplate from_model_dir(const std::string& dir, Clock clock = {});
 
   std::string render(const std::vector<ChatMessage>& messages, bool add_generation_prompt) const;
 
