@@ -241,6 +241,8 @@ int plan_command(const RunConfig& config, RunContext& context) {
   const Planner planner(config, data);
   const trainer::BatchOptions& train = config.train.batches;
   const trainer::StepPlan plan = planner.step_plan(train.micro_batch_examples);
+  trainer::check_warmup(config.train.update.learning_rate, plan.max_steps(),
+                        plan.steps_per_epoch());
   const Step step = planner.step(train.micro_batch_examples);
   const double ranks = std::min<double>(group.world_size(), whole(step.micro_batches));
   const double usual = kUsualShareOfPeak * peak[0].item<double>() * ranks / group.world_size();

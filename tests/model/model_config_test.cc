@@ -61,6 +61,11 @@ TEST_F(ModelConfigTest, TheSlidingWindowCountsWhereItIsUsed) {
             64);
 }
 
+TEST_F(ModelConfigTest, TheLongestSequenceIsReadWhereItIsSaid) {
+  EXPECT_EQ(read({{"max_position_embeddings", 8192}}).max_positions, 8192);
+  EXPECT_EQ(read({{"max_position_embeddings", nullptr}}).max_positions, 0);
+}
+
 TEST_F(ModelConfigTest, BothStylesOfRope) {
   EXPECT_EQ(read(json::object()).rope_theta, 5e5);
   const ModelConfig newer =

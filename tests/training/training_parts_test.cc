@@ -21,6 +21,7 @@
 namespace candor::trainer {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using namespace testing_support;
 
@@ -45,6 +46,19 @@ TEST(LearningRate, FollowsEachSchedule) {
   EXPECT_DOUBLE_EQ(learning_rate_at(o, 7, 12, 3), 0.25);
   o.schedule = "exponential";
   EXPECT_THROW(learning_rate_at(o, 0, 12, 3), std::invalid_argument);
+}
+
+TEST(LearningRate, WarmupEndsBeforeTheRun) {
+  check_warmup({.warmup_steps = 0}, 1, 1);
+  check_warmup({.warmup_steps = 11}, 12, 4);
+  try {
+    check_warmup({.warmup_steps = 12}, 12, 4);
+    FAIL() << "accepted";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("train.warmup_steps: expected less than the 12 steps of the run"),
+                      HasSubstr("got 12")));
+  }
 }
 
 TEST(AdamW, MatchesTheFormula) {

@@ -101,6 +101,8 @@ ModelConfig ModelConfig::from_model_dir(const std::string& dir) {
                     config.heads, config.head_size, config.key_heads));
   }
   config.norm_epsilon = required<double>(json, "rms_norm_eps", path);
+  const Json positions = json.value("max_position_embeddings", Json());
+  if (positions.is_number_integer()) config.max_positions = positions.get<int64_t>();
   config.tied_embeddings = json.value("tie_word_embeddings", false);
   read_rope(json, path, config);
   add_end_tokens(json, config.end_tokens);

@@ -25,6 +25,9 @@ struct ModelConfig {
   bool qkv_bias = false, o_bias = false;  // Qwen 2 has the first, Llama with attention_bias both.
   // 0 stands for none. Sequences that it would cut are refused; shorter ones don't notice it.
   int64_t sliding_window = 0;
+  // max_position_embeddings: the longest sequence that the model was made for; 0 where it says
+  // none.
+  int64_t max_positions = 0;
   // They are eos_token_id of config.json and generation_config.json.
   std::vector<int64_t> end_tokens;
 

@@ -10,6 +10,15 @@
 
 namespace candor::trainer {
 
+void check_warmup(const LearningRateOptions& options, int64_t max_steps, int64_t steps_per_epoch) {
+  if (options.warmup_steps < max_steps) return;
+  throw std::invalid_argument(fmt::format(
+      "train.warmup_steps: expected less than the {} steps of the run ({} an epoch), got "
+      "{}: the learning rate would never reach train.learning_rate; lower it, or train "
+      "longer (train.epochs or train.max_steps)",
+      max_steps, steps_per_epoch, options.warmup_steps));
+}
+
 double learning_rate_at(const LearningRateOptions& options, int64_t step, int64_t max_steps,
                         int64_t steps_per_epoch) {
   if (step < options.warmup_steps)

@@ -16,6 +16,10 @@ struct LearningRateOptions {
   bool operator==(const LearningRateOptions&) const = default;
 };
 
+// Throws std::invalid_argument for a warm-up that the run's steps don't reach the end of, which
+// says how many there are.
+void check_warmup(const LearningRateOptions& options, int64_t max_steps, int64_t steps_per_epoch);
+
 // Throws std::invalid_argument for an unknown schedule.
 double learning_rate_at(const LearningRateOptions& options, int64_t step, int64_t max_steps,
                         int64_t steps_per_epoch);
