@@ -3,11 +3,13 @@
 Usage: serving_example.py MODEL_DIR ADAPTER_DIR CONFIG.yaml "question"      (CONFIG.yaml: the resolved one in the run folder; packages: torch, transformers, peft, pyyaml)
 """
 import sys
+from datetime import datetime
 
 import torch
 import yaml
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import chat_template_utils
 
 model_dir, adapter_dir, config_path, question = sys.argv[1:]
 prompt = yaml.safe_load(open(config_path, encoding="utf-8"))["prompt"]
@@ -19,6 +21,8 @@ ask = lambda asked: {"role": "user", "content": prompt["question"].replace("{que
 for turn in prompt["few_shot"]:
     messages += [ask(turn["question"]), {"role": "assistant", "content": turn["answer"]}]
 messages.append(ask(question))
+if prompt.get("date"):  # the day that the template is told: transformers gives it today's
+    chat_template_utils.datetime = type("Day", (datetime,), {"now": lambda: datetime.fromisoformat(prompt["date"])})
 text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 
 # First pass: the answer, by the base model.

@@ -39,8 +39,8 @@ std::string model_identity(const std::string& model_folder) {
 
 std::string model_texts_identity(const std::string& model_folder) {
   std::string text;
-  for (const char* name :
-       {"generation_config.json", "tokenizer_config.json", "chat_template.jinja"}) {
+  for (const char* name : {"generation_config.json", "tokenizer_config.json",
+                           "special_tokens_map.json", "chat_template.jinja"}) {
     const std::string path = model_folder + "/" + name;
     if (std::filesystem::exists(path)) text += fmt::format("{} {}\n", name, sha256_file_hex(path));
   }

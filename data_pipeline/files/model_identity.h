@@ -13,8 +13,8 @@ namespace candor::data {
 std::string model_identity(const std::string& model_folder);
 
 // Of the folder's other files that answers or tokens may depend on, of those that are there:
-// generation_config.json (what ends an answer), tokenizer_config.json and chat_template.jinja (the
-// chat template). SHA-256 of their names and bytes.
+// generation_config.json (what ends an answer), tokenizer_config.json, special_tokens_map.json and
+// chat_template.jinja (the chat template and the tokens in it). SHA-256 of their names and bytes.
 std::string model_texts_identity(const std::string& model_folder);
 
 }  // namespace candor::data

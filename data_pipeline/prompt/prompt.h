@@ -52,7 +52,8 @@ class PromptBuilder {
   }                                          // N+1 distinct ids, in the order of the levels
   std::vector<double> level_values() const;  // i/N
 
-  // Hash of every option; the template's and the tokenizer's are their own.
+  // Hash of every option but the date, which the template reads; the template's and the
+  // tokenizer's are their own.
   std::string sha256() const;
   const std::string& tokenizer_sha256() const;
   const std::string& template_sha256() const;

@@ -21,6 +21,8 @@ struct PromptOptions {
   std::string marker = "\nConfidence: ";
   int64_t scale = 9;  // N of the levels 0..N: 9 where the tokenizer splits digits, 100 where
                       // "0".."100" are single tokens
+  std::string
+      date{};  // the day that a template with the day in it is told, as 2026-05-01; "" = today
   bool operator==(const PromptOptions&) const = default;
 };
 

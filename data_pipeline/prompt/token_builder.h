@@ -3,9 +3,10 @@
 //
 // A confidence that a response states is cut from it first (stated_confidence.h), by the prompt's
 // marker.
-// The order is kept: example i is questions[i]. A null grade becomes graded = false, target = 0.
+// The order is kept: example i is questions[i], where none is left out. A null grade becomes
+// graded = false, target = 0.
 // Throws std::invalid_argument, naming the record, for no questions at all, an example longer than
-// max_tokens, a label outside [0, 1] or an id used twice.
+// max_tokens (unless such are left out), a label outside [0, 1] or an id used twice.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,9 @@
 namespace candor::data {
 
 struct BuildOptions {
-  size_t max_tokens = 2048;      // It counts prefix and suffix together.
+  size_t max_tokens = 2048;  // It counts prefix and suffix together.
+  bool leave_out_too_long = false;
+  std::string day{};             // TokenOrigin has it
   std::string model_identity{};  // It is of the model whose tokenizer and answers these are.
 };
 

@@ -50,6 +50,8 @@ struct ConfidenceLevels {
 // The tokens were made with these.
 struct TokenOrigin {
   std::string tokenizer_sha256{}, template_sha256{}, prompt_sha256{}, model_identity{};
+  std::string
+      day{};  // that the prompts name, as 2026-05-01; empty where the template asks for none
 
   bool operator==(const TokenOrigin&) const = default;
 };

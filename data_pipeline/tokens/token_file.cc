@@ -121,6 +121,7 @@ void write_columns(const std::string& name, const std::string& path, const Token
   out.attribute("template_sha256", data.origin.template_sha256);
   out.attribute("prompt_sha256", data.origin.prompt_sha256);
   out.attribute("model_identity", data.origin.model_identity);
+  if (!data.origin.day.empty()) out.attribute("day", data.origin.day);
   out.attribute("examples", static_cast<int64_t>(data.examples.size()));
   out.attribute("prefixes", static_cast<int64_t>(data.prefixes.size()));
   out.attribute("suffix_tokens", static_cast<int64_t>(data.suffixes.ids.size()));
@@ -178,7 +179,8 @@ TokenData read_columns(const ColumnReader& in, const std::string& path) {
   data.origin = {.tokenizer_sha256 = in.text_attribute("tokenizer_sha256"),
                  .template_sha256 = in.text_attribute("template_sha256"),
                  .prompt_sha256 = in.text_attribute("prompt_sha256"),
-                 .model_identity = in.text_attribute("model_identity")};
+                 .model_identity = in.text_attribute("model_identity"),
+                 .day = in.has_attribute("day") ? in.text_attribute("day") : ""};
   visit_columns(data, ReadVectors{in});
   const auto same = [](int64_t count, size_t got) {
     return count >= 0 && static_cast<uint64_t>(count) == got;
@@ -240,6 +242,7 @@ void check_token_file_matches(const TokenOrigin& origin, std::string_view path,
           "undo the change in the prompt: block");
   compare("model", origin.model_identity, expected.model_identity,
           "use the model it was made with");
+  compare("day in its prompts", origin.day, expected.day, "set prompt.date to the day of the file");
 }
 
 }  // namespace candor::data

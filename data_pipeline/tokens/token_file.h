@@ -22,7 +22,7 @@ inline constexpr int64_t kTokenFileVersion = 1;
 void write_token_file(const std::string& path, const TokenData& data);
 TokenData read_token_file(const std::string& path);
 
-// Throws std::invalid_argument that says which of the four differs in the file at `path` and what
+// Throws std::invalid_argument that says which of the five differs in the file at `path` and what
 // to do. An empty expectation isn't compared.
 void check_token_file_matches(const TokenOrigin& origin, std::string_view path,
                               const TokenOrigin& expected);

@@ -131,6 +131,9 @@ void visit_prompt(data::PromptOptions& prompt, FieldVisitor& v) {
   v.text("marker", prompt.marker, {.required = true}, "what stands between answer and confidence");
   v.integer("scale", prompt.scale, {.min = 1, .max = 100, .choices = {9, 100}},
             "highest level: 9 where the tokenizer splits digits, 100 where 0..100 are tokens");
+  v.text("date", prompt.date, {.is_day = true},
+         "day, as 2026-05-01, that a chat template with the day in it is told (docs/serving.md); "
+         "empty = today");
   v.end_section();
 }
 
@@ -163,6 +166,9 @@ void visit_prepare(PrepareSection& prepare, FieldVisitor& v) {
   v.begin_section("prepare", "tokens");
   v.integer("max_tokens", prepare.max_tokens, {.min = 8, .max = 10'000'000},
             "an example longer than this is an error");
+  v.flag("leave_out_too_long", prepare.leave_out_too_long,
+         "leave such examples out instead, and say how many; questions that are too long without "
+         "an answer aren't answered");
   v.end_section();
 }
 

@@ -23,6 +23,7 @@ struct TextRule {
   std::vector<std::string> choices = {};  // empty: any text
   std::string must_contain = {};
   bool is_path = false;  // path_values.h
+  bool is_day = false;   // calendar_day.h; empty: none
 };
 
 struct IntegerRule {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "data_pipeline/chat/calendar_day.h"
 #include "data_pipeline/files/read_file.h"
 #include "launch/config/config_checks.h"
 #include "launch/config/config_fields.h"
@@ -265,6 +266,8 @@ class Reader final : public FieldVisitor {
       fail(node, path, "a text that isn't white space alone");
     if (!rule.must_contain.empty() && node.scalar.find(rule.must_contain) == std::string::npos)
       fail(node, path, fmt::format("a text with {} in it", rule.must_contain));
+    if (rule.is_day && !node.scalar.empty() && !data::calendar_day(node.scalar))
+      fail(node, path, "a day such as 2026-05-01");
     return node.scalar;
   }
 

@@ -122,7 +122,7 @@ class Describer final : public FieldVisitor {
   void end_section() override { indent_.clear(); }
   void text(const std::string& name, std::string& value, const TextRule& rule,
             const std::string& meaning) override {
-    std::string kind = rule.is_path ? "path" : "text";
+    std::string kind = rule.is_path ? "path" : (rule.is_day ? "day" : "text");
     if (!rule.choices.empty()) kind = fmt::format("{}", fmt::join(rule.choices, " | "));
     line(name, kind,
          in_record_ || (rule.required && value.empty()) ? "required"

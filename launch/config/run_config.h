@@ -68,6 +68,7 @@ struct GradeSection {
 
 struct PrepareSection {
   int64_t max_tokens = 2048;
+  bool leave_out_too_long = false;
   bool operator==(const PrepareSection&) const = default;
 };
 

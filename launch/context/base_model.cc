@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "data_pipeline/chat/template_clock.h"
 #include "data_pipeline/files/model_identity.h"
 #include "launch/context/model_import.h"
 #include "trainer/base_cache/shared_weights.h"
@@ -46,15 +47,18 @@ const std::string& BaseModel::identity(const ModelSection& model, comm::ProcessG
   ensure_model(model, group);
   hosts.send_folder(model.path, {".json", ".jinja", ".safetensors"}, "config.json");
   say(group, "hashing", model);
-  std::string identity, texts;
+  std::string identity, texts, now;
   if (group.rank() == 0) {
+    now = now_.empty() ? data::local_time_text() : now_;
     identity = data::model_identity(model.path);
     texts = data::model_texts_identity(model.path);
   }
   group.broadcast_bytes(identity, 0);
   group.broadcast_bytes(texts, 0);
+  group.broadcast_bytes(now, 0);
   identity_ = identity;
   texts_identity_ = texts;
+  now_ = now;
   identified_ = model;
   return identity_;
 }
@@ -83,7 +87,7 @@ const trainer::LlamaModel& BaseModel::weights(const ModelSection& model, comm::P
 
 const TextSetup& BaseModel::text(const ModelSection& model, const data::PromptOptions& prompt) {
   if (text_ && text_of_model_ == model && text_of_prompt_ == prompt) return *text_;
-  text_ = std::make_unique<TextSetup>(model.path, prompt);
+  text_ = std::make_unique<TextSetup>(model.path, prompt, now_);
   text_of_model_ = model;
   text_of_prompt_ = prompt;
   return *text_;

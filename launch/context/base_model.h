@@ -41,6 +41,7 @@ class BaseModel {
   ModelSection identified_, loaded_, text_of_model_;
   data::PromptOptions text_of_prompt_;
   std::string identity_, texts_identity_;
+  std::string now_;  // rank 0's time when it first identified a model, for chat templates
   std::optional<trainer::LlamaModel> weights_;
   std::unique_ptr<TextSetup> text_;
 };

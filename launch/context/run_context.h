@@ -60,8 +60,10 @@ class RunContext {
 
   // tokens.h5 of config.run.dir, checked against tokenizer, template, prompt and model.
   RunTokens tokens(const RunConfig& config);
-  // The adapter in a folder of rank 0, for the config's model.
-  trainer::LoraAdapter adapter(const RunConfig& config, const std::string& folder);
+  // The adapter in a folder of rank 0, for the config's model. Throws std::invalid_argument where
+  // it was trained on other prompts than it is used on (adapter_origin.h).
+  trainer::LoraAdapter adapter(const RunConfig& config, const std::string& folder,
+                               const data::TokenOrigin& used_on);
 };
 
 }  // namespace candor::launch

@@ -2,7 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <map>
+
+#include "data_pipeline/files/read_file.h"
 #include "launch/config/run_paths.h"
+#include "launch/context/adapter_origin.h"
 #include "launch/context/model_import.h"
 #include "trainer/model/adapter_files.h"
 
@@ -18,7 +23,10 @@ int export_command(const RunConfig& config, RunContext& context) {
     const trainer::ModelConfig model = trainer::ModelConfig::from_model_dir(config.model.path);
     const trainer::LoraAdapter adapter = trainer::read_adapter(
         from, model, config.model.dtype == WeightsDtype::kFp64 ? at::kDouble : at::kFloat);
-    trainer::write_adapter(to + "/adapter", adapter, config.model.path);
+    std::map<std::string, std::string> texts;
+    if (const std::string origin = from + "/" + kAdapterOriginName; std::filesystem::exists(origin))
+      texts[kAdapterOriginName] = data::read_file(origin);
+    trainer::write_adapter(to + "/adapter", adapter, config.model.path, texts);
     fmt::print(stderr, "export  adapter for PEFT: {}/adapter\n", to);
     if (arguments.merge) {
       trainer::write_merged_model(to + "/merged", config.model.path, adapter);

@@ -2,31 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <map>
-#include <stdexcept>
-
 #include "launch/config/run_paths.h"
 #include "launch/progress/progress.h"
+#include "launch/stages/example_warnings.h"
+#include "launch/stages/question_checks.h"
 #include "launch/stages/stage_list.h"
 #include "trainer/generation/answering.h"
 
 namespace candor::launch {
 namespace {
-
-// The first max_* of each split, in the file's order.
-std::vector<data::Question> chosen_questions(const DataSection& data) {
-  if (data.questions.empty())
-    throw std::invalid_argument("data.questions: expected a questions.jsonl to answer, got none");
-  const std::map<std::string, int64_t> limits = {
-      {"train", data.max_train}, {"validation", data.max_validation}, {"test", data.max_test}};
-  std::map<std::string, int64_t> taken;
-  std::vector<data::Question> chosen;
-  for (data::Question& question : data::read_questions(data.questions)) {
-    const int64_t limit = limits.at(question.split);
-    if (limit == 0 || taken[question.split]++ < limit) chosen.push_back(std::move(question));
-  }
-  return chosen;
-}
 
 // On rank 0.
 void tell_of_cut_answers(const std::string& path, int64_t max_new_tokens) {
@@ -49,7 +33,11 @@ int answer_command(const RunConfig& config, RunContext& context) {
   const std::string& identity = context.model_identity(config);
   const TextSetup& text = context.text(config);
   if (!config.data.questions.empty()) context.hosts.send({config.data.questions});
-  const std::vector<data::Question> questions = chosen_questions(config.data);
+  const auto [questions, messages] = questions_to_answer(config, text);
+  if (group.rank() == 0) {
+    tell("answer", messages);
+    tell("answer", day_warnings(text));
+  }
   const trainer::LlamaModel& model = context.model(config);
   const RunPaths paths(config.run.dir);
   const auto groups = (static_cast<int64_t>(questions.size()) + config.answer.group_size - 1) /

@@ -130,7 +130,7 @@ class Evaluation {
         if (group_.rank() == 0) fmt::print(stderr, "evaluate  {}\n", report.notes.back());
         continue;
       }
-      const trainer::LoraAdapter adapter = context_.adapter(config_, paths.adapter());
+      const trainer::LoraAdapter adapter = context_.adapter(config_, paths.adapter(), data_.origin);
       const std::vector<trainer::ScoredExample> examples =
           score("test", comparison.name, &adapter, false).examples;
       if (group_.rank() != 0) continue;
@@ -178,7 +178,7 @@ int evaluate_command(const RunConfig& config, RunContext& context) {
   const RunPaths paths(config.run.dir);
   const std::string adapter_folder =
       context.arguments.adapter.empty() ? paths.adapter() : context.arguments.adapter;
-  const trainer::LoraAdapter adapter = context.adapter(config, adapter_folder);
+  const trainer::LoraAdapter adapter = context.adapter(config, adapter_folder, tokens.data.origin);
 
   Evaluation evaluation(config, tokens, context);
   evaluation.keep_test_trunk(adapter.options().layers.begin);
@@ -199,6 +199,7 @@ int evaluate_command(const RunConfig& config, RunContext& context) {
           "model's. It is not the paper's model.");
     }
     note_few_entities(report);
+    if (const auto note = left_out_note(paths.graded(), tokens.data)) report.notes.push_back(*note);
     report.resolved_config_yaml = to_yaml(trained);
     report.before = trainer::evaluate(report.before_examples, evaluation.options());
     report.after = trainer::evaluate(report.after_examples, evaluation.options());

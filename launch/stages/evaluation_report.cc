@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -95,6 +96,21 @@ std::vector<trainer::ExampleRow> choose_example_rows(
     rows.push_back(std::move(row));
   }
   return rows;
+}
+
+std::optional<std::string> left_out_note(const std::string& graded_path,
+                                         const data::TokenData& tokens) {
+  const auto test_examples = [](const auto& all) {
+    return std::count_if(all.begin(), all.end(),
+                         [](const auto& one) { return one.split == "test"; });
+  };
+  const auto graded = test_examples(data::read_graded_questions(graded_path)),
+             here = test_examples(tokens.examples);
+  if (graded <= here) return std::nullopt;
+  return fmt::format(
+      "{} of the {} test examples of graded.jsonl aren't in this report, because prepare left them "
+      "out as longer than prepare.max_tokens.",
+      graded - here, graded);
 }
 
 }  // namespace candor::launch

@@ -2,9 +2,11 @@
 // it minimised.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "data_pipeline/tokens/token_data.h"
 #include "launch/config/run_config.h"
 #include "trainer/report/report.h"
 
@@ -24,5 +26,9 @@ std::string objective_sentence(const RunConfig& config);
 std::vector<trainer::ExampleRow> choose_example_rows(
     const std::string& graded_path, const std::vector<trainer::ScoredExample>& before,
     const std::vector<trainer::ScoredExample>& after);
+
+// Says so where graded.jsonl has test examples that the tokens, and so the report, lack.
+std::optional<std::string> left_out_note(const std::string& graded_path,
+                                         const data::TokenData& tokens);
 
 }  // namespace candor::launch

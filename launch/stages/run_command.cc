@@ -13,6 +13,7 @@
 #include "launch/stages/comparison.h"
 #include "launch/stages/evaluation_splits.h"
 #include "launch/stages/kept_beside.h"
+#include "launch/stages/question_checks.h"
 #include "launch/stages/recorded_stage.h"
 #include "launch/stages/stage_in_progress.h"
 #include "launch/stages/train_command.h"
@@ -63,7 +64,9 @@ class Line {
     made.run = [this, name, trained, output] {
       if (context_.group.rank() == 0) {
         const std::string tokens = RunPaths(trained.run.dir).tokens();
-        check_evaluation_splits(data::read_token_file(tokens), trained.evaluate);
+        const data::TokenData data = data::read_token_file(tokens);
+        check_evaluation_splits(data, trained.evaluate);
+        check_training_length(trained, data);
         set_aside_checkpoints_of_another_training(
             trained, output,
             training_identity(trained, data::sha256_file_hex(tokens), context_.group.device()));
@@ -143,9 +146,11 @@ int run_command(const RunConfig& config, RunContext& context) {
   const std::vector<Stage> stages = line.stages();
   for (size_t i = 0; i < stages.size(); ++i) {
     Order order;
-    if (group.rank() == 0)
+    if (group.rank() == 0) {
       order = Decider(record, context.arguments.force)
                   .order(stages[i], i + 1 < stages.size() ? &stages[i + 1] : nullptr);
+      if (order.runs && stages[i].name == "answer") check_questions_of_run(config);
+    }
     std::string runs = order.runs ? "yes" : "";
     group.broadcast_bytes(runs, 0);
     group.broadcast_bytes(order.refused_stage, 0);

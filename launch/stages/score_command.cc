@@ -12,6 +12,7 @@
 #include "launch/config/run_paths.h"
 #include "launch/context/writer_lock.h"
 #include "launch/progress/progress.h"
+#include "launch/stages/example_warnings.h"
 #include "launch/stages/stage_list.h"
 #include "trainer/evaluation/scoring.h"
 #include "trainer/hosts/work_journal.h"
@@ -36,21 +37,24 @@ ScoredInput read_input(const RunConfig& config, RunContext& context) {
   const std::string& identity = context.model_identity(config);
   const TextSetup& text = context.text(config);
   context.hosts.send({arguments.input});
-  data::TokenData data = data::build_token_data(
-      data::read_responses(arguments.input), text.prompt(),
-      {.max_tokens = static_cast<size_t>(config.prepare.max_tokens), .model_identity = identity});
-  const trainer::LlamaModel& model = context.model(config);
+  data::TokenData data =
+      data::build_token_data(data::read_responses(arguments.input), text.prompt(),
+                             {.max_tokens = static_cast<size_t>(config.prepare.max_tokens),
+                              .day = text.day(),
+                              .model_identity = identity});
   const std::string adapter_folder =
       arguments.adapter.empty() ? RunPaths(config.run.dir).adapter() : arguments.adapter;
-  trainer::LoraAdapter adapter = context.adapter(config, adapter_folder);
+  trainer::LoraAdapter adapter = context.adapter(config, adapter_folder, data.origin);
+  const trainer::LlamaModel& model = context.model(config);
+  if (context.group.rank() == 0) tell("score", length_warnings(data, model.config().max_positions));
   const std::string& texts_identity = context.model_texts_identity(config);
   std::string of_scores;
   if (context.group.rank() == 0) {
-    of_scores =
-        data::sha256_hex(identity + texts_identity + data::sha256_file_hex(arguments.input) +
-                         data::sha256_file_hex(adapter_folder + "/adapter_model.safetensors") +
-                         data::sha256_file_hex(adapter_folder + "/adapter_config.json") +
-                         key_text(config, stage_named("score")));
+    of_scores = data::sha256_hex(
+        identity + texts_identity + data.origin.day + data::sha256_file_hex(arguments.input) +
+        data::sha256_file_hex(adapter_folder + "/adapter_model.safetensors") +
+        data::sha256_file_hex(adapter_folder + "/adapter_config.json") +
+        key_text(config, stage_named("score")));
   }
   return {std::move(data), model, std::move(adapter), std::move(of_scores)};
 }

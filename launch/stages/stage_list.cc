@@ -45,9 +45,9 @@ Files scored_files(const RunConfig& config) {
 StageDeclaration answer_stage() {
   return {.name = "answer",
           .purpose = "Let the base model answer every question; goes on where a killed one was",
-          .result_keys = joined(
-              {kModelNumbers,
-               {"data.max_train", "data.max_validation", "data.max_test", "prompt", "answer"}}),
+          .result_keys = joined({kModelNumbers,
+                                 {"data.max_train", "data.max_validation", "data.max_test",
+                                  "prompt", "answer", "prepare"}}),
           .other_keys = joined({kModelPlace, {"run.dir", "data.questions"}}),
           .file_keys = {"data.questions"},
           .reads_model = true,
@@ -144,21 +144,21 @@ StageDeclaration evaluate_stage() {
 }
 
 StageDeclaration score_stage() {
-  return {
-      .name = "score",
-      .purpose =
-          "Confidences for questions and responses of any model; goes on where a killed one "
-          "was",
-      .result_keys = joined(
-          {kModelNumbers, {"prompt", "prepare", "train.share_prefix", "evaluate.batch_examples"}}),
-      .other_keys = joined({kModelPlace, {"run.dir"}}),
-      .reads_model = true,
-      .inputs =
-          [](const RunConfig& config) {
-            return Files{paths_of(config).adapter_weights(), paths_of(config).adapter_config()};
-          },
-      .outputs = [](const RunConfig&) { return Files{}; },  // --output
-      .run = score_command};
+  return {.name = "score",
+          .purpose =
+              "Confidences for questions and responses of any model; goes on where a killed one "
+              "was",
+          .result_keys = joined(
+              {kModelNumbers,
+               {"prompt", "prepare.max_tokens", "train.share_prefix", "evaluate.batch_examples"}}),
+          .other_keys = joined({kModelPlace, {"run.dir"}}),
+          .reads_model = true,
+          .inputs =
+              [](const RunConfig& config) {
+                return Files{paths_of(config).adapter_weights(), paths_of(config).adapter_config()};
+              },
+          .outputs = [](const RunConfig&) { return Files{}; },  // --output
+          .run = score_command};
 }
 
 }  // namespace
@@ -180,6 +180,9 @@ const StageDeclaration& stage_named(const std::string& name) {
 std::string key_text(const RunConfig& config, const StageDeclaration& stage) {
   RunConfig part = only_keys(config, stage.result_keys);
   part.run.dir = part.model.path = "-";
+  // Which questions are answered depends on the limit only where the longer ones are left out.
+  if (stage.name == "answer" && !part.prepare.leave_out_too_long)
+    part.prepare.max_tokens = PrepareSection{}.max_tokens;
   if (covers(stage.file_keys, "data.questions")) part.data.questions = "-";
   return to_yaml(part);
 }

@@ -8,7 +8,9 @@
 
 #include "data_pipeline/files/atomic_file.h"
 #include "data_pipeline/files/sha256.h"
+#include "launch/context/adapter_origin.h"
 #include "launch/progress/progress.h"
+#include "launch/stages/example_warnings.h"
 #include "launch/stages/training_identity.h"
 #include "trainer/training/trainer.h"
 
@@ -160,11 +162,20 @@ void refuse_checkpoints_of_another_training(const RunConfig& config, const RunPa
 
 }  // namespace
 
+void check_training_length(const RunConfig& config, const data::TokenData& data) {
+  const trainer::StepPlan plan(
+      trainer::choose_train_examples(data, config.train.drop_never_right).examples,
+      static_cast<uint64_t>(config.run.seed), config.train.batches);
+  trainer::check_warmup(config.train.update.learning_rate, plan.max_steps(),
+                        plan.steps_per_epoch());
+}
+
 void train_adapter(const RunConfig& config, const AdapterTraining& training, RunContext& context) {
   comm::ProcessGroup& group = context.group;
   const RunTokens tokens = context.tokens(config);
   const RunPaths& output = training.output;
   const std::string identity = training_identity(config, tokens.sha256, group.device());
+  check_training_length(config, tokens.data);
   if (group.rank() == 0) {
     if (!training.resume) refuse_checkpoints_of_before(output.checkpoints());
     if (training.resume) refuse_checkpoints_of_another_training(config, output, identity);
@@ -184,6 +195,8 @@ void train_adapter(const RunConfig& config, const AdapterTraining& training, Run
                           .fence = &fence,
                           .stop_request = context.stop_request};
   options.hosts = &context.hosts;
+  options.outputs.adapter_texts = {{kAdapterOriginName, adapter_origin_text(tokens.data.origin)}};
+  if (group.rank() == 0) tell(training.name.c_str(), label_warnings(tokens.data));
   TrainingDisplay display(training.name);
   options.callbacks = display.callbacks(/*shows_trunk=*/group.rank() == 0);
   options.callbacks.before_adapter = [&context] { context.begin_writing(); };

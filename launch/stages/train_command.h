@@ -12,6 +12,11 @@ namespace candor::launch {
 // what run_candor turns into one.
 int train_command(const RunConfig& config, RunContext& context);
 
+// What of the config can't be known to fit before the examples are: a warm-up that the run's steps
+// don't reach the end of. train_adapter() asks before it writes anything. Not collective.
+// Throws std::invalid_argument, also for a train split without graded examples.
+void check_training_length(const RunConfig& config, const data::TokenData& data);
+
 struct AdapterTraining {
   std::string name = "train";  // begins each line on stderr
   RunPaths output;       // whose config, checkpoints, metrics, tensorboard and adapter are written

@@ -197,13 +197,13 @@ TEST_F(BadInputTest, SplitsWithoutGradedExamples) {
   ASSERT_EQ(alone("prepare " + config()).exit_code, 0);
   expect_error("evaluate " + config(), 2,
                {"graded examples in the test split", "18 ungraded ones"});
-  // `candor run` says so before it trains.
+  // `candor run` says so of the questions, before it answers them.
   std::string questions = text_of(at("questions.jsonl"));
   for (size_t place; (place = questions.find("\"split\":\"test\"")) != std::string::npos;)
     questions.replace(place, 14, "\"split\":\"train\"");
   put("questions.jsonl", questions);
-  expect_one_voice(on_ranks(2, "run " + config() + "--force"), 2,
-                   {"evaluate: expected graded examples in the test split", "check"},
+  expect_one_voice(on_ranks(2, "run " + config()), 2,
+                   {"questions.jsonl", "got none in the test split", "check"},
                    "run without test questions");
   EXPECT_FALSE(fs::exists(at("run/checkpoints")));
 }

@@ -101,6 +101,7 @@ TEST_F(ComparisonTest, AnAdapterFromTheMarkerOn) {
   const std::string score = "score " + config() + main + "--input " + at("qa.jsonl") +
                             " --adapter " + at("main/adapter") + " --output ";
   ASSERT_EQ(alone(score + at("scored.jsonl")).exit_code, 0);
+  fs::remove(at("main/adapter/candor.json"));  // as one that was trained elsewhere
   const Outcome other = alone(score + at("other.jsonl") + " --set 'prompt.marker=\"\\nD: \"'");
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.text, HasSubstr("an example's marker has other tokens"));

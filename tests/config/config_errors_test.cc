@@ -154,6 +154,17 @@ TEST(ConfigErrors, OutOfRange) {
   }
 }
 
+TEST(ConfigErrors, ADayIsOneOfTheCalendar) {
+  EXPECT_EQ(parse_run_config("run: {dir: a}\nmodel: {path: b}\nprompt: {date: 2024-02-29}\n", "m")
+                .prompt.date,
+            "2024-02-29");
+  for (const char* typed : {"2026-02-29", "2026-13-01", "01.05.2026", "2026-5-1", "today"}) {
+    EXPECT_EQ(
+        error_after_head(std::string("prompt:\n  date: ") + typed + "\n"),
+        std::string("my.yaml:6:9: prompt.date: expected a day such as 2026-05-01, got ") + typed);
+  }
+}
+
 TEST(ConfigErrors, MissingKey) {
   EXPECT_EQ(error_of("model:\n  path: x\n"),
             "my.yaml:1:1: run.dir is missing: folder of everything the run writes; made where it "

@@ -124,8 +124,8 @@ TEST(ConfigHints, KeysOfAnotherSection) {
 
 TEST(ConfigHints, AKeyLikeNoOtherNamesThoseOfItsSectionAndNeverTheSectionItself) {
   EXPECT_EQ(refusal("prepare: {zzz: 1}\n"),
-            "my.yaml:3:11: unknown key \"prepare.zzz\"; the keys of prepare are max_tokens (see "
-            "`candor help config`)");
+            "my.yaml:3:11: unknown key \"prepare.zzz\"; the keys of prepare are max_tokens and "
+            "leave_out_too_long (see `candor help config`)");
   EXPECT_THAT(refusal("prompt: {few_shot: [{q: a}]}\n"),
               HasSubstr("the keys of prompt.few_shot are question and answer"));
   EXPECT_THAT(refusal("zzzzzz: 1\n"), HasSubstr("the sections and keys are run, model,"));

@@ -125,6 +125,22 @@ TEST_F(TokenBuilderTest, PrefixAndSuffixTogetherAreTheWholePrompt) {
   EXPECT_EQ(data.origin.model_identity, "tiny");
 }
 
+TEST_F(TokenBuilderTest, WhatIsTooLongIsLeftOutIfAskedFor) {
+  const GradedQuestion first = question("first", "x", "y", 1.0),
+                       last = question("last", "z", "y", 0.0),
+                       long_one = question("long", std::string(200, 'x'), "y", 1.0),
+                       longer = question("longer", std::string(300, 'x'), "y", 1.0);
+  const TokenData data = build_token_data({first, long_one, last}, prompt_,
+                                          {.max_tokens = 150, .leave_out_too_long = true});
+  EXPECT_EQ(data, build_token_data({first, last}, prompt_, {.max_tokens = 150}));
+  EXPECT_THAT(error_of({first, long_one, last, longer}, {.max_tokens = 150}),
+              testing::AllOf(HasSubstr("\"long\" (record 2)"), HasSubstr("max_tokens is 150"),
+                             HasSubstr("1 more"), HasSubstr("prepare.leave_out_too_long")));
+  EXPECT_THAT(error_of({long_one}, {.max_tokens = 150, .leave_out_too_long = true}),
+              HasSubstr("\"long\""))
+      << "nothing would be left";
+}
+
 TEST_F(TokenBuilderTest, BadRecordsAreNamed) {
   const auto good = question("good", "x", "y", 1.0);
   EXPECT_THAT(error_of({}), HasSubstr("no graded questions"));

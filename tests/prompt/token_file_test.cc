@@ -15,6 +15,7 @@
 namespace candor::data {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing_support::small_data;
 using testing_support::TemporaryFolder;
@@ -215,6 +216,21 @@ TEST(TokenFileTest, AnotherTokenizerTemplatePromptOrModelIsNamed) {
   EXPECT_THAT(error_of({a, other, c, "tiny"}), HasSubstr("another chat template"));
   EXPECT_THAT(error_of({a, b, other, "tiny"}), HasSubstr("another prompt"));
   EXPECT_THAT(error_of({a, b, c, "big"}), HasSubstr("another model"));
+  EXPECT_THAT(error_of({a, b, c, "tiny", "2026-05-01"}),
+              AllOf(HasSubstr("another day in its prompts"), HasSubstr("2026-05-01"),
+                    HasSubstr("prompt.date")));
+}
+
+TEST(TokenFileTest, TheDayOfItsPromptsIsKept) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("tokens.h5");
+  TokenData data = small_data();
+  write_token_file(path, data);
+  EXPECT_EQ(read_token_file(path).origin.day, "");
+  data.origin.day = "2026-05-01";
+  write_token_file(path, data);
+  EXPECT_EQ(read_token_file(path), data);
+  check_token_file_matches(read_token_file(path).origin, path, {.day = "2026-05-01"});
 }
 
 // Files that HDF5 itself reads: each has "tokens" stored as this program doesn't store it.

@@ -136,8 +136,10 @@ LoraOptions options_of(const nlohmann::json& config, const std::string& path) {
 }  // namespace
 
 void write_adapter(const std::string& folder, const LoraAdapter& adapter,
-                   const std::string& base_model) {
+                   const std::string& base_model,
+                   const std::map<std::string, std::string>& beside) {
   data::StagedFolder staged(folder);
+  for (const auto& [name, text] : beside) data::write_file_atomically(staged.path(name), text);
   std::vector<data::NamedTensor> tensors;
   const at::Tensor flat = adapter.parameters().cpu();
   for (const Piece& piece : pieces_of(adapter)) {

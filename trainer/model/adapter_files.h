@@ -8,6 +8,7 @@
 // (DoRA, biases, other initialisations that change the base weights).
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "trainer/model/lora.h"
@@ -16,9 +17,10 @@
 namespace candor::trainer {
 
 // Makes the folder. base_model is what PEFT stores as base_model_name_or_path. Weights are written
-// as fp32 (fp64 for an fp64 adapter).
+// as fp32 (fp64 for an fp64 adapter). beside: texts of further files of the folder, by name.
 void write_adapter(const std::string& folder, const LoraAdapter& adapter,
-                   const std::string& base_model);
+                   const std::string& base_model,
+                   const std::map<std::string, std::string>& beside = {});
 
 LoraAdapter read_adapter(const std::string& folder, const ModelConfig& config, at::ScalarType dtype,
                          at::Device device = at::kCPU);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ namespace candor::trainer {
 // Where things go; rank 0 writes.
 struct TrainOutputs {
   std::string checkpoints_dir{}, adapter_dir{}, metrics_path{};
-  std::string events_dir{};      // of TensorBoard; empty: none
+  std::map<std::string, std::string> adapter_texts{};  // of adapter_dir's further files, by name
+  std::string events_dir{};                            // of TensorBoard; empty: none
   std::string non_finite_dir{};  // for reproducers of what isn't finite; empty: none
 };
 

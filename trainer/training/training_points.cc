@@ -123,7 +123,8 @@ void TrainingPoints::write_best_adapter() {
   if (options.callbacks.before_adapter) options.callbacks.before_adapter();
   const LoraAdapter adapter = read_adapter(checkpoint_folder(checkpoints, best),
                                            context_.model.config(), context_.model.dtype());
-  write_adapter(options.outputs.adapter_dir, adapter, options.base_model.folder);
+  write_adapter(options.outputs.adapter_dir, adapter, options.base_model.folder,
+                options.outputs.adapter_texts);
 }
 
 }  // namespace candor::trainer
