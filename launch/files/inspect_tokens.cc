@@ -75,6 +75,7 @@ std::string inspect_token_file(const std::string& path, int64_t max_records,
   out += fmt::format("  tokenizer {}\n  template  {}\n  prompt    {}\n  model     {}\n",
                      data.origin.tokenizer_sha256, data.origin.template_sha256,
                      data.origin.prompt_sha256, data.origin.model_identity);
+  if (!data.origin.day.empty()) out += fmt::format("  day       {}\n", data.origin.day);
   out += fmt::format("  level ids {}\n", fmt::join(data.levels.ids, " "));
 
   struct Count {

@@ -108,8 +108,8 @@ std::optional<std::string> left_out_note(const std::string& graded_path,
              here = test_examples(tokens.examples);
   if (graded <= here) return std::nullopt;
   return fmt::format(
-      "{} of the {} test examples of graded.jsonl aren't in this report, because prepare left them "
-      "out as longer than prepare.max_tokens.",
+      "{} of the {} test examples of graded.jsonl aren't in tokens.h5, and so not in this report: "
+      "candor prepare leaves out what is longer than prepare.max_tokens.",
       graded - here, graded);
 }
 

@@ -108,7 +108,7 @@ TEST_F(ToldBeforeTest, AQuestionThatIsTooLong) {
   ASSERT_EQ(alone("train " + left_out).exit_code, 0);
   ASSERT_EQ(alone("evaluate " + left_out).exit_code, 0);
   EXPECT_THAT(text_of(at("run/report.json")),
-              HasSubstr("1 of the 18 test examples of graded.jsonl aren't in this report"));
+              HasSubstr("1 of the 18 test examples of graded.jsonl aren't in tokens.h5"));
 }
 
 TEST_F(ToldBeforeTest, TheLimitIsNoReasonToAnswerAgain) {
