@@ -28,8 +28,9 @@ void wait_until(const std::function<bool()>& is_so) {
   const trainer::StopRequest::Listener listener(&stop, [&saved] { ++saved; });
   const PreemptionWatch watch(stop, 0, [] {});
   ::kill(::getpid(), first);
-  wait_until([&stop] { return stop.requested(); });
-  const int saved_by_first = saved;
+  // Until the first is done with: SIGTERM is told of before it has saved.
+  const int saved_by_first = first == SIGTERM ? 1 : 0;
+  wait_until([&] { return stop.requested() && saved == saved_by_first; });
   ::kill(::getpid(), second);
   wait_until([&] { return saved > saved_by_first; });
   std::_Exit(0);

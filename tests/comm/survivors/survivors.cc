@@ -30,10 +30,20 @@ void end_own_guardian() {
 // The next MPI_Allgather, with which survivors tell each other of themselves, doesn't return.
 bool holds_up = false;
 
+// A limit that ends the victim is waited out, so it is short. One that must end nobody is long: on
+// a busy machine a rank that lives may be seconds late.
+constexpr double kShortLimit_s = 8, kLongLimit_s = 100;
+
+double timeout_of(const std::string& how) {
+  return how == "stay_away" || how == "out_of_reach" || how == "hold_up" ? kShortLimit_s
+                                                                         : kLongLimit_s;
+}
+double heartbeat_of(const std::string& how) { return how == "stop" ? kShortLimit_s : kLongLimit_s; }
+
 void vanish(const std::string& how) {
   if (how == "out_of_reach") {  // as a host that the others' datagrams don't come to; then it dies
     end_own_guardian();
-    ::sleep(5);
+    ::sleep(static_cast<unsigned>(kShortLimit_s) + 2);
     std::raise(SIGKILL);
   }
   if (how == "kill" || how == "hold_up") std::raise(SIGKILL);
@@ -55,9 +65,9 @@ int survive(int argc, char** argv) {
   const std::string victims = fmt::format(",{},", argv[1]), how = argv[2];
   const int at_call = std::atoi(argv[3]);
   const auto liveness = std::make_shared<Liveness>(
-      LivenessOptions{.heartbeat_s = 1, .rank = rank, .world_size = ranks});
-  MpiSession session(&argc, &argv, liveness.get(), 20);
-  const auto group = make_mpi_process_group({.timeout_s = 3, .liveness = liveness});
+      LivenessOptions{.heartbeat_s = heartbeat_of(how), .rank = rank, .world_size = ranks});
+  MpiSession session(&argc, &argv, liveness.get(), kLongLimit_s);
+  const auto group = make_mpi_process_group({.timeout_s = timeout_of(how), .liveness = liveness});
   std::vector<int> lost;
   int done = 0, at = at_call;
   const size_t my_turn = victims.find(fmt::format(",{},", rank));
