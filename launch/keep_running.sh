@@ -7,7 +7,8 @@ usage() {
 usage: launch/keep_running.sh [--failures N] [--run-dir DIR] mpirun ... candor run my.yaml
 Gives the command again when it ends because of a rank, a host, the network or a disk, until it is done.
   --failures N   give up after so many failures one after the other without progress (default 3)
-  --run-dir DIR  where the run writes, to see progress by (default: what the config or --set run.dir says)
+  --run-dir DIR  where the run writes, to see progress by (default: what the config or --set run.dir says, which the program reads:
+                 $CANDOR, the command's, the one built beside this script, or that of PATH)
 Hosts of a --hostfile that don't answer (ssh, or $CANDOR_REMOTE_SHELL) are left out of the next try, and -np is cut to the slots that are left.
 Ends with candor's exit code where giving the command again can't help: 0 done, 2 config or data, 5 NaN or infinity, 6 stopped as asked.
 TEXT
@@ -26,24 +27,46 @@ if [ $# = 0 ]; then usage >&2; exit 2; fi
 command=("$@")
 say() { echo "keep_running: $*" >&2; }
 
-# run.dir as the command says it: the last --set, else the config's run section, in either way of writing YAML.
+# The program that reads a config as the run will: $CANDOR, else the command's own, else one that was built beside this script, else that of PATH.
+find_candor() {
+  local word
+  for word in "${CANDOR:-}" "${command[@]}"; do
+    case "${word##*/}" in
+      candor) if type -P "$word"; then return; fi ;;
+      *) if [ -n "$word" ] && [ "$word" = "${CANDOR:-}" ]; then echo "$word"; return; fi ;;
+    esac
+  done
+  for word in "$(dirname "$0")"/../build/{cpu,cuda,*}/candor candor; do
+    if type -P "$word"; then return; fi
+  done
+  return 1
+}
+
+# run.dir as the command says it: the last --set, else its config. Sets run_dir.
 find_run_dir() {
-  local config="" found="" argument previous=""
+  local config empty candor argument previous="" overrides=()
+  empty=$(mktemp) config=$empty  # --set alone may say it
   for argument in "${command[@]}"; do
     case "$argument" in
-      run.dir=*) [ "$previous" = --set ] && found=${argument#run.dir=} ;;
-      --set=run.dir=*) found=${argument#--set=run.dir=} ;;
-      *.yaml | *.yml) config=$argument ;;
+      run.dir=* | run=*) [ "$previous" = --set ] && overrides+=("--set=$argument") ;;
+      --set=run.dir=* | --set=run=*) overrides+=("$argument") ;;
+      *.yaml | *.yml) [ -f "$argument" ] && config=$argument ;;
     esac
     previous=$argument
   done
-  if [ -z "$found" ] && [ -f "$config" ]; then
-    found=$(sed -e 's/[[:space:]]#.*//' "$config" | sed -n -e '/^run:/,/^[^ #]/{s/.*[{, ]dir: *\([^,}#]*\).*/\1/p}' | head -1 | sed -e 's/ *$//' -e "s/^[\"']//" -e "s/[\"']\$//")
+  if ! candor=$(find_candor); then
+    rm -f "$empty"
+    say "no candor is found to read run.dir with: set CANDOR to the program, or add --run-dir DIR before the command"
+    exit 2
   fi
-  echo "$found"
+  run_dir=$("$candor" value "$config" run.dir "${overrides[@]}")
+  rm -f "$empty"
+  if [ -z "$run_dir" ]; then
+    say "no run.dir in the command or its config: add --run-dir DIR before the command"
+    exit 2
+  fi
 }
-if [ -z "$run_dir" ]; then run_dir=$(find_run_dir); fi
-if [ -z "$run_dir" ]; then say "no run.dir in the command or its config: add --run-dir DIR before the command"; exit 2; fi
+if [ -z "$run_dir" ]; then find_run_dir; fi
 
 # What a try has got done that the next one needn't: checkpoints, groups of answers, finished stages.
 progress() {

@@ -25,12 +25,13 @@ struct CommandArguments {
   int64_t ranks_per_trial = 1;  // pool: of a group
   bool merge = false;           // export: also write the merged model
   std::string input{};    // score: questions and responses (JSONL). import: the GGUF file. inspect:
-                          // the file or folder
+                          // the file or folder. value: the config
   std::string output{};   // score: scored JSONL. import: model folder. export: folder (empty:
                           // <run.dir>/export). k8s: file (empty: standard output)
   std::string adapter{};  // score, export, evaluate: adapter folder (empty: <run.dir>/adapter)
   std::string tokenizer{};  // inspect: model folder or tokenizer.json that decodes tokens.h5
                             // (empty: model.path of config.yaml beside it)
+  std::string key{};        // value: of the config
   int64_t max_records = 3;  // inspect: examples, lines or tensors to print in full
   MpiJobOptions job{};      // k8s
   DoctorArguments doctor{};

@@ -154,6 +154,13 @@ void inspect_options(CLI::App& parser, CommandLine& line) {
                     "config.yaml beside it)");
 }
 
+void value_options(CLI::App& parser, CommandLine& line) {
+  parser.add_option("config", line.arguments.input, "a run's YAML file")->required();
+  parser.add_option("key", line.arguments.key, "section.key, as `candor help config` lists them")
+      ->required();
+  add_overrides(parser, line);
+}
+
 void k8s_options(CLI::App& parser, CommandLine& line) {
   CommandArguments& arguments = line.arguments;
   parser.add_option("--workers", arguments.job.workers, "pods in which ranks run")

@@ -20,6 +20,7 @@ void force_option(CLI::App& parser, CommandLine& line);
 void import_options(CLI::App& parser, CommandLine& line);
 void export_options(CLI::App& parser, CommandLine& line);
 void inspect_options(CLI::App& parser, CommandLine& line);
+void value_options(CLI::App& parser, CommandLine& line);
 void k8s_options(CLI::App& parser, CommandLine& line);
 void sweep_options(CLI::App& parser, CommandLine& line);
 void pool_options(CLI::App& parser, CommandLine& line);

@@ -11,6 +11,7 @@
 #include "launch/files/export_command.h"
 #include "launch/files/import_command.h"
 #include "launch/files/inspect_command.h"
+#include "launch/files/value_command.h"
 #include "launch/program/command_options.h"
 #include "launch/program/sweep_program.h"
 #include "launch/ranks/exit_codes.h"
@@ -103,6 +104,16 @@ std::vector<Command> further_commands() {
            "or model folder",
        .add_options = inspect_options,
        .without_config = inspect_command},
+      {.name = "value",
+       .purpose = "Print what a config says for one key, as run.dir, for scripts",
+       .add_options = value_options,
+       .without_ranks =
+           [](const RunConfig&, const CommandLine& line) {
+             const std::string value =
+                 value_in_config(line.arguments.input, line.arguments.key, line.overrides);
+             if (launched_rank() == 0) fmt::print("{}\n", value);
+             return static_cast<int>(kExitOk);
+           }},
       {.name = "k8s",
        .purpose = "Write a manifest that starts `run` under Kubernetes, as an MPIJob; see "
                   "launch/k8s/README.md",

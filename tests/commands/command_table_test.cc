@@ -37,7 +37,7 @@ TEST(CommandTable, TheCommandsAreThese) {
   for (const Command& command : command_table()) names.push_back(command.name);
   EXPECT_THAT(names, testing::ElementsAre("import", "answer", "grade", "prepare", "train",
                                           "evaluate", "score", "run", "sweep", "pool", "export",
-                                          "inspect", "k8s", "doctor", "help"));
+                                          "inspect", "value", "k8s", "doctor", "help"));
 }
 
 TEST(CommandTable, EveryStageIsACommandThatTakesItsConfig) {

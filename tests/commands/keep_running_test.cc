@@ -31,7 +31,8 @@ class KeepRunningTest : public testing::Test {
   std::string calls() const { return text_of(folder_.path() + "/calls"); }
   int starts() const { return count_of("x", text_of(folder_.path() + "/starts")); }
   Outcome keep(const std::string& arguments) const {
-    return shell("cd " + folder_.path() + " && CANDOR_RESTART_PAUSE_S=0 " + kTimeLimit +
+    return shell("cd " + folder_.path() +
+                 " && CANDOR_RESTART_PAUSE_S=0 CANDOR=" CANDOR_BINARY_DIR "/candor " + kTimeLimit +
                  CANDOR_SOURCE_DIR "/launch/keep_running.sh " + arguments);
   }
 
@@ -71,6 +72,46 @@ TEST_F(KeepRunningTest, EndsAtOnceWhereAnotherTryCannotHelp) {
   EXPECT_THAT(nowhere.text, HasSubstr("--run-dir"));
 }
 
+// Whatever way of writing YAML: the progress there is seen, so that it isn't given up.
+TEST_F(KeepRunningTest, FindsTheRunsFolderAsTheProgramReadsIt) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"run:\n  dir: \"a,b\"\n", "a,b"},
+      {"run: {dir: 'x{y}', seed: 3}\n", "x{y}"},
+      {"run: {seed: 3, dir: plain}\n", "plain"},
+      {"run:\n  seed: 3\n  dir:\n    'a # b'\n", "a # b"},
+      {"\"run\":\n  {seed: 3,\n   \"dir\": \"it's\"}\n", "it's"},
+      {"model: {path: m}\nother: {dir: no}\nrun:\n  # dir: no\n  dir: &d yes here\n", "yes here"}};
+  for (const auto& [yaml, folder] : cases) {
+    put("my.yaml", yaml);
+    put("expected", folder);
+    program(
+        "mkdir -p \"$(cat expected)/checkpoints/step_00000$n\"; [ $n -ge 5 ] && exit 0; exit 4");
+    std::filesystem::remove(folder_.path() + "/starts");
+    const Outcome outcome = keep("./job.sh " + std::string("my.yaml"));
+    EXPECT_EQ(outcome.exit_code, 0) << yaml << outcome.text;
+    EXPECT_EQ(starts(), 5) << yaml;
+  }
+  put("my.yaml", "run: {dir: other}\n");
+  put("expected", "c,d");
+  std::filesystem::remove(folder_.path() + "/starts");
+  EXPECT_EQ(keep("./job.sh my.yaml --set 'run.dir=\"c,d\"'").exit_code, 0) << "the last --set";
+}
+
+TEST_F(KeepRunningTest, SaysWhatItCannotReadTheFolderWith) {
+  put("my.yaml", "run: {dir: [a]}\n");
+  program("exit 0");
+  const Outcome list = keep("./job.sh my.yaml");
+  EXPECT_EQ(list.exit_code, 2);
+  EXPECT_THAT(list.text, AllOf(HasSubstr("my.yaml:1:12: run.dir: expected one value, got a list"),
+                               HasSubstr("add --run-dir DIR")));
+  const Outcome broken =
+      shell("cd " + folder_.path() + " && CANDOR=" + folder_.path() +
+            "/nothing " CANDOR_SOURCE_DIR "/launch/keep_running.sh ./job.sh my.yaml");
+  EXPECT_EQ(broken.exit_code, 2);
+  EXPECT_THAT(broken.text, HasSubstr("add --run-dir DIR"));
+  EXPECT_EQ(starts(), 0);
+}
+
 TEST_F(KeepRunningTest, ATrainingGoesOnFromItsCheckpoints) {
   program("[ $n = 2 ] && exit 0; touch run/checkpoints/step_000003; exit 137");
   EXPECT_EQ(keep("./job.sh -np 2 candor train my.yaml --set run.dir=run").exit_code, 0);
@@ -101,7 +142,7 @@ TEST_F(KeepRunningTest, PassesSignalsOnAndStops) {
       "exit 1");
   const Outcome outcome =
       shell("cd " + folder_.path() +
-            " && { " CANDOR_SOURCE_DIR
+            " && { CANDOR=" CANDOR_BINARY_DIR "/candor " CANDOR_SOURCE_DIR
             "/launch/keep_running.sh ./job.sh candor run my.yaml & pid=$!; until [ -e ready ]; do "
             "sleep 0.05; done; kill -USR1 $pid; wait $pid; }");
   EXPECT_EQ(outcome.exit_code, 6) << outcome.text;
