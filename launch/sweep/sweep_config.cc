@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <filesystem>
 #include <map>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "data_pipeline/files/read_file.h"
+#include "launch/config/key_type.h"
 #include "launch/config/yaml_scalars.h"
 #include "launch/config/yaml_warnings.h"
 #include "launch/sweep/sweep_section.h"
@@ -62,6 +64,30 @@ void read_range(const YamlNode& node, const std::string& path, Parameter& parame
     fail_at(node.items[0], path, "a number above 0");
 }
 
+// A range gives numbers between its ends, which the key has to take too.
+void check_range_fits(const YamlNode& name, const YamlNode& range, const Parameter& parameter) {
+  if (parameter.kind == ParameterKind::kChoice) return;
+  const std::optional<KeyType> type = type_of_key(parameter.key);
+  const bool numbers =
+      type && type->names.empty() &&
+      (type->kind == KeyType::Kind::kWhole || type->kind == KeyType::Kind::kNumber);
+  const bool whole = type && type->kind == KeyType::Kind::kWhole;
+  if (numbers && (!whole || parameter.kind == ParameterKind::kInteger)) return;
+  std::string expected = "{choice: [...]}, because it takes no range of numbers";
+  if (numbers) {
+    const double low = std::ceil(parameter.low), high = std::floor(parameter.high);
+    expected =
+        fmt::format("{}{{choice: [...]}}, because it takes whole numbers only",
+                    low < high ? fmt::format("{{integer: [{:.0f}, {:.0f}]}} or ", low, high) : "");
+  } else if (type && !type->names.empty()) {
+    expected = fmt::format("{{choice: [{}]}} or some of these, because it takes nothing else",
+                           fmt::join(type->names, ", "));
+  }
+  throw std::invalid_argument(fmt::format("{}: space.{}: expected {}, got {{{}: [{}, {}]}}",
+                                          name.where, parameter.key, expected, name.scalar,
+                                          range.items[0].scalar, range.items[1].scalar));
+}
+
 Parameter parameter_in(const YamlNode& key, const YamlNode& node, const SearchSpace& before) {
   const std::map<std::string, ParameterKind> kinds = {{"choice", ParameterKind::kChoice},
                                                       {"uniform", ParameterKind::kUniform},
@@ -85,6 +111,7 @@ Parameter parameter_in(const YamlNode& key, const YamlNode& node, const SearchSp
       ++kinds_given;
       if (parameter.kind != ParameterKind::kChoice) {
         read_range(value, path + "." + name.scalar, parameter);
+        check_range_fits(name, value, parameter);
         continue;
       }
       if (value.kind != Kind::kList || value.items.empty())
@@ -98,6 +125,8 @@ Parameter parameter_in(const YamlNode& key, const YamlNode& node, const SearchSp
     }
   }
   if (kinds_given != 1) fail_at(node, path, "one of choice, uniform, log_uniform and integer");
+  if (parameter.kind == ParameterKind::kChoice && parameter.grid > 0)
+    fail_at(node, path, "grid for a range of numbers only, because a grid takes every choice");
   return parameter;
 }
 

@@ -118,6 +118,38 @@ TEST_F(SweepFile, ParametersMustBeKeysOfAConfigAndTakeItsValues) {
   EXPECT_THAT(refusal("", "train.learning_rate: {uniform: [1]}"), HasSubstr("[low, high]"));
 }
 
+TEST_F(SweepFile, ARangeMustGiveValuesThatTheKeyTakes) {
+  for (const char* kind : {"uniform", "log_uniform"}) {
+    EXPECT_THAT(refusal("", std::string("lora.rank: {") + kind + ": [2, 8]}"),
+                AllOf(HasSubstr("sweep.yaml:3:15"), HasSubstr("space.lora.rank: expected"),
+                      HasSubstr("{integer: [2, 8]}"), HasSubstr("whole numbers"),
+                      HasSubstr(std::string("got {") + kind + ": [2, 8]}")));
+  }
+  EXPECT_THAT(refusal("", "run.seed: {uniform: [1.5, 3.5], grid: 2}"),
+              HasSubstr("{integer: [2, 3]} or {choice: [...]}"));
+  EXPECT_THAT(refusal("", "lora.rank: {uniform: [2.2, 2.8]}"),
+              AllOf(HasSubstr("expected {choice: [...]}"), testing::Not(HasSubstr("integer"))));
+  EXPECT_THAT(refusal("", "lora.rslora: {integer: [0, 1]}"),
+              HasSubstr("space.lora.rslora: expected {choice: [true, false]}"));
+  EXPECT_THAT(refusal("", "model.dtype: {uniform: [0, 1]}"), HasSubstr("{choice: [fp32, "));
+  // Both ends are scales, but nothing between them is.
+  EXPECT_THAT(refusal("", "prompt.scale: {integer: [9, 100]}"), HasSubstr("{choice: [9, 100]}"));
+  EXPECT_THAT(refusal("", "lora.layers: {integer: [0, 4]}"),
+              HasSubstr("it takes no range of numbers"));
+  EXPECT_THAT(refusal("", "lora.rank: {choice: [2.5, 4]}"), HasSubstr("lora.rank=2.5"));
+  EXPECT_THAT(refusal("", "lora.rslora: {choice: [maybe]}"), HasSubstr("lora.rslora=maybe"));
+  EXPECT_THAT(refusal("", "train.schedule: {choice: [cosin]}"),
+              AllOf(HasSubstr("train.schedule"), HasSubstr("nearest: cosine")));
+  EXPECT_THAT(refusal("", "lora.rank: {choice: [2, 4], grid: 2}"),
+              HasSubstr("grid for a range of numbers only"));
+  EXPECT_EQ(read("sweep: {dir: d, base: base.yaml, trials: 9}\nspace: {lora.alpha: {integer: [2, "
+                 "8]}}\n")
+                .space[0]
+                .kind,
+            ParameterKind::kInteger)
+      << "a whole number is a number";
+}
+
 TEST_F(SweepFile, KeysAndTextsAreExplainedAsInARunsConfig) {
   EXPECT_THAT(refusal("", "train.lr: {choice: [1]}"), HasSubstr("key is train.learning_rate"));
   EXPECT_THAT(refusal("", "lr: {choice: [1]}"), HasSubstr("key is train.learning_rate"));
