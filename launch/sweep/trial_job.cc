@@ -115,10 +115,15 @@ void end_what_is_left(const std::string& token) {
   ::dup2(log, STDOUT_FILENO);
   ::dup2(log, STDERR_FILENO);
   ::fcntl(pipe_end, F_SETFD, FD_CLOEXEC);
+  // Until the command is executed, the sweep's handler would take what is meant for it.
+  sigset_t all, before;
+  sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t child = ::fork();
   if (child == 0) run_command(options);
   if (child < 0) ::_exit(3);
   for (const int signal : kStopSignals) ::signal(signal, SIG_IGN);  // the child would inherit it
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
   ::setpgid(child, child);  // here too: it may be told to end before it has come to do so itself
   double asked_at = 0;
   int status = 0;
