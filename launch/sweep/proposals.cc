@@ -6,11 +6,16 @@
 #include <cmath>
 #include <numbers>
 #include <random>
+#include <stdexcept>
+
+#include "launch/sweep/point_check.h"
 
 namespace candor::launch {
 namespace {
 
-constexpr size_t kRandomBeforeTpe = 10;  // results before there is something to learn from
+constexpr uint64_t kAttempts = 1000;   // draws for a point that is new
+constexpr uint64_t kTpeAttempts = 20;  // of them by TPE, which likes to come back to a place
+constexpr size_t kMostEnumerated = 100000;
 constexpr int kTpeCandidates = 24;
 constexpr double kGoodShare = 0.25;
 
@@ -18,10 +23,33 @@ double unit_number(std::mt19937_64& numbers) {
   return static_cast<double>(numbers() >> 11) / 9007199254740992.0;
 }
 
-std::mt19937_64 numbers_of(uint64_t seed, size_t index) {
-  std::seed_seq sequence{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
-                         static_cast<uint32_t>(index)};
+std::mt19937_64 numbers_of(uint64_t seed, size_t index, uint64_t attempt = 0) {
+  std::vector<uint32_t> words = {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
+                                 static_cast<uint32_t>(index)};
+  if (attempt > 0) words.push_back(static_cast<uint32_t>(attempt));
+  std::seed_seq sequence(words.begin(), words.end());
   return std::mt19937_64(sequence);
+}
+
+bool is_listed(SearchMethod method) {
+  return method == SearchMethod::kGrid || method == SearchMethod::kPoints;
+}
+
+// Every point of a space of choices and integers; none for another, and for one that is too large
+// to be used up.
+std::vector<Point> all_points(SearchSpace space) {
+  for (Parameter& parameter : space) {
+    const bool range = parameter.kind != ParameterKind::kChoice;
+    if ((range && parameter.kind != ParameterKind::kInteger) ||
+        parameter.high - parameter.low >= static_cast<double>(kMostEnumerated))
+      return {};
+    parameter.grid = 0;  // every integer
+  }
+  try {
+    return grid_points(space, kMostEnumerated);
+  } catch (const std::invalid_argument&) {
+    return {};
+  }
 }
 
 // A Parzen estimate on [0, 1): a normal around each observed position, and the uniform density as
@@ -66,22 +94,64 @@ Proposals::Proposals(const SweepConfig& sweep) : sweep_(sweep), listed_(sweep.po
   if (sweep.method == SearchMethod::kGrid) {
     for (Point& point : grid_points(sweep.space)) listed_.push_back(std::move(point));
   }
-  const bool finite = sweep.method == SearchMethod::kGrid || sweep.method == SearchMethod::kPoints;
-  count_ = finite ? listed_.size() : static_cast<size_t>(sweep.trials);
-  if (finite && sweep.trials > 0) count_ = std::min(count_, static_cast<size_t>(sweep.trials));
+  count_ = is_listed(sweep.method) ? listed_.size() : static_cast<size_t>(sweep.trials);
+  if (is_listed(sweep.method) && sweep.trials > 0)
+    count_ = std::min(count_, static_cast<size_t>(sweep.trials));
 }
 
-Point Proposals::at(size_t index, const std::vector<Observation>& observations) const {
-  if (index < listed_.size()) return listed_[index];
-  switch (sweep_.method) {
-    case SearchMethod::kSobol: return point_at(sweep_.space, sobol_unit(index - listed_.size()));
-    case SearchMethod::kTpe: return point_at(sweep_.space, tpe_unit(index, observations));
-    default: return point_at(sweep_.space, random_unit(index));
+void Proposals::add(const Point& point) {
+  is_new(point);
+  trained_.insert(known_.at(point.text()));
+  ++made_;
+}
+
+bool Proposals::is_new(const Point& point) {
+  const auto [known, unknown] = known_.try_emplace(point.text());
+  if (unknown) known->second = check_point(sweep_, point).training;
+  return trained_.count(known->second) == 0;
+}
+
+std::optional<Point> Proposals::next(const std::vector<Observation>& observations) {
+  if (all_made()) return std::nullopt;
+  for (; listed_done_ < listed_.size(); ++listed_done_) {
+    if (is_new(listed_[listed_done_])) return listed_[listed_done_];
   }
+  for (uint64_t attempt = 0; !is_listed(sweep_.method) && attempt < kAttempts; ++attempt) {
+    const Point point = drawn(attempt, observations);
+    if (is_new(point)) return point;
+  }
+  std::optional<Point> left = any_that_is_left();
+  if (!left) count_ = made_;
+  return left;
 }
 
-std::vector<double> Proposals::random_unit(size_t index) const {
-  std::mt19937_64 numbers = numbers_of(sweep_.seed, index);
+std::optional<Point> Proposals::any_that_is_left() {
+  if (is_listed(sweep_.method)) return std::nullopt;
+  const std::vector<Point> all = all_points(sweep_.space);
+  if (all.empty()) return std::nullopt;
+  std::mt19937_64 numbers = numbers_of(sweep_.seed, made_, kAttempts);
+  const auto first = static_cast<size_t>(unit_number(numbers) * static_cast<double>(all.size()));
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Point& point = all[(first + i) % all.size()];
+    if (is_new(point)) return point;
+  }
+  return std::nullopt;
+}
+
+Point Proposals::drawn(uint64_t attempt, const std::vector<Observation>& observations) const {
+  if (sweep_.method == SearchMethod::kSobol) {
+    // Further ones come from beyond those of the points that are still to be proposed.
+    const size_t index = attempt > 0 ? static_cast<size_t>(sweep_.trials) + attempt - 1
+                                     : made_ - std::min(made_, listed_.size());
+    return point_at(sweep_.space, sobol_unit(index));
+  }
+  if (sweep_.method == SearchMethod::kTpe && attempt < kTpeAttempts)
+    return point_at(sweep_.space, tpe_unit(attempt, observations));
+  return point_at(sweep_.space, random_unit(attempt));
+}
+
+std::vector<double> Proposals::random_unit(uint64_t attempt) const {
+  std::mt19937_64 numbers = numbers_of(sweep_.seed, made_, attempt);
   std::vector<double> unit;
   for (size_t i = 0; i < sweep_.space.size(); ++i) unit.push_back(unit_number(numbers));
   return unit;
@@ -109,9 +179,9 @@ std::vector<double> Proposals::sobol_unit(size_t index) const {
   return unit;
 }
 
-std::vector<double> Proposals::tpe_unit(size_t index,
+std::vector<double> Proposals::tpe_unit(uint64_t attempt,
                                         const std::vector<Observation>& observations) const {
-  if (observations.size() < kRandomBeforeTpe) return random_unit(index);
+  if (observations.size() < kRandomBeforeTpe) return random_unit(attempt);
   std::vector<Observation> sorted = observations;
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Observation& a, const Observation& b) { return a.value < b.value; });
@@ -120,7 +190,7 @@ std::vector<double> Proposals::tpe_unit(size_t index,
   std::vector<std::vector<double>> positions;
   for (const Observation& observation : sorted)
     positions.push_back(position_of(sweep_.space, observation.point));
-  std::mt19937_64 numbers = numbers_of(sweep_.seed, index);
+  std::mt19937_64 numbers = numbers_of(sweep_.seed, made_, attempt);
   std::vector<double> unit;
   for (size_t i = 0; i < sweep_.space.size(); ++i) {
     std::vector<double> of_good, of_others;

@@ -22,10 +22,20 @@ void ScheduleOfTrials::finished(const Task& task, std::map<std::string, double> 
   state.figures[task.rung] = std::move(figures);
 }
 
-void ScheduleOfTrials::failed(const Task& task, const std::string& why) {
+void ScheduleOfTrials::failed(const Task& task, const std::string& why, int exit_code) {
   TrialState& state = trial(task.trial);
   state.running = false;
   state.failure = why;
+  state.exit_code = exit_code;
+}
+
+std::optional<TrialState> ScheduleOfTrials::first_failure() const {
+  for (const PointState& point : points_) {
+    for (const TrialState& state : point.trials) {
+      if (!state.failure.empty()) return state;
+    }
+  }
+  return std::nullopt;
 }
 
 std::optional<double> ScheduleOfTrials::value(int64_t point, size_t rung,

@@ -39,6 +39,7 @@ struct TrialState {
       figures{};  // by rung reached: the validation figures there
   bool running = false;
   std::string failure{};  // why it was given up
+  int exit_code = 0;      // with which it ended then
 };
 
 struct PointState {
@@ -54,7 +55,7 @@ class ScheduleOfTrials {
   void add_point(Point point);
   void started(const Task& task) { trial(task.trial).running = true; }
   void finished(const Task& task, std::map<std::string, double> figures);
-  void failed(const Task& task, const std::string& why);
+  void failed(const Task& task, const std::string& why, int exit_code);
   // The training was broken off and will be begun again.
   void interrupted(const Task& task) { trial(task.trial).running = false; }
   void promoted(int64_t point, size_t rung) {
@@ -80,6 +81,8 @@ class ScheduleOfTrials {
   // that failed.
   double rank_value(int64_t point, size_t rung) const;
   bool has_failed(int64_t point) const;
+  // Of the first training that was given up; nothing: none was.
+  std::optional<TrialState> first_failure() const;
   std::optional<size_t> rung_reached(int64_t point) const;
   // The best of those that have come furthest; ties go to the lower number. Nothing before the
   // first result.

@@ -12,6 +12,7 @@
 #include "launch/ranks/thread_environment.h"
 #include "launch/sweep/sweep_controller.h"
 #include "launch/sweep/sweep_history.h"
+#include "launch/sweep/sweep_plan.h"
 #include "launch/sweep/sweep_report.h"
 #include "launch/sweep/sweep_table.h"
 
@@ -65,6 +66,18 @@ int print_status(const SweepConfig& sweep) {
   return kExitOk;
 }
 
+// With the exit code of the first training that failed, where that says what was wrong with it;
+// else one was lost again and again.
+ChildFailedError no_result(const SweepConfig& sweep, const ScheduleOfTrials& schedule) {
+  const std::optional<TrialState> first = schedule.first_failure();
+  const int code = first ? first->exit_code : kExitUserError;
+  const bool says_what = code == kExitUserError || code == kExitFileError || code == kExitNonFinite;
+  return {says_what ? code : kExitCommunication,
+          fmt::format("no point of the sweep has a result: {} ({})",
+                      first ? first->failure : "none was trained before the budget was used up",
+                      SweepJournal::path(sweep.dir))};
+}
+
 }  // namespace
 
 int sweep_command(const SweepArguments& arguments, const std::function<bool()>& asked_to_stop) {
@@ -81,8 +94,10 @@ int sweep_command(const SweepArguments& arguments, const std::function<bool()>& 
                     arguments.path, sweep.ranks_per_trial, slots.size()));
   }
   if (arguments.in_process) check_one_pool_can_train_all(sweep, arguments.path);
+  const SweepPlan plan = plan_of(sweep);
+  tell_warnings(plan_warnings(sweep, plan), 0);
   if (arguments.dry_run) {
-    fmt::print("{}", plan_text(sweep, slots.size()));
+    fmt::print("{}", plan_text(sweep, plan, slots.size()));
     return kExitOk;
   }
   if (arguments.resume && !std::filesystem::exists(SweepJournal::path(sweep.dir))) {
@@ -113,11 +128,7 @@ int sweep_command(const SweepArguments& arguments, const std::function<bool()>& 
   if (!arguments.no_evaluation) controller.evaluate_best();
   write_sweep_report(sweep, controller.schedule(), controller.files());
   fmt::print("{}", ranking_text(sweep, controller.schedule(), 10));
-  if (!controller.schedule().best()) {
-    fmt::print(stderr, "candor: no point of the sweep has a result; {}\n",
-               SweepJournal::path(sweep.dir));
-    return kExitInternal;
-  }
+  if (!controller.schedule().best()) throw no_result(sweep, controller.schedule());
   fmt::print("\nbest config: {0}/best.yaml   report: {0}/sweep.html   all trials: {0}/trials.csv\n",
              sweep.dir);
   return kExitOk;

@@ -48,6 +48,7 @@ double SweepController::seconds_used() const {
 void SweepController::replay() {
   SweepHistory history = history_of(sweep_, journal_.before());
   schedule_ = std::move(history.schedule);
+  for (const PointState& point : schedule_.points()) proposals_.add(point.point);
   seconds_before_ = history.seconds;
   slot_seconds_ = history.slot_seconds;
   largest_job_ = history.largest_job;
@@ -80,19 +81,19 @@ void SweepController::propose() {
     observations.push_back({.point = schedule_.points()[static_cast<size_t>(point)].point,
                             .value = schedule_.rank_value(point, 0)});
   }
-  const size_t index = schedule_.points().size();
-  const Point point = proposals_.at(index, observations);
+  const std::optional<Point> point = proposals_.next(observations);
+  if (!point) return;
   journal_.write({{"event", "point"},
-                  {"point", index},
-                  {"values", json_of(point)},
+                  {"point", schedule_.points().size()},
+                  {"values", json_of(*point)},
                   {"results_known", observations.size()}});
-  schedule_.add_point(point);
+  proposals_.add(*point);
+  schedule_.add_point(*point);
 }
 
 void SweepController::promote() {
   const bool slot_is_free = pool_.free() >= static_cast<size_t>(sweep_.ranks_per_trial);
-  for (const Task& task :
-       schedule_.promotions_now(schedule_.points().size() == proposals_.count(), slot_is_free)) {
+  for (const Task& task : schedule_.promotions_now(proposals_.all_made(), slot_is_free)) {
     nlohmann::ordered_json values = nlohmann::ordered_json::array();
     for (int64_t point = 0; point < static_cast<int64_t>(schedule_.points().size()); ++point) {
       const double value = schedule_.rank_value(point, task.rung - 1);
@@ -107,14 +108,6 @@ void SweepController::promote() {
     on_event_(
         fmt::format("point {} goes on to step {}", task.trial.text(), sweep_.rungs[task.rung]));
   }
-}
-
-const SweepController::Needs& SweepController::needs_of(const Task& task) {
-  const auto [found, is_new] = needs_.try_emplace(task.trial.point);
-  if (is_new)
-    found->second = {.shared = files_.shared_id(point_of(task)),
-                     .trunk = files_.trunk_id(point_of(task))};
-  return found->second;
 }
 
 std::vector<std::string> SweepController::mpirun_command(
@@ -144,9 +137,12 @@ int SweepController::run_on_all_slots(const std::string& doing,
                                       const std::string& log_path) {
   end_pool();  // its ranks would keep what this needs, on GPUs above all
   const std::optional<std::vector<Slot>> slots = pool_.take(pool_.total());
+  // No other job may have its token: the watcher of a session that was killed ends what has it.
+  const int64_t number = ++largest_job_;
+  journal_.write({{"event", "job"}, {"job", number}, {"doing", doing}});
   TrialJob job({.command = mpirun_command(*slots, arguments),
                 .log_path = log_path,
-                .token = token(fmt::format("{};", ++largest_job_))});
+                .token = token(fmt::format("{};", number))});
   std::optional<int> code;
   while (!(code = job.poll())) {
     if (options_.asked_to_stop()) job.end();
@@ -155,27 +151,6 @@ int SweepController::run_on_all_slots(const std::string& doing,
   }
   pool_.give_back(*slots);
   return *code;
-}
-
-// Answers, grades and tokens, on all slots. False: not ready, because trials still run or it was
-// asked to stop.
-bool SweepController::prepare_shared(const std::string& id, const Point& point) {
-  if (!running_.empty()) return false;
-  files_.write_shared_config(point);
-  const std::string log_path = files_.shared_log_path(id);
-  for (const char* stage : {"answer", "grade", "prepare"}) {
-    on_event_(fmt::format("{} (shared/{}, once for all trials that need it)", stage, id));
-    const int code = run_on_all_slots(fmt::format("{} for shared/{}", stage, id),
-                                      {stage, files_.shared_config_path(id)}, log_path);
-    if (options_.asked_to_stop()) return false;
-    if (code != 0) {
-      const std::string reason = reason_in_log(log_path);
-      throw ChildFailedError(
-          code, fmt::format("candor {} of what trials share ended with {}: {} ({})", stage, code,
-                            reason.empty() ? "see its log" : reason, log_path));
-    }
-  }
-  return true;
 }
 
 void SweepController::make_pool() {
@@ -215,21 +190,30 @@ bool SweepController::start_next() {
     return false;  // it ends; the next one is made then
   std::optional<std::vector<Slot>> slots = pool_.take(static_cast<size_t>(sweep_.ranks_per_trial));
   if (!slots) return false;
+  const auto is_open = [&](const Task& task) { return !is_refused(task); };
   const auto may_start = [&](const Task& task) {
+    if (is_refused(task)) return false;
     const std::string& trunk = needs_of(task).trunk;
     return trunk.empty() || trunks_made_.count(trunk) > 0 ||
            trunk_makers_.count(trunk) == 0;  // else somebody is computing what it would compute
   };
   std::optional<Task> task = schedule_.next(may_start);
   // No point before it can be trained: TPE learns from those before.
-  if (!task && !schedule_.next() && schedule_.points().size() < proposals_.count() &&
-      !out_of_budget()) {
+  if (!task && !schedule_.next(is_open) && !proposals_.all_made() && !out_of_budget()) {
     propose();
     task = schedule_.next(may_start);
   }
   if (!task) {
     pool_.give_back(*slots);
     return false;
+  }
+  if (const Refusal refusal = refusal_of(*task); refusal.exit_code != 0) {
+    pool_.give_back(*slots);
+    if (std::none_of(refused_.begin(), refused_.end(),
+                     [&](const auto& other) { return other.second.why == refusal.why; }))
+      on_event_(fmt::format("{} can't be trained: {}", task->trial.text(), refusal.why));
+    refused_[task->trial.point] = refusal;
+    return true;
   }
   const std::string& shared = needs_of(*task).shared;
   if (!files_.shared_is_there(shared)) {
@@ -317,18 +301,16 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
   if (code == 0)
     figures = figures_at(read_trial_curve(files_.metrics_path(id)),
                          last ? 0 : sweep_.rungs[trial.task.rung]);
-  if (figures) {
+  const std::string& metric = sweep_.objectives.front().metric;
+  const bool incomparable = figures && figures->count(metric) == 0;
+  if (figures && !incomparable) {
     event["figures"] = *figures;
     journal_.write(event);
     failures_.erase(id);
     pools_without_result_ = 0;
     schedule_.finished(trial.task, *figures);
-    const Objective& objective = sweep_.objectives.front();
-    const auto value = figures->find(objective.metric);
-    on_event_(fmt::format("{} step {:.0f}: {} {}  ({})", id.text(), figures->at("step"),
-                          objective.metric,
-                          value == figures->end() ? "none" : fmt::format("{:.4f}", value->second),
-                          point_of(trial.task).text()));
+    on_event_(fmt::format("{} step {:.0f}: {} {:.4f}  ({})", id.text(), figures->at("step"), metric,
+                          figures->at(metric), point_of(trial.task).text()));
     return;
   }
   if (options_.asked_to_stop() || (trial.why_ended.empty() && trial.run->blameless())) {
@@ -337,6 +319,11 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
     return;
   }
   std::string why = trial.why_ended;
+  if (why.empty() && incomparable) {
+    code = kExitUserError;  // it would come out the same again
+    event["exit"] = code;
+    why = fmt::format("its validation gives no {}, which sweep.objective compares", metric);
+  }
   if (why.empty())
     why = code == 0 ? "it left no validation figures in metrics.jsonl"
                     : reason_in_log(files_.log_path(id), trial.log_begins_at);
@@ -350,7 +337,7 @@ void SweepController::training_ended(RunningTrial& trial, int code) {
   event["why"] = why;
   journal_.write(event);
   on_event_(fmt::format("{} failed{}: {}", id.text(), given_up ? "" : ", is tried again", why));
-  given_up ? schedule_.failed(trial.task, why) : schedule_.interrupted(trial.task);
+  given_up ? schedule_.failed(trial.task, why, code) : schedule_.interrupted(trial.task);
 }
 
 }  // namespace candor::launch

@@ -70,7 +70,13 @@ class SweepController {
 
  private:
   struct Needs {
-    std::string shared, trunk;  // ids, as TrialFiles has them
+    std::string shared, trunk;        // ids, as TrialFiles has them
+    std::string problem{};            // why the config can't be read; empty: it can
+    int64_t validation_examples = 0;  // train.validation_examples
+  };
+  struct Refusal {
+    int exit_code = 0;  // 0: it can be trained
+    std::string why{};
   };
 
   void replay();
@@ -82,6 +88,14 @@ class SweepController {
   int run_on_all_slots(const std::string& doing, const std::vector<std::string>& arguments,
                        const std::string& log_path);
   bool prepare_shared(const std::string& id, const Point& point);
+  // Why no training of this point can work, as far as that is known before one is started.
+  Refusal refusal_of(const Task& task);
+  Refusal refusal_by_objective(const Needs& needs);
+  bool is_refused(const Task& task) const { return refused_.count(task.trial.point) > 0; }
+  bool is_over();
+  // At the end: the points that were refused fail. False where there was none. Throws where no
+  // other point has a result, and leaves the journal as it was: what is wrong may be put right.
+  bool give_up_the_refused();
   void start_training(const Task& task, std::vector<Slot> slots);
   void make_pool();
   void end_pool();  // and wait
@@ -109,6 +123,9 @@ class SweepController {
   std::vector<std::unique_ptr<RunningTrial>> running_;
   std::map<TrialId, int64_t> failures_;  // one after the other, of the training that is due
   std::map<int64_t, Needs> needs_;       // by point
+  std::map<int64_t, Refusal> refused_;   // by point
+  std::map<std::string, Refusal> refused_shared_;     // by id: what couldn't be prepared
+  std::map<std::string, Refusal> refused_objective_;  // by what it is measured on
   std::set<std::string> trunks_made_;
   std::map<std::string, TrialId> trunk_makers_;
   std::function<void(const std::string&)> on_event_;

@@ -40,7 +40,7 @@ void training_ended(const nlohmann::ordered_json& event, SweepHistory& history) 
     history.failures.erase(task.trial);
     history.schedule.finished(task, event.at("figures").get<std::map<std::string, double>>());
   } else if (event.value("given_up", false)) {
-    history.schedule.failed(task, event.at("why"));
+    history.schedule.failed(task, event.at("why"), event.at("exit"));
   } else if (event.value("failure", false)) {
     ++history.failures[task.trial];
   }
@@ -72,7 +72,7 @@ SweepHistory history_of(const SweepConfig& sweep,
     if (what == "point") history.schedule.add_point(point_in(event.at("values")));
     if (what == "promote") history.schedule.promoted(event.at("point"), event.at("rung"));
     if (what == "trunk") history.trunks.insert(event.at("id").get<std::string>());
-    if (what == "start" || what == "pool")
+    if (what == "start" || what == "pool" || what == "job")
       history.largest_job = std::max(history.largest_job, event.at("job").get<int64_t>());
     if (what == "start") history.open.push_back(task_in(event));
     if (what == "end") training_ended(event, history);

@@ -66,9 +66,7 @@ bool SweepController::run(const std::function<void(const std::string&)>& on_even
         }
       }
       if (running_.empty() && !options_.asked_to_stop()) {
-        const bool all_proposed = schedule_.points().size() == proposals_.count();
-        if (broke || (all_proposed && schedule_.due_promotions(true).empty() && !schedule_.next()))
-          break;
+        if (broke || (is_over() && !give_up_the_refused())) break;
       }
     }
     std::vector<const RunningTrial*> running;

@@ -10,30 +10,10 @@
 
 #include "launch/progress/progress.h"
 #include "launch/sweep/steady_seconds.h"
-#include "launch/sweep/sweep_names.h"
+#include "launch/sweep/sweep_plan.h"
 
 namespace candor::launch {
 namespace {
-
-// Points that reach each rung when halving goes as planned.
-std::vector<size_t> points_by_rung(const SweepConfig& sweep, size_t points) {
-  std::vector<size_t> of_rung;
-  for (size_t rung = 0; rung < sweep.rungs.size(); ++rung) {
-    of_rung.push_back(points);
-    points = std::min(points, std::max<size_t>(1, points / static_cast<size_t>(sweep.factor)));
-  }
-  return of_rung;
-}
-
-double steps_of_plan(const SweepConfig& sweep, size_t points) {
-  const std::vector<size_t> of_rung = points_by_rung(sweep, points);
-  double steps = 0;
-  for (size_t rung = 0; rung < of_rung.size(); ++rung) {
-    const int64_t before = rung == 0 ? 0 : sweep.rungs[rung - 1];
-    steps += static_cast<double>(of_rung[rung]) * static_cast<double>(sweep.rungs[rung] - before);
-  }
-  return steps * static_cast<double>(sweep.repeat_seeds);
-}
 
 // So that a line never wraps: a wrapped one couldn't be rewritten.
 std::string cut_to(const std::string& line, size_t width) {
@@ -115,45 +95,6 @@ std::string ranking_text(const SweepConfig& sweep, const ScheduleOfTrials& sched
     }
   }
   return text;
-}
-
-std::string plan_text(const SweepConfig& sweep, size_t slots) {
-  const Proposals proposals(sweep);
-  std::string text = fmt::format(
-      "{} of {} points, {}{}, halving {}; {} training{} each, {} rank{} each; {} slots, so {} at a "
-      "time\n",
-      method_name(sweep.method), proposals.count(),
-      sweep.objectives.front().larger_is_better ? "most " : "least ",
-      sweep.objectives.front().metric, halving_name(sweep.halving), sweep.repeat_seeds,
-      sweep.repeat_seeds == 1 ? "" : "s", sweep.ranks_per_trial,
-      sweep.ranks_per_trial == 1 ? "" : "s", slots,
-      slots / static_cast<size_t>(sweep.ranks_per_trial));
-  const std::vector<size_t> of_rung = points_by_rung(sweep, proposals.count());
-  for (size_t rung = 0; rung < of_rung.size(); ++rung) {
-    text += sweep.rungs[rung] > 0
-                ? fmt::format("  to step {}: {} points\n", sweep.rungs[rung], of_rung[rung])
-                : fmt::format("  to the end: {} points\n", of_rung[rung]);
-  }
-  const double steps = steps_of_plan(sweep, proposals.count()),
-               all = static_cast<double>(proposals.count()) *
-                     static_cast<double>(sweep.rungs.back()) *
-                     static_cast<double>(sweep.repeat_seeds);
-  if (steps > 0) {
-    text +=
-        fmt::format("  {:.0f} steps of {} examples, {:.0f} % of training every point to the end\n",
-                    steps, sweep.base.train.batches.global_batch_examples, 100 * steps / all);
-  }
-  const size_t shown = std::min<size_t>(proposals.count(), 10);
-  for (size_t i = 0; i < shown && (sweep.method != SearchMethod::kTpe || i < 10); ++i)
-    text += fmt::format("  {:04}  {}\n", i, proposals.at(i, {}).text());
-  if (shown < proposals.count()) text += fmt::format("  and {} more\n", proposals.count() - shown);
-  return text;
-}
-
-double steps_left(const SweepConfig& sweep, const ScheduleOfTrials& schedule,
-                  size_t points_in_all) {
-  return std::max(0.0,
-                  steps_of_plan(sweep, points_in_all) - static_cast<double>(schedule.steps_done()));
 }
 
 SweepDisplay::SweepDisplay(const TrialFiles& files, std::FILE* stream)

@@ -1,4 +1,4 @@
-// A sweep in text: the live table of a terminal, and what --status and --dry-run print.
+// A sweep in text: the live table of a terminal, and what --status prints.
 #pragma once
 
 #include <cstdio>
@@ -17,9 +17,6 @@ std::string sparkline(const std::vector<double>& values, size_t width);
 // One line a point, best first: place, number, steps, objectives, failures, values. At most `most`
 // points.
 std::string ranking_text(const SweepConfig& sweep, const ScheduleOfTrials& schedule, size_t most);
-
-// What will be tried and what it costs, before anything is started.
-std::string plan_text(const SweepConfig& sweep, size_t slots);
 
 // Rewritten in place on a terminal; elsewhere only the events, a line each.
 class SweepDisplay {
@@ -40,8 +37,5 @@ class SweepDisplay {
   int lines_shown_ = 0;
   double last_shown_ = 0;
 };
-
-// Steps that are still to be done if nothing fails, of the points proposed and to come.
-double steps_left(const SweepConfig& sweep, const ScheduleOfTrials& schedule, size_t points_in_all);
 
 }  // namespace candor::launch

@@ -55,8 +55,12 @@ std::string TrialFiles::shared_id(const Point& point) const {
   return data::sha256_hex(to_yaml(part)).substr(0, 12);
 }
 
+std::string TrialFiles::shared_tokens_path(const std::string& id) const {
+  return RunPaths(shared_dir(id)).tokens();
+}
+
 bool TrialFiles::shared_is_there(const std::string& id) const {
-  return fs::exists(RunPaths(shared_dir(id)).tokens());
+  return fs::exists(shared_tokens_path(id));
 }
 
 void TrialFiles::write_shared_config(const Point& point) const {

@@ -34,6 +34,7 @@ class TrialFiles {
     return shared_dir(id) + "/shared.yaml";
   }
   std::string shared_log_path(const std::string& id) const { return shared_dir(id) + "/job.log"; }
+  std::string shared_tokens_path(const std::string& id) const;
   bool shared_is_there(const std::string& id) const;
   void write_shared_config(const Point& point) const;
 

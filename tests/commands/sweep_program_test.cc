@@ -54,6 +54,9 @@ TEST_F(SweepProgram, TriesEveryPointOnceAndLeavesAReport) {
   EXPECT_EQ(best.run.dir, at("sweep/best"));
   EXPECT_TRUE(best.lora.rank == 2 || best.lora.rank == 4);
 
+  EXPECT_EQ(count_of("\"event\":\"job\"", journal()), 4)
+      << "three stages and the evaluation, whose numbers no later job may have";
+
   const Outcome again = sweep("--slots 2 --resume --no-evaluation");
   EXPECT_EQ(again.exit_code, 0) << again.text;
   EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 4) << "nothing is left to do";
@@ -64,6 +67,93 @@ TEST_F(SweepProgram, TriesEveryPointOnceAndLeavesAReport) {
   const Outcome other = sweep("--slots 2");
   EXPECT_EQ(other.exit_code, 2);
   EXPECT_THAT(other.text, HasSubstr("begun with another sweep file"));
+}
+
+TEST_F(SweepProgram, AnInvalidCombinationIsToldAndTheOthersAreTrained) {
+  const std::string space =
+      "  train.global_batch_examples: {choice: [4, 8]}\n  train.micro_batch_examples: {choice: [2, "
+      "8]}\n";
+  const char* reason = "train.micro_batch_examples: expected at most train.global_batch_examples 4";
+  for (const char* method : {"", ", trials: 9"}) {
+    fs::remove_all(at("sweep"));
+    write_sweep(method, space);
+    if (method[0] != 0) {
+      std::string text = text_of(at("sweep.yaml"));
+      put("sweep.yaml", text.replace(text.find("grid"), 4, "tpe"));
+    }
+    const Outcome plan = sweep("--slots 2 --dry-run");
+    EXPECT_EQ(plan.exit_code, 0) << plan.text;
+    EXPECT_THAT(plan.text, AllOf(HasSubstr("1 of 4 points can't be trained and is left out"),
+                                 HasSubstr(reason), HasSubstr("18 steps")));
+    const Outcome outcome = sweep("--slots 2 --no-evaluation");
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
+    EXPECT_EQ(count_of("1 of 4 points can't be trained", outcome.text), 1) << outcome.text;
+    EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 3) << "and none twice";
+    EXPECT_THAT(text_of(at("sweep/trials.csv")), HasSubstr(reason));
+    EXPECT_EQ(sweep("--slots 2 --no-evaluation").exit_code, 0) << "nothing is left to do";
+    EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 3);
+  }
+  fs::remove_all(at("sweep"));
+  write_sweep("", "  train.max_steps: {choice: [2, 4]}\n  train.warmup_steps: {choice: [4, 5]}\n");
+  const Outcome none = sweep("--slots 2");
+  EXPECT_EQ(none.exit_code, 2) << none.text;
+  EXPECT_EQ(count_of("candor: ", none.text), 1) << none.text;
+  EXPECT_THAT(none.text, HasSubstr("train.warmup_steps: expected less than train.max_steps"));
+  EXPECT_FALSE(fs::exists(at("sweep")));
+}
+
+TEST_F(SweepProgram, WhatItsStagesRefuseIsLeftOutAndTheOthersAreTrained) {
+  write_sweep("", "  prepare.max_tokens: {choice: [8, 2048]}\n");
+  const Outcome outcome = sweep("--slots 2 --no-evaluation");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_EQ(count_of("0000 can't be trained: candor ", outcome.text), 1) << outcome.text;
+  EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 1);
+  EXPECT_THAT(text_of(at("sweep/best.yaml")), HasSubstr("max_tokens: 2048"));
+
+  // Where none works, nothing is given up for good: the file may be put right.
+  fs::remove_all(at("sweep"));
+  write_sweep("", "  lora.rank: {choice: [2, 4]}\n");
+  const std::string questions = text_of(at("questions.jsonl"));
+  put("questions.jsonl", "no JSON\n");
+  const Outcome refused = sweep("--slots 2 --no-evaluation");
+  EXPECT_EQ(refused.exit_code, 2) << refused.text;
+  EXPECT_THAT(refused.text, HasSubstr("no point of the sweep has a result; point 0000"));
+  put("questions.jsonl", questions);
+  const Outcome again = sweep("--slots 2 --no-evaluation");
+  EXPECT_EQ(again.exit_code, 0) << again.text;
+  EXPECT_EQ(count_of("\"figures\"", journal()), 2) << journal();
+}
+
+// All answers of this run are wrong.
+TEST_F(SweepProgram, AnObjectiveThatIsntDefinedIsToldBeforeAnyTraining) {
+  write_sweep(", objective: auroc");
+  const Outcome outcome = sweep("--slots 2");
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.text;
+  EXPECT_EQ(count_of("candor: ", outcome.text), 1) << outcome.text;
+  EXPECT_THAT(outcome.text, AllOf(HasSubstr("sweep.objective auroc isn't defined"),
+                                  HasSubstr("all 12 answers are wrong")));
+  EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 0);
+}
+
+TEST_F(SweepProgram, NoPointIsTrainedTwice) {
+  put("sweep.yaml",
+      "sweep: {dir: " + at("sweep") +
+          ", base: line.yaml, method: random, trials: 8}\nspace: {lora.rank: {choice: "
+          "[2, 4]}}\n");
+  const char* word = "the space has no more than 2 points, so sweep.trials 8 isn't reached";
+  const Outcome plan = sweep("--slots 2 --dry-run");
+  EXPECT_THAT(plan.text, AllOf(HasSubstr("random of 2 points"), HasSubstr(word)));
+  const Outcome outcome = sweep("--slots 2 --no-evaluation");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_EQ(count_of(word, outcome.text), 1) << outcome.text;
+  EXPECT_EQ(count_of("\"event\":\"start\"", journal()), 2);
+}
+
+TEST_F(SweepProgram, WithoutAResultTheExitCodeIsThatOfTheFailures) {
+  write_sweep("", "  lora.alpha: {choice: [1e38, 2e38]}\n");
+  const Outcome outcome = sweep("--slots 2");
+  EXPECT_EQ(outcome.exit_code, 5) << outcome.text;
+  EXPECT_EQ(count_of("no point of the sweep has a result", outcome.text), 1) << outcome.text;
 }
 
 TEST_F(SweepProgram, ATrialThatCantWorkIsGivenUpAndTheOthersFinish) {

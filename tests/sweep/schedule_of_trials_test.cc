@@ -67,7 +67,7 @@ Done run(const SweepConfig& sweep, int64_t points, size_t slots, unsigned seed,
     const Task task = running[ends];
     running.erase(running.begin() + static_cast<std::ptrdiff_t>(ends));
     if (failing.count(task.trial.point) > 0 && task.trial.repeat == 0) {
-      schedule.failed(task, "it broke");
+      schedule.failed(task, "it broke", 4);
     } else {
       schedule.finished(task, {{"auroc", worth_of(task.trial.point, task.rung)},
                                {"step", static_cast<double>(sweep.rungs[task.rung])}});
@@ -179,7 +179,7 @@ TEST(ScheduleOfTrials, RepeatedSeedsAreComparedByTheirMeanAndAFailedOneDoesntCou
   finish(1, 1, 0.7);
   EXPECT_DOUBLE_EQ(*schedule.value(0, 0, sweep.objectives[0]), 0.7);
   EXPECT_EQ(schedule.best(), 1);
-  schedule.failed({.trial = {.point = 0, .repeat = 1}, .rung = 0}, "it broke");
+  schedule.failed({.trial = {.point = 0, .repeat = 1}, .rung = 0}, "it broke", 4);
   EXPECT_EQ(schedule.best(), 0);
   EXPECT_EQ((TrialId{7, 0}.text()), "0007");
   EXPECT_EQ((TrialId{7, 2}.text()), "0007.2");

@@ -16,6 +16,7 @@
 
 #include "data_pipeline/files/read_file.h"
 #include "launch/sweep/slots.h"
+#include "launch/sweep/sweep_history.h"
 #include "launch/sweep/trial_job.h"
 
 namespace candor::launch {
@@ -93,6 +94,18 @@ TEST_F(Journal, IsOpenOnceAndItsLockIsntInherited) {
   TrialJob job({.command = {"sleep", "30"}, .log_path = at("log"), .token = dir_ + "|1;"});
   journal.reset();
   SweepJournal again(dir_);  // though the job and its watcher live
+}
+
+// The watcher of a session that was killed ends what has its job's number.
+TEST(History, KnowsTheNumberOfEveryJobThatWasBegun) {
+  SweepConfig sweep;
+  sweep.objectives = {{.metric = "auroc"}};
+  std::vector<nlohmann::ordered_json> events = {{{"event", "session"}, {"time", 1}}};
+  for (const char* event : {"job", "pool", "job"}) {
+    const auto number = static_cast<int64_t>(events.size());
+    events.push_back({{"event", event}, {"job", number}, {"time", 2}});
+    EXPECT_EQ(history_of(sweep, events).largest_job, number) << event;
+  }
 }
 
 TEST_F(Slots, OfAHostfile) {
@@ -175,6 +188,20 @@ TEST_F(Jobs, AreAskedToEndAndLeaveNothingBehind) {
   job.end();
   EXPECT_EQ(wait_for(job), 6);
   EXPECT_EQ(processes_with(dir_), 0);
+}
+
+// The sweep catches this signal. What it sends a job that it has just started must not end in the
+// handler that the job has until its command is executed.
+TEST_F(Jobs, AreEndedByASignalThatComesBeforeTheirCommandIsExecuted) {
+  const auto before = std::signal(SIGTERM, [](int) {});
+  for (int i = 0; i < 50; ++i) {
+    TrialJob job({.command = {"sleep", "60"},
+                  .log_path = at("log"),
+                  .token = dir_ + "|early" + std::to_string(i) + ";"});
+    job.end();
+    EXPECT_EQ(wait_for(job), 128 + SIGTERM) << i;
+  }
+  std::signal(SIGTERM, before);
 }
 
 TEST_F(Jobs, EndWhenTheSweepIsKilled) {

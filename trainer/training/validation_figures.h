@@ -28,9 +28,10 @@ struct ValidationFigures {
 struct ValidationEntry {
   const char* name;  // in metrics.jsonl
   double (*of)(const ValidationFigures& figures);
-  Better better;          // with kNeither it is no objective of a sweep
-  bool on_board = false;  // in TensorBoard's events
-  bool whole = false;     // a whole number
+  Better better;                    // with kNeither it is no objective of a sweep
+  bool on_board = false;            // in TensorBoard's events
+  bool whole = false;               // a whole number
+  bool needs_both_classes = false;  // not defined where all answers are right, or all wrong
 };
 
 // In the order in which metrics.jsonl has them.
