@@ -194,7 +194,7 @@ TEST_F(Jobs, AreAskedToEndAndLeaveNothingBehind) {
 // handler that the job has until its command is executed.
 TEST_F(Jobs, AreEndedByASignalThatComesBeforeTheirCommandIsExecuted) {
   const auto before = std::signal(SIGTERM, [](int) {});
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 20; ++i) {
     TrialJob job({.command = {"sleep", "60"},
                   .log_path = at("log"),
                   .token = dir_ + "|early" + std::to_string(i) + ";"});
