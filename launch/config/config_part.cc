@@ -1,6 +1,7 @@
 #include "launch/config/config_part.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <any>
@@ -118,6 +119,27 @@ RunConfig with_keys_of(const RunConfig& config, const RunConfig& from, const Key
   transfer.now_write();
   visit_fields(changed, transfer);
   return changed;
+}
+
+std::vector<std::pair<std::string, std::string>> key_values(const RunConfig& config,
+                                                            const KeyList& keys) {
+  std::vector<std::pair<std::string, std::string>> values;
+  const auto add = [&](const std::string& path, const YAML::Node& node) {
+    if (!covers(keys, path)) return;
+    YAML::Emitter line;
+    line << YAML::Flow << node;
+    values.emplace_back(path, line.c_str());
+  };
+  for (const auto& section : YAML::Load(to_yaml(only_keys(config, keys)))) {
+    const auto name = section.first.as<std::string>();
+    if (!section.second.IsMap()) {
+      add(name, section.second);
+      continue;
+    }
+    for (const auto& key : section.second)
+      add(name + "." + key.first.as<std::string>(), key.second);
+  }
+  return values;
 }
 
 }  // namespace candor::launch

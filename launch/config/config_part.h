@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "launch/config/run_config.h"
@@ -21,6 +22,11 @@ RunConfig only_keys(const RunConfig& config, const KeyList& keys);
 
 // These keys as in `from`, all others as in `config`. Throws the same.
 RunConfig with_keys_of(const RunConfig& config, const RunConfig& from, const KeyList& keys);
+
+// Paths and values, as YAML in one line, of these keys alone, in the order of the config: two
+// versions of candor give the same where they have the same of these keys. Throws the same.
+std::vector<std::pair<std::string, std::string>> key_values(const RunConfig& config,
+                                                            const KeyList& keys);
 
 // Where a config is read as a whole, to be written or compared, that isn't a use of its keys: a
 // test that watches the reads of a config looks away while one of these lives.

@@ -184,7 +184,12 @@ std::string key_text(const RunConfig& config, const StageDeclaration& stage) {
   if (stage.name == "answer" && !part.prepare.leave_out_too_long)
     part.prepare.max_tokens = PrepareSection{}.max_tokens;
   if (covers(stage.file_keys, "data.questions")) part.data.questions = "-";
-  return to_yaml(part);
+  std::string text;
+  for (const auto& [key, value] : key_values(part, stage.result_keys)) {
+    text += key;
+    text += ": " + value + "\n";
+  }
+  return text;
 }
 
 }  // namespace candor::launch

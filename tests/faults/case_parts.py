@@ -1,5 +1,6 @@
 """What a case is made of: faults of the preloaded library, signals from outside, damage between two jobs, and what each must lead to."""
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
@@ -72,6 +73,18 @@ class Signal:
         return f"{self.name} to {'the job' if self.target < 0 else f'rank {self.target}'} {when}"
 
 
+def is_locked(path):
+    """By a process that lives: what a killed one has left there doesn't count."""
+    if not path.exists():
+        return False
+    with open(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return False
+        except BlockingIOError:
+            return True
+
+
 @dataclasses.dataclass
 class SecondRun:
     """The same run given again while the first is at work: it must be refused and name the first."""
@@ -82,8 +95,7 @@ class SecondRun:
     command: list = dataclasses.field(default_factory=list)  # set before the job
 
     def due(self, running, seconds):
-        lock = running.folder / "run" / ".lock"
-        if self.sent or not (lock.exists() and lock.read_text()):
+        if self.sent or not is_locked(running.folder / "run" / ".lock"):
             return self.sent
         environment = {**os.environ, **job.ENVIRONMENT, "CANDOR_FAULT_CASE": running.token}
         try:

@@ -15,6 +15,7 @@
 #include "trainer/training/adamw.h"
 #include "trainer/training/learning_rate.h"
 #include "trainer/training/micro_batch_gradient.h"
+#include "trainer/training/ranks_peak.h"
 #include "trainer/training/step_plan.h"
 #include "trainer/training/train_examples.h"
 
@@ -271,6 +272,13 @@ TEST(AdapterFiles, ComeBackAsTheyWereAndRefuseWhatDoesNotFit) {
       HasSubstr("expected layers in 0.."));
   std::filesystem::remove(folder + "/adapter_model.safetensors");
   EXPECT_THROW(read_adapter(folder, config, at::kFloat), std::system_error);
+}
+
+TEST(RanksPeak, TellsNoShareAboveOne) {
+  RanksPeak peak;
+  EXPECT_EQ(peak.share_seen(.4), .4);
+  EXPECT_EQ(peak.share_seen(2.42), 1);  // it was measured beside other work
+  EXPECT_EQ(peak.share_seen(.4), .4);
 }
 
 }  // namespace

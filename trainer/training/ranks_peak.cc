@@ -20,4 +20,10 @@ void RanksPeak::sum(comm::ProcessGroup& group) {
   of_all_ = peak.item<double>();
 }
 
+double RanksPeak::share_seen(double share) {
+  if (share <= 1) return share;
+  of_all_ *= share;
+  return 1;
+}
+
 }  // namespace candor::trainer

@@ -17,6 +17,10 @@ class RanksPeak {
 
   double per_second() const { return of_all_; }  // 0: not summed yet
 
+  // The share to tell of one that a step reached. One above 1 shows that the peak was measured
+  // beside other work: that step's rate is the peak then.
+  double share_seen(double share);
+
  private:
   double mine_ = 0, of_all_ = 0;
 };

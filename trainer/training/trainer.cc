@@ -83,6 +83,7 @@ void Trainer::run_steps() {
                           fmt::format("step {}", step), context_.group);
     }
     auto [record, stop_asked] = step_.take(step, trunk_.get(), peak_.per_second());
+    record.share_of_peak = peak_.share_seen(record.share_of_peak);
     validate_if_due(record);
     const bool best = record.validation && record.validation->tokenized_brier < state.best_brier;
     if (best) {
