@@ -20,7 +20,7 @@ struct DoctorArguments {
 // Filled from the command line; each command reads only those that its --help lists.
 struct CommandArguments {
   bool resume = false;          // train: go on from the newest checkpoint
-  bool force = false;           // run, answer, grade: replace what a person made or edited
+  bool force = false;           // run, answer, grade, score, k8s: replace what candor didn't make
   int64_t pause_at = 0;         // train: the step at which to save and leave; 0: only at the end
   int64_t ranks_per_trial = 1;  // pool: of a group
   bool merge = false;           // export: also write the merged model

@@ -70,12 +70,18 @@ void add_output_file(CLI::App& parser, CommandLine& line, const std::string& mea
       meaning);
 }
 
+void add_output_force(CLI::App& parser, CommandLine& line) {
+  parser.add_flag("--force", line.arguments.force,
+                  "replace --output also where it is a file that candor didn't write");
+}
+
 void score_options(CLI::App& parser, CommandLine& line) {
   CommandArguments& arguments = line.arguments;
   parser.add_option("--input", arguments.input, "JSONL with question and response")->required();
   add_output_file(parser, line, "JSONL to write; - for standard output");
   parser.get_option("--output")->required();
   add_adapter(parser, line);
+  add_output_force(parser, line);
 }
 
 }  // namespace
@@ -180,6 +186,7 @@ void k8s_options(CLI::App& parser, CommandLine& line) {
       ->capture_default_str();
   parser.add_option("--namespace", arguments.job.name_space, "of the job (default: kubectl's)");
   add_output_file(parser, line, "file to write (default: -, standard output)");
+  add_output_force(parser, line);
 }
 
 void help_options(CLI::App& parser, CommandLine& line) {

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <fstream>
+#include <functional>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -43,6 +46,29 @@ void refuse_stream(const Named& input) {
       fmt::format("{}: expected a file, because it is read more than once, got a pipe or device "
                   "({}): write it to a file first",
                   input.name, input.path));
+}
+
+// A file that is there already, and whose beginning isn't what the command writes, is somebody
+// else's.
+void refuse_somebody_elses(const CommandLine& line, const Named& output,
+                           const std::function<bool(const std::string& beginning)>& is_own) {
+  const data::OutputPlace place = data::output_place(output.path);
+  if (line.arguments.force || place.is_stream || !fs::is_regular_file(place.path)) return;
+  std::string beginning(1 << 16, '\0');
+  std::ifstream file(place.path, std::ios::binary);
+  file.read(beginning.data(), static_cast<std::streamsize>(beginning.size()));
+  beginning.resize(static_cast<size_t>(file.gcount()));
+  if (beginning.empty() || is_own(beginning)) return;
+  throw std::invalid_argument(
+      fmt::format("{}: {} is there and isn't what `candor {}` writes, so it would be lost: choose "
+                  "another output, or give --force to replace it",
+                  output.name, output.path, line.command));
+}
+
+bool begins_with_a_score(const std::string& beginning) {
+  const nlohmann::json first = nlohmann::json::parse(beginning.substr(0, beginning.find('\n')),
+                                                     nullptr, /*allow_exceptions=*/false);
+  return first.is_object() && first.contains("example_index") && first.contains("expectation");
 }
 
 void add_folder(NamedFiles& files, const std::string& name, const std::string& folder,
@@ -97,12 +123,13 @@ void check_score(const CommandLine& line, const RunConfig& config) {
   const CommandArguments& arguments = line.arguments;
   const Named input{"--input", arguments.input};
   refuse_stream(input);
-  data::output_place(arguments.output);
   NamedFiles inputs = {input};
   add_adapter(inputs, "a file of the adapter", adapter_folder(line, config));
   add(inputs, files_of_run(line, config));
   add(inputs, model_files(config));
-  refuse_inputs_as_outputs({{"--output", arguments.output}}, inputs);
+  const Named output{"--output", arguments.output};
+  refuse_inputs_as_outputs({output}, inputs);
+  refuse_somebody_elses(line, output, begins_with_a_score);
 }
 
 void check_import(const CommandLine& line) {
@@ -131,8 +158,12 @@ void check_export(const CommandLine& line, const RunConfig& config) {
 
 void check_k8s(const CommandLine& line, const RunConfig& config) {
   if (line.arguments.output.empty()) return;
-  data::output_place(line.arguments.output);
-  refuse_inputs_as_outputs({{"--output", line.arguments.output}}, files_of_run(line, config));
+  const Named output{"--output", line.arguments.output};
+  refuse_inputs_as_outputs({output}, files_of_run(line, config));
+  refuse_somebody_elses(line, output, [](const std::string& beginning) {
+    return beginning.find("\nkind: MPIJob\n") != std::string::npos ||
+           beginning.find("\nkind: ConfigMap\n") != std::string::npos;
+  });
 }
 
 // Of its own resolved config, which a run writes anew at each start, it may be started again.

@@ -33,7 +33,9 @@ Stage recorded_stage(const StageDeclaration& declared, const RunConfig& config,
               .inputs = declared.inputs(config),
               .outputs = declared.outputs(config),
               .nobody_edits = declared.nobody_edits,
-              .people_edit = declared.people_edit};
+              .people_edit = declared.people_edit,
+              // A training does it by itself, once nothing can refuse it any more.
+              .records_config = declared.name != "train"};
   if (declared.reads_model) {
     stage.model = context.model_identity(config);
     stage.model_texts = context.model_texts_identity(config);

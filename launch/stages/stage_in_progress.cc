@@ -24,7 +24,7 @@ void write_config_before_training(const RunConfig& config) {
 StageInProgress::StageInProgress(const StageRecord& record, const RunConfig& config,
                                  const Stage& stage, RunContext& context)
     : record_(record), stage_(stage), context_(context) {
-  if (context_.group.rank() == 0) write_config_before_training(config);
+  if (context_.group.rank() == 0 && stage.records_config) write_config_before_training(config);
   context_.outputs = this;
 }
 

@@ -60,6 +60,7 @@ StageDeclaration answer_stage() {
 StageDeclaration grade_stage() {
   return {.name = "grade",
           .purpose = "Compare the answers with the accepted ones",
+          .version = 2,
           .result_keys = {"grade", "prompt.marker"},
           .other_keys = {"run.dir"},
           .inputs = [](const RunConfig& config) { return Files{paths_of(config).answers()}; },
@@ -84,6 +85,7 @@ StageDeclaration train_stage() {
   return {
       .name = "train",
       .purpose = "Fit the adapter",
+      .version = 2,
       // Validation chooses the checkpoint that becomes the adapter, so how often and on what it is
       // made belongs here; prompt and questions are in tokens.h5.
       .result_keys = joined({kModelNumbers,
@@ -184,7 +186,7 @@ std::string key_text(const RunConfig& config, const StageDeclaration& stage) {
   if (stage.name == "answer" && !part.prepare.leave_out_too_long)
     part.prepare.max_tokens = PrepareSection{}.max_tokens;
   if (covers(stage.file_keys, "data.questions")) part.data.questions = "-";
-  std::string text;
+  std::string text = fmt::format("{} {}\n", stage.name, stage.version);
   for (const auto& [key, value] : key_values(part, stage.result_keys)) {
     text += key;
     text += ": " + value + "\n";

@@ -19,6 +19,8 @@ namespace candor::launch {
 struct StageDeclaration {
   std::string name;     // of the command
   std::string purpose;  // a sentence of its --help
+  // Rises when the stage makes other bytes of the same inputs: what was made before is made anew.
+  int version = 1;
   KeyList result_keys;  // whose values may change what it writes
   KeyList other_keys;   // that it reads too: where things lie, how often, how long
   KeyList file_keys{};  // of those, the ones whose file's bytes are an input

@@ -27,6 +27,7 @@ struct Stage {
   std::vector<std::string> outputs;  // files
   bool nobody_edits = false;         // the outputs
   bool people_edit = false;          // the outputs: a run goes on from a person's
+  bool records_config = true;        // its start puts its config into the run folder
   std::function<void()> run{};
 };
 

@@ -23,9 +23,8 @@ std::string processor_and_device(at::Device device) {
 
 std::string training_identity(const RunConfig& config, const std::string& tokens_sha256,
                               at::Device device) {
-  // The number rises when the program computes other bits.
-  return data::sha256_hex("training 2\n" + key_text(config, stage_named("train")) +
-                          processor_and_device(device) + "\n" + tokens_sha256);
+  return data::sha256_hex(key_text(config, stage_named("train")) + processor_and_device(device) +
+                          "\n" + tokens_sha256);
 }
 
 std::string identity_of_checkpoints(const std::string& checkpoints) {

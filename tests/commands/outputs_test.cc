@@ -82,6 +82,11 @@ TEST_F(OutputsTest, ScoresDontReplaceWhatTheyAreMadeOf) {
   expect_refused(on_ranks(2, "score " + config() + "--input " + at("qa.jsonl") + " --output " +
                                  at("qa.jsonl")),
                  {"--output: "});
+  put("notes.txt", "what I noted\n");
+  expect_refused(score(at("qa.jsonl"), at("notes.txt")), {"--output: ", "notes.txt", "--force"});
+  EXPECT_EQ(text_of(at("notes.txt")), "what I noted\n");
+  EXPECT_EQ(score(at("qa.jsonl"), at("notes.txt"), " --force").exit_code, 0);
+  EXPECT_EQ(score(at("qa.jsonl"), at("notes.txt")).exit_code, 0);  // its own, by now
   expect_refused(score(at("qa.jsonl"), at("line.yaml")), {"--output: ", "the config"});
   expect_refused(score(at("qa.jsonl"), at("run/adapter/adapter_config.json")),
                  {"--output: ", "the adapter"});
@@ -117,6 +122,9 @@ TEST_F(OutputsTest, ExportImportAndManifestsDontReplaceTheirInputs) {
   EXPECT_EQ(alone("export " + config() + "--merge").exit_code, 0);
 
   const std::string config_text = text_of(at("line.yaml"));
+  put("job.yaml", "kind: Deployment\n");
+  expect_refused(alone("k8s " + config() + "--output " + at("job.yaml")),
+                 {"--output: ", "--force"});
   expect_refused(alone("k8s " + config() + "--output " + at("line.yaml")),
                  {"--output: ", "the config"});
   EXPECT_EQ(text_of(at("line.yaml")), config_text);

@@ -22,14 +22,15 @@ void wait_until(const std::function<bool()>& is_so) {
 // A process that would train, sent one signal and then another; leaves with 0 where the second made
 // it save at once.
 [[noreturn]] void training_that_gets(int first, int second) {
+  for (const int signal : {first, second}) std::signal(signal, SIG_DFL);  // also under nohup
   block_stop_signals();
   trainer::StopRequest stop;
   std::atomic<int> saved{0};
   const trainer::StopRequest::Listener listener(&stop, [&saved] { ++saved; });
   const PreemptionWatch watch(stop, 0, [] {});
   ::kill(::getpid(), first);
-  // Until the first is done with: SIGTERM is told of before it has saved.
-  const int saved_by_first = first == SIGTERM ? 1 : 0;
+  // Until the first is done with: all but SIGUSR1 are told of before they have saved.
+  const int saved_by_first = first == SIGUSR1 ? 0 : 1;
   wait_until([&] { return stop.requested() && saved == saved_by_first; });
   ::kill(::getpid(), second);
   wait_until([&] { return saved > saved_by_first; });

@@ -6,6 +6,7 @@ import copy
 import itertools
 import json
 import pathlib
+import signal
 import sys
 import time
 
@@ -127,6 +128,9 @@ def many_cases(bench, options):
 
 def main():
     options = arguments()
+    for ignored in (signal.SIGINT, signal.SIGHUP):  # under nohup the jobs would ignore them too
+        if signal.getsignal(ignored) == signal.SIG_IGN:
+            signal.signal(ignored, signal.SIG_DFL)
     if options.self_check:
         import self_check
         return self_check.run()
