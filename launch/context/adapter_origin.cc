@@ -49,9 +49,10 @@ std::string adapter_origin_text(const data::TokenOrigin& origin) {
          "\n";
 }
 
-std::string check_adapter_origin(const std::string& folder, const data::TokenOrigin& used_on) {
+std::vector<std::string> check_adapter_origin(const std::string& folder,
+                                              const data::TokenOrigin& used_on) {
   const std::string path = folder + "/" + kAdapterOriginName;
-  if (!std::filesystem::exists(path)) return "";
+  if (!std::filesystem::exists(path)) return {};
   const data::TokenOrigin trained = read_origin(path);
   const auto compare = [&](const char* what, const std::string& then, const std::string& now,
                            const char* what_to_do) {
@@ -67,12 +68,20 @@ std::string check_adapter_origin(const std::string& folder, const data::TokenOri
           "use the model folder with the template of its training");
   compare("prompt", trained.prompt_sha256, used_on.prompt_sha256,
           "use the prompt: block of its run's config.yaml");
-  compare("model", trained.model_identity, used_on.model_identity, "use the model of its training");
-  if (trained.day == used_on.day || trained.day.empty() || used_on.day.empty()) return "";
-  return fmt::format(
-      "the prompts that the adapter in {} was trained on name the day {}, these name {}, which "
-      "changes confidences; set prompt.date: {} to use the day of its training",
-      folder, trained.day, used_on.day, trained.day);
+  std::vector<std::string> warnings;
+  if (trained.model_identity != used_on.model_identity) {
+    warnings.push_back(
+        fmt::format("the adapter in {} was trained on other files of a base model ({:.12}) than "
+                    "these ({:.12}): where the weights are others, its confidences don't hold",
+                    folder, trained.model_identity, used_on.model_identity));
+  }
+  if (trained.day != used_on.day && !trained.day.empty() && !used_on.day.empty()) {
+    warnings.push_back(fmt::format(
+        "the prompts that the adapter in {} was trained on name the day {}, these name {}, which "
+        "changes confidences; set prompt.date: {} to use the day of its training",
+        folder, trained.day, used_on.day, trained.day));
+  }
+  return warnings;
 }
 
 }  // namespace candor::launch

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "data_pipeline/tokens/token_data.h"
 
@@ -15,8 +16,10 @@ inline constexpr const char* kAdapterOriginName = "candor.json";
 std::string adapter_origin_text(const data::TokenOrigin& origin);
 
 // Compares an adapter's file with what it is used on. Throws std::invalid_argument that says what
-// differs and what to do, and for a file that can't be understood. Another day in the prompts is
-// only a warning, which is returned; empty where there is nothing to say.
-std::string check_adapter_origin(const std::string& folder, const data::TokenOrigin& used_on);
+// differs and what to do, and for a file that can't be understood. Another day in the prompts, and
+// other files of the model (the same weights may be stored otherwise), are warnings, which are
+// returned.
+std::vector<std::string> check_adapter_origin(const std::string& folder,
+                                              const data::TokenOrigin& used_on);
 
 }  // namespace candor::launch

@@ -27,8 +27,8 @@ RunTokens RunContext::tokens(const RunConfig& config) {
 trainer::LoraAdapter RunContext::adapter(const RunConfig& config, const std::string& folder,
                                          const data::TokenOrigin& used_on) {
   if (group.rank() == 0) {
-    const std::string warning = check_adapter_origin(folder, used_on);
-    if (!warning.empty()) fmt::print(stderr, "adapter  WARNING: {}\n", warning);
+    for (const std::string& warning : check_adapter_origin(folder, used_on))
+      fmt::print(stderr, "adapter  WARNING: {}\n", warning);
   }
   const trainer::LlamaModel& of = model(config);
   hosts.send({folder + "/adapter_model.safetensors", folder + "/adapter_config.json"});

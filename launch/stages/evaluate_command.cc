@@ -189,9 +189,8 @@ int evaluate_command(const RunConfig& config, RunContext& context) {
   if (group.rank() == 0) {
     report.title = fmt::format("Candor: {}", config.run.dir);
     report.model = std::filesystem::path(config.model.path).lexically_normal().filename();
-    // Of another adapter nobody here knows how it was trained.
-    const bool is_own = context.arguments.adapter.empty();
-    const RunConfig trained = is_own ? config_of_training(config, report.notes) : config;
+    const RunConfig trained =
+        config_of_training(config, context.arguments.adapter.empty(), report.notes);
     report.training_note = objective_sentence(trained);
     if (adapter.options().acts_from_marker()) {
       report.notes.push_back(

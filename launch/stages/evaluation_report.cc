@@ -36,11 +36,13 @@ std::vector<trainer::TrainingPoint> read_training_curve(const std::string& metri
   return curve;
 }
 
-RunConfig config_of_training(const RunConfig& config, std::vector<std::string>& notes) {
+RunConfig config_of_training(const RunConfig& config, bool is_own_adapter,
+                             std::vector<std::string>& notes) {
+  const WholeConfigRead whole;
   const std::optional<RunConfig> recorded = recorded_config(config.run.dir);
-  if (!recorded) return config;
+  if (!is_own_adapter || !recorded) return config;
   // What evaluate reads by itself is as it was given.
-  KeyList keys = {"objective"};
+  KeyList keys;
   for (const std::string& key : stage_named("train").result_keys) {
     if (!covers(stage_named("evaluate").result_keys, key)) keys.push_back(key);
   }

@@ -16,8 +16,10 @@ namespace candor::launch {
 std::vector<trainer::TrainingPoint> read_training_curve(const std::string& metrics_path);
 
 // `config` with the keys of the run's training as its config.yaml has them, where they differ; a
-// note then says so, on stderr too. The same where there is no record. Rank 0.
-RunConfig config_of_training(const RunConfig& config, std::vector<std::string>& notes);
+// note then says so, on stderr too. The same where there is no record,
+// and for another adapter, of which nobody here knows how it was trained. Rank 0.
+RunConfig config_of_training(const RunConfig& config, bool is_own_adapter,
+                             std::vector<std::string>& notes);
 
 // What was minimised when, for the report.
 std::string objective_sentence(const RunConfig& config);

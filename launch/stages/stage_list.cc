@@ -133,7 +133,7 @@ StageDeclaration evaluate_stage() {
           .purpose = "Score the test questions before and after, and write the report",
           .result_keys =
               joined({kModelNumbers,
-                      {"prompt", "objective", "train.share_prefix", "train.drop_never_right",
+                      {"prompt", "train.share_prefix", "train.drop_never_right",
                        "train.frozen_trunk", "evaluate", "compare_objectives", "compare_alora"}}),
           .other_keys = joined({kModelPlace, {"run.dir", "run.threads_per_rank"}}),
           .reads_model = true,

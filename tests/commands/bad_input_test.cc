@@ -202,7 +202,7 @@ TEST_F(BadInputTest, SplitsWithoutGradedExamples) {
   for (size_t place; (place = questions.find("\"split\":\"test\"")) != std::string::npos;)
     questions.replace(place, 14, "\"split\":\"train\"");
   put("questions.jsonl", questions);
-  expect_one_voice(on_ranks(2, "run " + config()), 2,
+  expect_one_voice(on_ranks(2, "run " + config() + "--force"), 2,
                    {"questions.jsonl", "got none in the test split", "check"},
                    "run without test questions");
   EXPECT_FALSE(fs::exists(at("run/checkpoints")));

@@ -193,12 +193,12 @@ TEST_F(KeptWorkTest, ASecondCommandInTheFolderIsRefusedAndNamesTheFirst) {
                      "--set train.validate_every=100000 & first=$!\n" + "until grep -q candor " +
                      at("run/.lock") + "; do sleep 0.05; done\n" +
                      "for command in run train evaluate; do " + kCandor + "$command " + config() +
-                     "; echo code $?; done\n" + kMpirun + "-np 2 " + kCandor + "grade " + config() +
-                     "; echo code $?\nkill -TERM $first; wait $first; echo first $?\n");
+                     "; echo code:$?; done\n" + kMpirun + "-np 2 " + kCandor + "grade " + config() +
+                     "; echo code:$?\nkill -TERM $first; wait $first; echo first $?\n");
   const Outcome all = shell(kTimeLimit + "bash " + at("once.sh"));
   EXPECT_EQ(count_of("another command is writing there (candor run, process ", all.text), 4)
       << all.text;
-  EXPECT_EQ(count_of("code 3", all.text), 4) << all.text;
+  EXPECT_EQ(count_of("code:3\n", all.text), 4) << all.text;
   EXPECT_THAT(all.text, HasSubstr("first 6"));
   EXPECT_EQ(text_of(at("run/.lock")), "");
 }
