@@ -93,6 +93,7 @@ std::string StageRecord::reason(const nlohmann::json& record, const Stage& stage
   if (last.value("model_texts", stage.model_texts) != stage.model_texts)
     return "the model's generation_config.json or chat template changed";
   for (const std::string& input : stage.inputs) {
+    if (!fs::exists(input)) return fmt::format("{} isn't there", input);
     if (!has_hash(last["inputs"], input)) return fmt::format("{} changed", input);
   }
   for (const std::string& output : stage.outputs) {

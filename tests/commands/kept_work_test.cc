@@ -105,6 +105,18 @@ TEST_F(KeptWorkTest, EditedLabelsAreNotReplacedWhenGradingWouldRunAgain) {
   EXPECT_EQ(alone("run " + other).exit_code, 0);
 }
 
+TEST_F(KeptWorkTest, WhatIsRemovedIsMadeAgain) {
+  make_a_run();
+  for (const char* name : {"answers.jsonl", "graded.jsonl", "tokens.h5", "report.json"}) {
+    const std::string before = text_of(at(std::string("run/") + name));
+    fs::remove(at(std::string("run/") + name));
+    const Outcome again = alone("run " + config());
+    ASSERT_EQ(again.exit_code, 0) << name << again.text;
+    EXPECT_EQ(count_of(": skipped", again.text), 4) << name << again.text;
+    EXPECT_EQ(text_of(at(std::string("run/") + name)), before) << name;
+  }
+}
+
 TEST_F(KeptWorkTest, AnAdapterOrAReportOfSomebodyElseIsKeptBeside) {
   make_a_run();
   put("run/adapter/README.md", "mine");

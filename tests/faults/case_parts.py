@@ -1,11 +1,8 @@
 """What a case is made of: faults of the preloaded library, signals from outside, damage between two jobs, and what each must lead to."""
 import dataclasses
-import fcntl
 import json
-import os
 import pathlib
 import signal
-import subprocess
 
 import job
 
@@ -71,45 +68,6 @@ class Signal:
     def __str__(self):
         when = f"{self.delay_s:.3f} s after {self.file}" if self.file else f"at {self.share:.2f} of the job's time"
         return f"{self.name} to {'the job' if self.target < 0 else f'rank {self.target}'} {when}"
-
-
-def is_locked(path):
-    """By a process that lives: what a killed one has left there doesn't count."""
-    if not path.exists():
-        return False
-    with open(path) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
-        except BlockingIOError:
-            return True
-
-
-@dataclasses.dataclass
-class SecondRun:
-    """The same run given again while the first is at work: it must be refused and name the first."""
-    expected: Expected
-    usual_s: float = 1.0
-    sent: bool = False
-    problems: list = dataclasses.field(default_factory=list)
-    command: list = dataclasses.field(default_factory=list)  # set before the job
-
-    def due(self, running, seconds):
-        if self.sent or not is_locked(running.folder / "run" / ".lock"):
-            return self.sent
-        environment = {**os.environ, **job.ENVIRONMENT, "CANDOR_FAULT_CASE": running.token}
-        try:
-            second = subprocess.run(self.command, cwd=running.folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=job.MOST_S)
-        except subprocess.TimeoutExpired:
-            self.problems.append(("H", "the second run didn't end"))
-            return True
-        self.sent = second.returncode != 0  # else the first had ended meanwhile
-        if self.sent and (second.returncode != 3 or "another command is writing there (candor run, process" not in second.stdout + second.stderr):
-            self.problems.append(("U", f"the second run ended with {second.returncode}: {second.stdout}{second.stderr}"))
-        return True
-
-    def __str__(self):
-        return "the same run a second time, meanwhile"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,14 +8,14 @@ What a user is promised, file by file, where one is damaged between two jobs:
 - stages.json: only says what needn't be done: more may be done again, nothing may come out otherwise.
 - frozen_trunk.safetensors: made anew where it isn't what it should be. config.yaml: written anew. metrics.jsonl: lines of finished steps are kept.
 - graded.jsonl with a label that a person turned is kept, and the run goes on from it; with the label turned back all is as before.
-- the run folder renamed: no finished stage is done again. A second run in it is refused and names the first, which goes on.
+- the run folder renamed: no finished stage is done again.
 - model.safetensors, tokenizer.json, questions.jsonl are the user's: a change is told; put back, they give the same results.
 """
 import random
 import re
 import signal
 
-from case_parts import Case, Damage, Expected, LibraryFault, SecondRun, Signal
+from case_parts import Case, Damage, Expected, LibraryFault, Signal
 
 WAYS = ("plain", "survive", "keep")
 COLLECTIVES = ("MPI_Iallreduce", "MPI_Ibcast", "MPI_Iallgather", "MPI_Iallgatherv", "MPI_Ibarrier")
@@ -36,7 +36,7 @@ BYTES = ("0", "1", "half", "last-1", "all")
 # Kind -> how often.
 KINDS = {"kill-call": 26, "kill-time": 14, "kill-file": 16, "kill-many": 6, "stop-call": 3, "stop-time": 2, "term-call": 4, "term-time": 4, "term-job": 4,
          "usr1-job": 3, "full-disk": 8, "io-error": 4, "read-error": 4, "short-write": 2, "write-flip": 3, "damage": 14, "link-cut": 1, "link-delay": 1,
-         "int-time": 2, "hup-time": 2, "int-job": 2, "other-ranks": 4, "labels": 3, "renamed": 2, "two-runs": 4}
+         "int-time": 2, "hup-time": 2, "int-job": 2, "other-ranks": 4, "labels": 3, "renamed": 2}
 NOTICED = r"damaged|changed|differs?\b|isn't there|not valid|truncated|cut short|missing|cannot|expected|not a |too short|too few|made anew|anew|again"
 
 
@@ -139,6 +139,8 @@ def make_case(seed, index):
     kind = random_.choices(list(KINDS), KINDS.values())[0]
     way, ranks = random_.choice(WAYS), random_.choice((1, 2, 2, 2, 3, 3, 4))
     case = Case(seed, index, kind, way, ranks)
+    if kind in ("int-time", "hup-time") and way == "survive":
+        case.way = way = "keep"  # to one rank alone they are what SIGTERM is, and that is tried
     if kind in ("kill-many", "stop-call", "stop-time", "link-cut", "link-delay"):
         case.ranks = max(2, ranks)
     action = {"kill": "SIGKILL", "stop": "SIGSTOP", "term": "SIGTERM", "usr1": "SIGUSR1", "int": "SIGINT", "hup": "SIGHUP",
@@ -207,9 +209,6 @@ def make_case(seed, index):
     elif kind == "renamed":
         case.start = "finished"
         case.damage = Damage("run", "rename", 0, 0, "rename back", Expected((), (r"run  evaluate: skipped",), must_survive=True), loses=False)
-    elif kind == "two-runs":
-        case.start = random_.choice(("empty", "answering", "training"))
-        case.signals = [SecondRun(Expected((), (), must_survive=True))]
     else:
         place = random_.choice(("", "run/answers.jsonl.partial/group_000000.jsonl", "run/tokens.h5", "run/checkpoints/step_000002"))
         case.link = f"{kind.partition('-')[2]} at {random_.uniform(0.2, 0.9):.2f} {place}"

@@ -43,7 +43,6 @@ class Trial:
                 self.injected.add(i)
                 met.append(fault.expected)
         for signal in list(self.case.signals):
-            self.verdict.problems += getattr(signal, "problems", [])
             if signal.sent:
                 self.case.signals.remove(signal)
                 met.append(signal.expected)
@@ -61,7 +60,6 @@ class Trial:
             before.checkpoint = min(before.checkpoint, 4)  # a damaged state.json may still look whole
         for signal in self.case.signals:
             signal.usual_s = self.usual.seconds
-            signal.command = self.bench.command("plain", self.case.ranks)
         if self.jobs and self.case.later_ranks:
             self.case.ranks, self.case.later_ranks = self.case.later_ranks, 0
         ended = network.start(self.bench, self.case, self.folder, {"CANDOR_FAULT": self.fault_text()}, f"out{number}", self.cable).wait(self.case.signals)
