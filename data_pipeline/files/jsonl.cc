@@ -57,9 +57,8 @@ std::string about_first_line(std::string_view line, const std::string& where,
   if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
   line.remove_prefix(std::min(line.find_first_not_of(" \t\r"), line.size()));
   if (line.starts_with('['))
-    return where +
-           ": expected one JSON object a line, got the beginning of a JSON array: write each of "
-           "its elements on a line of its own, without [ and ], as jq -c '.[]' does";
+    return fmt::format("{}: expected one JSON object a line, got the beginning of a JSON array: {}",
+                       where, kHowToUnwrapAnArray);
   if (!line.starts_with('{'))
     return wrong + "; expected one JSON object a line, which begins with {";
   if (line[line.find_last_not_of(" \t\r")] == '}') return wrong;

@@ -9,6 +9,10 @@
 
 namespace candor::data {
 
+// What to do about a JSON array where JSON lines are wanted.
+inline constexpr std::string_view kHowToUnwrapAnArray =
+    "write each of its elements on a line of its own, without [ and ], as jq -c '.[]' does";
+
 // Calls `use` for each line, in order; line_number counts from 1. Reads line by line, so any file
 // size will do.
 // Throws std::system_error if the file can't be read; std::invalid_argument "PATH:LINE: ..." for a

@@ -19,12 +19,10 @@ class Fields {
  public:
   explicit Fields(const json& line) : line_(line) {
     if (line.is_object()) return;
-    throw std::invalid_argument(fmt::format(
-        "expected one JSON object a line, got {} {}{}", line.is_array() ? "an" : "a",
-        line.type_name(),
-        line.is_array() ? ": write each of its elements on a line of its own, without [ and ], as "
-                          "jq -c '.[]' does"
-                        : ""));
+    throw std::invalid_argument(
+        line.is_array()
+            ? fmt::format("expected one JSON object a line, got an array: {}", kHowToUnwrapAnArray)
+            : fmt::format("expected one JSON object a line, got a {}", line.type_name()));
   }
 
   std::string text(const char* key) const {

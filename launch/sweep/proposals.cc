@@ -31,10 +31,6 @@ std::mt19937_64 numbers_of(uint64_t seed, size_t index, uint64_t attempt = 0) {
   return std::mt19937_64(sequence);
 }
 
-bool is_listed(SearchMethod method) {
-  return method == SearchMethod::kGrid || method == SearchMethod::kPoints;
-}
-
 // Every point of a space of choices and integers; none for another, and for one that is too large
 // to be used up.
 std::vector<Point> all_points(SearchSpace space) {

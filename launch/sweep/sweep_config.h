@@ -15,6 +15,12 @@
 namespace candor::launch {
 
 enum class SearchMethod { kGrid, kRandom, kSobol, kTpe, kPoints };
+
+// The points are known before any is trained.
+inline bool is_listed(SearchMethod method) {
+  return method == SearchMethod::kGrid || method == SearchMethod::kPoints;
+}
+
 enum class Halving { kNone, kSynchronous, kAsynchronous };
 
 struct Objective {

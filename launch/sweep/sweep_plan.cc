@@ -100,8 +100,7 @@ std::vector<std::string> plan_warnings(const SweepConfig& sweep, const SweepPlan
         plan.whole ? "" : "the first ", plan.points.size(), unfit == 1 ? "is" : "are",
         unfit == 1 ? "which is" : "the first of which is", first->point.text(), first->problem));
   }
-  if (plan.count < static_cast<size_t>(sweep.trials) && sweep.method != SearchMethod::kGrid &&
-      sweep.method != SearchMethod::kPoints) {
+  if (plan.count < static_cast<size_t>(sweep.trials) && !is_listed(sweep.method)) {
     warnings.push_back(
         fmt::format("the space has no more than {} points, so sweep.trials {} isn't "
                     "reached: none is trained twice",
